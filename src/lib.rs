@@ -1,1 +1,18 @@
-//! placeholder
+//! Hallpass, the map: every room, and who may import whom (held to the code by `tests/it/architecture.rs`).
+//!
+//! | room | may import |
+//! | --- | --- |
+//! | telemetry | nothing of ours; every room may import it |
+//! | ports, policy, config | domain |
+//! | store, backend, oncall | ports, domain (config for its own section) |
+//! | audit | store, domain |
+//! | app | policy, ports, store, domain |
+//! | slack | app, ports, domain |
+//! | http | slack, app, audit, domain |
+//! | worker | app, audit, store, ports, domain |
+//! | wiring | everything |
+//! | cli | config, policy, audit, app, wiring |
+
+pub use hallpass_domain as domain;
+
+pub mod ports;

@@ -1,1 +1,38 @@
-//! placeholder
+//! The pure core of Hallpass: what can happen to a request, a grant and a holding, and what follows from it.
+//!
+//! Snapshots go in, a [`Change`] or a [`Refusal`] comes out. No async, no I/O, no clock, no randomness and no
+//! logging may enter: the time is an argument, new ids are arguments, and whatever must happen outside is an
+//! [`Effect`] that the shell stores together with the rows.
+
+pub mod change;
+pub mod command;
+pub mod duration;
+pub mod effect;
+pub mod event;
+pub mod grant;
+pub mod holding;
+pub mod ids;
+pub mod person;
+pub mod refusal;
+pub mod request;
+pub mod review;
+pub mod role;
+
+pub use change::{Change, Write};
+pub use duration::Duration;
+pub use effect::{Effect, EffectChange, EffectKind, Lane, Notice, Urgency};
+pub use event::{Actor, Event, EventKind, Personal};
+pub use grant::Grant;
+pub use holding::Holding;
+pub use ids::{EventId, GrantId, HoldingId, PersonId, RequestId, ReviewId, ShortId};
+pub use person::{Email, Membership, Person, SlackId};
+pub use refusal::{Refusal, RefusalKind};
+pub use request::Request;
+pub use review::Review;
+pub use role::{BackendName, Entitlement, Role, RoleName, Who};
+
+/// A moment, always in UTC; the store keeps microseconds.
+pub type Time = chrono::DateTime<chrono::Utc>;
+
+/// A row's version: 0 before it was first stored, raised by one with every write.
+pub type Version = i64;

@@ -1,0 +1,108 @@
+//! Effects: what must now happen outside, and when. They are stored with the rows that caused them.
+//! An effect carries no data but its subject: whoever carries it out reads what is true then.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{BackendName, Duration, GrantId, HoldingId, RequestId, Time};
+
+/// What an effect is about; with the kind it is unique.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Subject {
+    Request(RequestId),
+    Grant(GrantId),
+    Holding(HoldingId),
+}
+
+/// Who carries it out; each lane is claimed apart, so that one that is stuck doesn't delay the others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Lane {
+    /// Timers that only transition.
+    Internal,
+    Slack,
+    Backend(BackendName),
+}
+
+/// Within a lane the more urgent goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Urgency {
+    /// Taking access away.
+    Revoke,
+    /// Giving access, answers to people.
+    Normal,
+    /// Decoration.
+    Later,
+}
+
+/// Messages that are said once. Cards aren't among them: a card is synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// To whoever is asked now (subject: request).
+    Asked,
+    /// A reminder to whoever was asked (request).
+    Reminder,
+    /// The ladder's next step was asked (request).
+    Climbed,
+    /// Denied, timed out, cancelled or void (request).
+    Decided,
+    /// Access is there (grant).
+    Granted,
+    /// Granting failed for good; the rest was taken back (grant).
+    GrantFailed,
+    /// Time is up but the backend doesn't let go (grant).
+    RevokeStuck,
+    /// Gone and verified gone (grant).
+    Ended,
+    /// The end moved (grant).
+    Extended,
+    /// Break-glass: security channel and those who were skipped (request).
+    BreakGlass,
+    /// The post-use review was done (request).
+    Reviewed,
+    /// The post-use review is overdue (request).
+    ReviewOverdue,
+    /// Standing access was found and left alone (grant).
+    StandingAccess,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum EffectKind {
+    /// Render the card of a request as it is now, wherever it stands (request).
+    SyncCard,
+    /// Bring a holding to its wanted state (holding).
+    SyncHolding,
+    /// The request wasn't answered in time (request).
+    TimeOut,
+    /// Remind the approvers, once (request).
+    Remind,
+    /// Ask the ladder's next step (request).
+    Climb,
+    /// A later start has come (request).
+    Start,
+    /// Provisioning took too long: take back (grant).
+    GiveUp,
+    /// The grant's time is up (grant).
+    Expire,
+    /// Warn, so long before the end (grant).
+    Warn(Duration),
+    /// The post-use review is due (request).
+    ReviewDue,
+    Say(Notice),
+}
+
+/// Something that must happen at `due`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    pub subject: Subject,
+    pub kind: EffectKind,
+    pub lane: Lane,
+    pub urgency: Urgency,
+    pub due: Time,
+}
+
+/// Scheduling one that is there already moves it and makes it run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EffectChange {
+    Schedule(Effect),
+    Cancel { subject: Subject, kind: EffectKind },
+}

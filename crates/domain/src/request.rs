@@ -1,0 +1,305 @@
+//! A request: the ask, its stages and reviews, and what became of it.
+//!
+//!     pending ─► approved ─► started          pending ─► denied | cancelled | timed out | void
+//!     approved ─► scheduled ─► started        scheduled ─► pending, when the rules changed meanwhile
+//!
+//! Ended states are final. State decides, never timestamps.
+
+use serde::{Deserialize, Serialize};
+
+use crate::role::Terms;
+use crate::{
+    Change, Duration, Grant, GrantId, Holding, PersonId, Refusal, RequestId, Review, ShortId, Time,
+    Version,
+};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Kind {
+    /// A new grant.
+    Access,
+    /// More time for a live grant, beyond the budget that was agreed; void when the grant ends.
+    Extend { grant: GrantId },
+    /// Approved at birth by a commander; a review is owed.
+    BreakGlass {
+        commander: PersonId,
+        incident: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "start", content = "at", rename_all = "snake_case")]
+pub enum Start {
+    Now,
+    At(Time),
+}
+
+/// The people of one stage as they are right now: the approvers, then each step of the ladder.
+/// Resolved by the shell (on call, groups, policy); deactivated people are not among them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Panel {
+    pub rungs: Vec<Vec<PersonId>>,
+}
+
+/// What the shell read or made for a transition that may start a grant: an id for it, and one holding for
+/// each entitlement of the terms, in their order: existing rows, or new ones with version 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    New {
+        grant: GrantId,
+        holdings: Vec<Holding>,
+    },
+    /// For kind extend: the grant that gets more time, and its holdings.
+    Extend {
+        grant: Box<Grant>,
+        holdings: Vec<Holding>,
+    },
+}
+
+/// The stage that waits for reviews.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenStage {
+    /// From 0.
+    pub index: usize,
+    pub opened_at: Time,
+    /// Who is asked, without requester, holder and those who counted in earlier stages; in the order of the rungs.
+    pub asked: Vec<PersonId>,
+    /// How many rungs were asked so far: 1 is the approvers alone.
+    pub rungs: usize,
+    /// The first rung couldn't reach the quorum without the requester, so the next was asked at once.
+    pub climbed_at_once: bool,
+    pub reminded: bool,
+}
+
+/// Why a request became void.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidReason {
+    /// Requester or holder was deactivated or left the workspace.
+    PersonLeft,
+    /// The role doesn't exist any more.
+    RoleGone,
+    /// The policy no longer lets them ask.
+    NotEligible,
+    /// The reviews no longer satisfy the rules, or one isn't authentic.
+    AuthorityGone,
+    /// The grant that was to be extended ended.
+    GrantEnded,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    Pending(OpenStage),
+    /// Approved for a later start.
+    Scheduled {
+        approved_at: Time,
+        starts_at: Time,
+    },
+    /// Approved, and it needed no grant of its own (kind extend).
+    Approved {
+        at: Time,
+    },
+    Started {
+        grant: GrantId,
+        at: Time,
+    },
+    Denied {
+        by: PersonId,
+        at: Time,
+        reason: Option<String>,
+    },
+    Cancelled {
+        at: Time,
+    },
+    TimedOut {
+        at: Time,
+    },
+    Void {
+        why: VoidReason,
+        at: Time,
+    },
+}
+
+/// The review that break-glass owes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostUseReview {
+    pub due: Time,
+    pub state: PostUseState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum PostUseState {
+    Owed,
+    Reviewed {
+        by: PersonId,
+        at: Time,
+        note: Option<String>,
+    },
+    Overdue {
+        since: Time,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub id: RequestId,
+    pub short: ShortId,
+    pub version: Version,
+    pub requester: PersonId,
+    /// Who gets the access: the requester, but for break-glass for somebody else.
+    pub holder: PersonId,
+    pub kind: Kind,
+    pub terms: Terms,
+    /// As asked. What is granted is the minimum of this and the counted reviews, see [`Request::granted_duration`].
+    pub duration: Duration,
+    pub start: Start,
+    pub reason: String,
+    pub ticket: Option<String>,
+    pub asked_at: Time,
+    /// When it times out: the later of ask + request timeout and the start.
+    pub deadline: Time,
+    pub reviews: Vec<Review>,
+    pub state: State,
+    pub post_use_review: Option<PostUseReview>,
+}
+
+/// A new request, checked against the role by the shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    pub id: RequestId,
+    pub short: ShortId,
+    pub requester: PersonId,
+    pub holder: PersonId,
+    pub kind: Kind,
+    pub terms: Terms,
+    pub duration: Duration,
+    pub start: Start,
+    pub reason: String,
+    pub ticket: Option<String>,
+    /// The delivery's key (`trigger_id`), so that a repeated delivery is one request.
+    pub delivery: Option<String>,
+}
+
+/// A request and the change that brings it about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub request: Request,
+    pub change: Change,
+}
+impl Request {
+    /// A new request: opens its first stage, starts its grant at once where there are no stages, or, for
+    /// break-glass, starts it and owes the review.
+    ///
+    /// # Errors
+    /// Refused where nobody is left who could reach a stage's quorum, on any rung.
+    pub fn ask(
+        ask: Ask,
+        panels: &[Panel],
+        opening: Option<Opening>,
+        now: Time,
+    ) -> Result<Asked, Refusal> {
+        unimplemented!()
+    }
+
+    /// One reviewer's decision. A quorum of approvals opens the next stage or starts the grant; one Deny denies.
+    /// The shell has asked policy whether this reviewer may decide this stage now; here it is checked that they are
+    /// asked at all (on a rung of this stage's panel), not requester or holder, and not counted before.
+    pub fn review(
+        self,
+        review: Review,
+        panels: &[Panel],
+        opening: Option<Opening>,
+        now: Time,
+    ) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// By the requester, while pending or scheduled.
+    pub fn cancel(self, by: &PersonId, now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// Reminds whoever is asked, once.
+    pub fn remind(self, now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// Asks the ladder's next step.
+    pub fn climb(self, panels: &[Panel], now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    pub fn time_out(self, now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// The later start has come, and the shell found everything still allowed.
+    pub fn start(self, opening: Opening, now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// The rules changed while it was scheduled: asks again under the new terms.
+    pub fn reopen(self, terms: Terms, panels: &[Panel], now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    pub fn void(self, why: VoidReason, now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// A commander breaks the glass for this pending request.
+    pub fn break_glass(
+        self,
+        commander: PersonId,
+        incident: String,
+        reason: String,
+        rules: Vec<String>,
+        opening: Opening,
+        now: Time,
+    ) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// The post-use review is done; never by commander or holder.
+    pub fn post_use_review(
+        self,
+        by: &PersonId,
+        note: Option<String>,
+        now: Time,
+    ) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// The post-use review's deadline passed.
+    pub fn review_overdue(self, now: Time) -> Result<Change, Refusal> {
+        unimplemented!()
+    }
+
+    /// The minimum of what was asked and what the counted reviews allow.
+    pub fn granted_duration(&self) -> Duration {
+        unimplemented!()
+    }
+
+    /// Approvals that count for a stage.
+    pub fn approvals(&self, stage: usize) -> Vec<&Review> {
+        unimplemented!()
+    }
+
+    /// Commander, requester and holder: whoever may not decide it.
+    pub fn is_own(&self, person: &PersonId) -> bool {
+        unimplemented!()
+    }
+
+    /// Whether its stages' quorums stand with authentic reviews of distinct people who are still who they were (I5).
+    /// `valid` tells whether a review's MAC and its author are good.
+    pub fn authority_stands(&self, valid: impl Fn(&Review) -> bool) -> bool {
+        unimplemented!()
+    }
+
+    pub fn is_final(&self) -> bool {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,285 @@
+//! The port to the chat: what is said, to whom, in the words of the product. How it looks is the adapter's.
+//! Read models stand here: they are made from the store by `app`, and rendered by `slack`.
+
+use std::time::Duration as StdDuration;
+
+use async_trait::async_trait;
+use hallpass_domain::{Duration, Email, Refusal, SlackId, Time};
+
+/// A person as shown: the mention plus the pinned e-mail; never a display name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    pub account: SlackId,
+    pub email: Option<Email>,
+}
+
+/// Where something is said.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    Channel(String),
+    /// A direct message.
+    Person(SlackId),
+    /// Under a posted message.
+    Thread(Posted),
+}
+
+/// A message that was posted: Slack's channel id and timestamp.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Posted {
+    pub channel: String,
+    pub ts: String,
+}
+
+/// What a card or a notice needs to know of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestShown {
+    /// Opaque: what buttons carry.
+    pub id: String,
+    /// `R-7K2M`
+    pub short: String,
+    pub role: String,
+    pub permits: String,
+    /// `orders_admin`, one for each entitlement, with its backend.
+    pub entitlements: Vec<(String, String)>,
+    pub environment: Option<String>,
+    pub high_risk: bool,
+    pub parameters: Vec<(String, String)>,
+    pub requester: Shown,
+    pub holder: Shown,
+    pub reason: String,
+    pub ticket: Option<String>,
+    pub duration: Duration,
+    pub asked_at: Time,
+    pub deadline: Time,
+    pub starts_at: Option<Time>,
+    pub kind: KindShown,
+    pub state: StateShown,
+    /// Who decided, in order.
+    pub reviews: Vec<ReviewShown>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KindShown {
+    Access,
+    Extend {
+        grant: String,
+    },
+    BreakGlass {
+        commander: Shown,
+        incident: String,
+        checked_at: Time,
+        skipped: Vec<Shown>,
+        review_by: Vec<String>,
+        review_due: Time,
+        review: PostUseShown,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PostUseShown {
+    Owed,
+    Reviewed { by: Shown, at: Time },
+    Overdue,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewShown {
+    pub reviewer: Shown,
+    pub stage: usize,
+    pub approved: bool,
+    pub at_most: Option<Duration>,
+    pub reason: Option<String>,
+    pub at: Time,
+}
+
+/// The stage that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageShown {
+    /// From 1.
+    pub number: usize,
+    pub of: usize,
+    pub approvals: usize,
+    pub quorum: usize,
+    pub asked: Vec<Shown>,
+    /// `DBA on call`, `security`: what the asked are asked as.
+    pub asked_as: Vec<String>,
+    /// Who is asked next, and when, if nobody answers.
+    pub next: Option<(Vec<String>, Time)>,
+    /// The first approvers couldn't decide without the requester, so the next were asked at once.
+    pub climbed_at_once: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateShown {
+    Pending(StageShown),
+    Scheduled {
+        starts_at: Time,
+    },
+    Approved,
+    Denied {
+        by: Shown,
+        reason: Option<String>,
+    },
+    Cancelled,
+    TimedOut,
+    Void {
+        why: String,
+    },
+    /// A grant exists.
+    Started(GrantShown),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantShown {
+    /// Opaque: what buttons carry.
+    pub id: String,
+    /// `G-7K2M`
+    pub short: String,
+    pub state: GrantStateShown,
+    /// Standing access that was left alone, as sentences.
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantStateShown {
+    Provisioning,
+    Active {
+        since: Time,
+        ends_at: Time,
+    },
+    /// `stuck`: the backends that don't let go; the person may still have access.
+    Revoking {
+        why: EndShown,
+        stuck: Vec<String>,
+    },
+    Ended {
+        why: EndShown,
+        at: Time,
+        verified_at: Time,
+        sessions_closed: Option<u32>,
+    },
+    Failed {
+        why: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndShown {
+    Expired,
+    Dropped,
+    Revoked { by: Option<Shown>, reason: String },
+    Failed { why: String },
+}
+
+/// What is said. Everything but `Card` is said once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// The card of a request; `buttons` only where its reader may press them.
+    Card {
+        request: RequestShown,
+        buttons: Buttons,
+    },
+    /// To who is asked, beside the card: the reminder.
+    Reminder {
+        request: RequestShown,
+    },
+    /// The ladder's next step was asked.
+    Climbed {
+        request: RequestShown,
+    },
+    Decided {
+        request: RequestShown,
+    },
+    Granted {
+        request: RequestShown,
+    },
+    GrantFailed {
+        request: RequestShown,
+    },
+    Warning {
+        request: RequestShown,
+        left: Duration,
+        ends_at: Time,
+    },
+    RevokeStuck {
+        request: RequestShown,
+    },
+    Ended {
+        request: RequestShown,
+    },
+    Extended {
+        request: RequestShown,
+        ends_at: Time,
+    },
+    StandingAccess {
+        request: RequestShown,
+    },
+    /// Break-glass, loud: security channel and who was skipped; with a Revoke button.
+    BreakGlass {
+        request: RequestShown,
+    },
+    PostUseReviewed {
+        request: RequestShown,
+    },
+    PostUseOverdue {
+        request: RequestShown,
+    },
+    /// A configuration that gives or takes authority was loaded.
+    Authority {
+        digest: String,
+        gained: Vec<String>,
+        lost: Vec<String>,
+    },
+    /// A person's pinned identity no longer is what Slack says.
+    IdentityChanged {
+        account: SlackId,
+        pinned: Option<Email>,
+        now: Option<Email>,
+    },
+}
+
+/// Which buttons a card carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Buttons {
+    None,
+    Decide,
+    /// Revoke and Reviewed, for break-glass.
+    BreakGlass,
+}
+
+/// Answers to a person who typed or pressed, shown only to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whisper {
+    Text(String),
+    Refused(Refusal),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// Not before `after`.
+    #[error("Slack asks to wait {after:?}")]
+    RateLimited { after: StdDuration },
+    /// Worth another try: time-out, 5xx, connection cut. It may have been done.
+    #[error("Slack is unavailable: {0}")]
+    Unavailable(String),
+    /// Never will work as it stands: channel not found, not in channel, archived. By Slack's error name.
+    #[error("Slack refused: {0}")]
+    Permanent(String),
+    /// The token itself: revoked, expired, scope missing. By Slack's error name.
+    #[error("Slack refuses the token: {0}")]
+    Token(String),
+    /// The message to update isn't there any more.
+    #[error("the message is gone")]
+    Gone,
+}
+
+#[async_trait]
+pub trait Chat: Send + Sync {
+    async fn post(&self, place: &Place, message: &Message) -> Result<Posted, ChatError>;
+
+    /// Renders `message` in place of what stands there.
+    async fn update(&self, posted: &Posted, message: &Message) -> Result<(), ChatError>;
+
+    /// Whether the token works; for `/readyz` and `check --connect`.
+    async fn check(&self) -> Result<String, ChatError>;
+}
