@@ -15,4 +15,16 @@
 
 pub use hallpass_domain as domain;
 
+pub mod app;
+pub mod backend;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod oncall;
+pub mod policy;
 pub mod ports;
+pub mod slack;
+pub mod store;
+pub mod telemetry;
+pub mod wiring;
+pub mod worker;

@@ -1,0 +1,109 @@
+//! What a use case answers to the person who typed or pressed: read models, no layout.
+//! `slack` renders them; the CLI may as well.
+
+use hallpass_domain::{Duration, Refusal, Time};
+
+use crate::ports::chat::{RequestShown, Shown};
+
+/// The answer to a command or a press, shown only to who caused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The request is on record; whom it waits for stands in it. Also when it was granted at once, or breaks the glass.
+    Asked(Box<AskedShown>),
+    /// Everything that was wrong, and what would do. Nothing was sent.
+    Problems(Problems),
+    /// A transition was refused. `decided`: the request as it is, where the refusal is that it was decided before.
+    Refused {
+        refusal: Refusal,
+        decided: Option<Box<RequestShown>>,
+    },
+    /// One sentence saying what was done (approved, denied, cancelled, dropped, revoked, reviewed).
+    Done {
+        sentence: String,
+        request: Box<RequestShown>,
+    },
+    Roles(Vec<RoleShown>),
+    /// The caller's own requests and grants, live ones first.
+    Mine(Vec<RequestShown>),
+    /// Pending requests that the caller may see; those that wait for them stand first.
+    Pending {
+        for_you: Vec<RequestShown>,
+        others: Vec<RequestShown>,
+    },
+    Active(Vec<RequestShown>),
+    OnCall(Vec<OnCallShown>),
+    Status {
+        request: Box<RequestShown>,
+        history: Vec<HistoryLine>,
+    },
+    Help(HelpShown),
+    /// It couldn't be decided in time: it may or may not be on record, see `mine`.
+    NotConfirmed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedShown {
+    pub request: RequestShown,
+    /// The same ask was there already (a repeated delivery, or within 60 s): this is the first.
+    pub repeated: bool,
+    /// Who could break the glass now, for emergencies.
+    pub commanders: Vec<Shown>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Problems {
+    /// Sentences: what was wrong and what would be right.
+    pub sentences: Vec<String>,
+    /// A whole command that would do, as far as can be said: `/prod-access db-admin 4h INC-4711 orders stuck`.
+    pub would_do: Option<String>,
+    /// Whom to ask, where it is about eligibility; mentions.
+    pub ask: Vec<Shown>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleShown {
+    pub name: String,
+    pub description: String,
+    pub environment: Option<String>,
+    pub max_duration: Duration,
+    pub default_duration: Option<Duration>,
+    /// `node=web-3`, required ones first.
+    pub parameters: Vec<ParameterShown>,
+    pub ticket_example: Option<String>,
+    /// Whether the caller may ask for it.
+    pub yours: bool,
+    /// `DBA on call, then security`; empty where it is granted at once.
+    pub decided_by: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterShown {
+    pub name: String,
+    pub required: bool,
+    pub example: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnCallShown {
+    pub schedule: String,
+    pub people: Vec<Shown>,
+    pub until: Option<Time>,
+    /// A sentence, where the schedule couldn't be read.
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryLine {
+    pub at: Time,
+    pub who: Option<Shown>,
+    pub what: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelpShown {
+    /// `/prod-access`
+    pub command: String,
+    /// A role that the caller may ask for, for the example.
+    pub example: Option<String>,
+    pub commanders: Vec<Shown>,
+}

@@ -1,0 +1,1 @@
+//! The HTTP server: Slack routes, health, metrics.

@@ -1,0 +1,1 @@
+//! Tracing, metrics and the health that `/readyz` shows.

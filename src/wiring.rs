@@ -1,0 +1,1 @@
+//! The only file that names every adapter: puts the configured parts together.

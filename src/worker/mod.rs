@@ -1,0 +1,1 @@
+//! Claims due effects, carries them out, records what came of them.

@@ -1,0 +1,1 @@
+//! What the integration tests share: servers that are started, people who ask, clocks that are moved.
