@@ -129,6 +129,27 @@ pub enum StateShown {
     Started(GrantShown),
 }
 
+impl StateShown {
+    /// Whether access is being given or is there: what can still be ended.
+    pub fn is_live(&self) -> bool {
+        match self {
+            Self::Started(grant) => match grant.state {
+                GrantStateShown::Provisioning | GrantStateShown::Active { .. } => true,
+                GrantStateShown::Revoking { .. }
+                | GrantStateShown::Ended { .. }
+                | GrantStateShown::Failed { .. } => false,
+            },
+            Self::Pending(_)
+            | Self::Scheduled { .. }
+            | Self::Approved
+            | Self::Denied { .. }
+            | Self::Cancelled
+            | Self::TimedOut
+            | Self::Void { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantShown {
     /// Opaque: what buttons carry.

@@ -37,4 +37,7 @@ pub trait Directory: Send + Sync {
 
     /// The accounts of a user group (`S…`). The last known answer is kept when Slack fails.
     async fn user_group(&self, id: &str) -> Result<Vec<SlackId>, DirectoryError>;
+
+    /// What `user_group` last found, without asking Slack: for whoever can't wait any longer.
+    fn last_user_group(&self, id: &str) -> Option<Vec<SlackId>>;
 }

@@ -57,13 +57,13 @@ impl Change {
 
     #[must_use]
     pub fn schedule(mut self, effect: Effect) -> Self {
-        self.effects.push(EffectChange::Schedule(effect));
+        self.put(EffectChange::Schedule(effect));
         self
     }
 
     #[must_use]
     pub fn cancel(mut self, subject: Subject, kind: EffectKind) -> Self {
-        self.effects.push(EffectChange::Cancel { subject, kind });
+        self.put(EffectChange::Cancel { subject, kind });
         self
     }
 
@@ -72,8 +72,16 @@ impl Change {
     pub fn and(mut self, other: Self) -> Self {
         self.writes.extend(other.writes);
         self.events.extend(other.events);
-        self.effects.extend(other.effects);
+        for effect in other.effects {
+            self.put(effect);
+        }
         self.delivery = other.delivery.or(self.delivery);
         self
+    }
+
+    /// One change says one thing about an effect: the later word replaces the earlier.
+    fn put(&mut self, change: EffectChange) {
+        self.effects.retain(|known| known.about() != change.about());
+        self.effects.push(change);
     }
 }

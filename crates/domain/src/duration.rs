@@ -75,7 +75,8 @@ impl Duration {
         let mut out = String::new();
         for (unit, size) in UNITS {
             if unit != 'w' && rest >= size {
-                out.push_str(&format!("{}{unit}", rest / size));
+                out.push_str(&(rest / size).to_string());
+                out.push(unit);
                 rest %= size;
             }
         }

@@ -47,7 +47,7 @@ pub enum Notice {
     Decided,
     /// Access is there (grant).
     Granted,
-    /// Granting failed for good; the rest was taken back (grant).
+    /// Granting failed for good; the rest is taken back (grant).
     GrantFailed,
     /// Time is up but the backend doesn't let go (grant).
     RevokeStuck,
@@ -100,9 +100,70 @@ pub struct Effect {
     pub due: Time,
 }
 
+impl Effect {
+    /// Renders the request's card anew, wherever it stands.
+    pub fn sync_card(request: &RequestId, now: Time) -> Self {
+        Self {
+            subject: Subject::Request(request.clone()),
+            kind: EffectKind::SyncCard,
+            lane: Lane::Slack,
+            urgency: Urgency::Normal,
+            due: now,
+        }
+    }
+
+    /// Says something once.
+    pub fn say(subject: Subject, notice: Notice, now: Time) -> Self {
+        Self {
+            subject,
+            kind: EffectKind::Say(notice),
+            lane: Lane::Slack,
+            urgency: Urgency::Normal,
+            due: now,
+        }
+    }
+
+    /// Warns in the chat, `before` the end of the grant.
+    pub fn warn(grant: &GrantId, before: Duration, due: Time) -> Self {
+        Self {
+            subject: Subject::Grant(grant.clone()),
+            kind: EffectKind::Warn(before),
+            lane: Lane::Slack,
+            urgency: Urgency::Normal,
+            due,
+        }
+    }
+
+    /// A timer that only transitions. Those that take access away go first.
+    pub fn timer(subject: Subject, kind: EffectKind, due: Time) -> Self {
+        let urgency = if matches!(kind, EffectKind::Expire | EffectKind::GiveUp) {
+            Urgency::Revoke
+        } else {
+            Urgency::Normal
+        };
+        Self {
+            subject,
+            kind,
+            lane: Lane::Internal,
+            urgency,
+            due,
+        }
+    }
+}
+
 /// Scheduling one that is there already moves it and makes it run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EffectChange {
     Schedule(Effect),
     Cancel { subject: Subject, kind: EffectKind },
+}
+
+impl EffectChange {
+    /// Subject and kind: what makes an effect unique.
+    pub fn about(&self) -> (&Subject, &EffectKind) {
+        match self {
+            Self::Schedule(effect) => (&effect.subject, &effect.kind),
+            Self::Cancel { subject, kind } => (subject, kind),
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-macro_rules! id {
+/// A text that is only a name for something, as a type of its own.
+macro_rules! text {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,7 +14,7 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes the text of a UUID v7 as the shell made it or the store kept it.
+            /// Takes it as the shell made or checked it, or as the store kept it.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
@@ -23,35 +24,37 @@ macro_rules! id {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
     };
 }
 
-id!(
+pub(crate) use text;
+
+text!(
     /// A request. Opaque: buttons carry it, people see the [`ShortId`].
     RequestId
 );
-id!(
+text!(
     /// A grant.
     GrantId
 );
-id!(
+text!(
     /// A holding: (backend, principal, entitlement).
     HoldingId
 );
-id!(
+text!(
     /// A canonical person, whatever the number of Slack accounts.
     PersonId
 );
-id!(
+text!(
     /// One reviewer's decision on one stage.
     ReviewId
 );
-id!(
+text!(
     /// An audit event.
     EventId
 );

@@ -12,11 +12,14 @@ pub mod event;
 pub mod grant;
 pub mod holding;
 pub mod ids;
+pub mod nearest;
 pub mod person;
 pub mod refusal;
 pub mod request;
 pub mod review;
 pub mod role;
+#[cfg(test)]
+mod testing;
 
 pub use change::{Change, Write};
 pub use duration::Duration;
@@ -25,6 +28,7 @@ pub use event::{Actor, Event, EventKind, Personal};
 pub use grant::Grant;
 pub use holding::Holding;
 pub use ids::{EventId, GrantId, HoldingId, PersonId, RequestId, ReviewId, ShortId};
+pub use nearest::nearest;
 pub use person::{Email, Membership, Person, SlackId};
 pub use refusal::{Refusal, RefusalKind};
 pub use request::Request;

@@ -7,46 +7,22 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::ids::text;
 use crate::{Duration, Email, SlackId};
 
-macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
-
-        impl $name {
-            pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
-            }
-
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-
-name!(
+text!(
     /// What people ask for: `db-admin`.
     RoleName
 );
-name!(
+text!(
     /// `[backend.NAME]`.
     BackendName
 );
-name!(
+text!(
     /// `[groups]`' keys.
     GroupName
 );
-name!(
+text!(
     /// `[oncall.NAME]`.
     ScheduleName
 );
@@ -208,6 +184,13 @@ pub struct StageRule {
     pub ladder: Vec<Rung>,
 }
 
+impl StageRule {
+    /// How many approvals it takes: the quorum, at least one.
+    pub fn needed(&self) -> usize {
+        usize::try_from(self.quorum.max(1)).unwrap_or(usize::MAX)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BreakGlassRule {
     pub commanders: Vec<Who>,
@@ -308,6 +291,13 @@ impl Terms {
             rules,
             digest,
         }
+    }
+
+    /// Whether the digest and the entitlements follow from what stands beside them; a row edited by hand says otherwise.
+    pub fn is_intact(&self) -> bool {
+        let parameters = self.parameters.clone();
+        let own = Self::new(self.role.clone(), parameters, self.rules.clone());
+        own.digest == self.digest && own.entitlements == self.entitlements
     }
 
     /// The latest that extensions of the agreed budget can take a grant of `duration`.

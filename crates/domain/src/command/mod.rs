@@ -1,8 +1,20 @@
 //! What people type after `/prod-access`, parsed into one enum. The grammar is the command contract's.
 //! Parsing never fails: what is missing or wrong stays in the words, and is told in one answer by the use case.
 
+mod ask;
+mod break_glass;
+mod extend;
+mod span;
+#[cfg(test)]
+mod tests;
+mod text;
+mod words;
+
+use self::words::Words;
 use crate::duration::NotADuration;
 use crate::{Duration, ShortId, SlackId};
+
+pub use self::text::plain;
 
 /// One command, as understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,9 +92,60 @@ pub enum BreakGlass {
 }
 
 impl Command {
-    /// Reads the text of a slash command as Slack delivers it (`&amp;` escapes, `<@U…|name>` mentions).
+    /// Reads the text of a slash command as Slack delivers it (`&amp;` escapes, `<@U…|name>` mentions), in time that
+    /// grows with its length only.
     pub fn parse(text: &str) -> Self {
-        let _ = text;
-        unimplemented!()
+        let typed = text::Typed::read(text);
+        let mut words = Words::new(&typed);
+        let Some(first) = words.peek() else {
+            return Self::Form;
+        };
+        let read: Option<fn(&mut Words<'_>) -> Self> = match first.to_ascii_lowercase().as_str() {
+            "help" | "--help" | "-h" | "?" => Some(|_| Self::Help),
+            "roles" => Some(|_| Self::Roles),
+            "mine" => Some(|_| Self::Mine),
+            "pending" => Some(|_| Self::Pending),
+            "active" => Some(|_| Self::Active),
+            "oncall" => Some(|_| Self::OnCall),
+            "request" => Some(|words| Self::Ask(Ask::read(words))),
+            "break-glass" => Some(|words| Self::BreakGlass(BreakGlass::read(words))),
+            "status" => Some(|words| Self::Status(IdWord::read(words))),
+            "cancel" => Some(|words| Self::Cancel(IdWord::read(words))),
+            "drop" => Some(|words| Self::Drop(IdWord::read(words).given())),
+            "revoke" => Some(|words| Self::Revoke {
+                id: IdWord::read(words),
+                reason: words.rest(),
+            }),
+            "extend" => Some(extend::read),
+            "why" => Some(|words| Self::Why {
+                role: words.take().map(str::to_lowercase),
+                duration: span::read(words),
+            }),
+            _ => None,
+        };
+        match read {
+            Some(read) => {
+                words.take();
+                read(&mut words)
+            }
+            None => Self::Ask(Ask::read(&mut words)),
+        }
+    }
+}
+
+impl IdWord {
+    fn read(words: &mut Words<'_>) -> Self {
+        match words.take() {
+            None => Self::Missing,
+            Some(word) => ShortId::parse(word).map_or_else(|| Self::Wrong(word.into()), Self::Id),
+        }
+    }
+
+    /// None where it is missing.
+    fn given(self) -> Option<Self> {
+        match self {
+            Self::Missing => None,
+            Self::Id(_) | Self::Wrong(_) => Some(self),
+        }
     }
 }

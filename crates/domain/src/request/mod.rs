@@ -1,16 +1,29 @@
 //! A request: the ask, its stages and reviews, and what became of it.
 //!
-//!     pending ─► approved ─► started          pending ─► denied | cancelled | timed out | void
-//!     approved ─► scheduled ─► started        scheduled ─► pending, when the rules changed meanwhile
+//! ```text
+//! pending ─► approved ─► started          pending ─► denied | cancelled | timed out | void
+//! approved ─► scheduled ─► started        scheduled ─► pending, when the rules changed meanwhile
+//! ```
 //!
 //! Ended states are final. State decides, never timestamps.
 
+mod ask;
+mod break_glass;
+mod close;
+mod open;
+mod review;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::review::Verdict;
 use crate::role::Terms;
 use crate::{
-    Change, Duration, Grant, GrantId, Holding, PersonId, Refusal, RequestId, Review, ShortId, Time,
-    Version,
+    Change, Duration, Grant, GrantId, Holding, PersonId, RequestId, Review, ShortId, Time, Version,
 };
 
 /// What is asked.
@@ -122,6 +135,36 @@ pub enum State {
     },
 }
 
+impl State {
+    /// As it stands in the store.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pending(_) => "pending",
+            Self::Scheduled { .. } => "scheduled",
+            Self::Approved { .. } => "approved",
+            Self::Started { .. } => "started",
+            Self::Denied { .. } => "denied",
+            Self::Cancelled { .. } => "cancelled",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Void { .. } => "void",
+        }
+    }
+
+    /// The stage that waits for its reviews; none once nobody has to decide any more.
+    pub fn waiting(&self) -> Option<&OpenStage> {
+        match self {
+            Self::Pending(stage) => Some(stage),
+            Self::Scheduled { .. }
+            | Self::Approved { .. }
+            | Self::Started { .. }
+            | Self::Denied { .. }
+            | Self::Cancelled { .. }
+            | Self::TimedOut { .. }
+            | Self::Void { .. } => None,
+        }
+    }
+}
+
 /// The review that break-glass owes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostUseReview {
@@ -189,117 +232,75 @@ pub struct Asked {
     pub request: Request,
     pub change: Change,
 }
+
 impl Request {
-    /// A new request: opens its first stage, starts its grant at once where there are no stages, or, for
-    /// break-glass, starts it and owes the review.
-    ///
-    /// # Errors
-    /// Refused where nobody is left who could reach a stage's quorum, on any rung.
-    pub fn ask(
-        ask: Ask,
-        panels: &[Panel],
-        opening: Option<Opening>,
-        now: Time,
-    ) -> Result<Asked, Refusal> {
-        unimplemented!()
-    }
-
-    /// One reviewer's decision. A quorum of approvals opens the next stage or starts the grant; one Deny denies.
-    /// The shell has asked policy whether this reviewer may decide this stage now; here it is checked that they are
-    /// asked at all (on a rung of this stage's panel), not requester or holder, and not counted before.
-    pub fn review(
-        self,
-        review: Review,
-        panels: &[Panel],
-        opening: Option<Opening>,
-        now: Time,
-    ) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// By the requester, while pending or scheduled.
-    pub fn cancel(self, by: &PersonId, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// Reminds whoever is asked, once.
-    pub fn remind(self, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// Asks the ladder's next step.
-    pub fn climb(self, panels: &[Panel], now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    pub fn time_out(self, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// The later start has come, and the shell found everything still allowed.
-    pub fn start(self, opening: Opening, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// The rules changed while it was scheduled: asks again under the new terms.
-    pub fn reopen(self, terms: Terms, panels: &[Panel], now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    pub fn void(self, why: VoidReason, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// A commander breaks the glass for this pending request.
-    pub fn break_glass(
-        self,
-        commander: PersonId,
-        incident: String,
-        reason: String,
-        rules: Vec<String>,
-        opening: Opening,
-        now: Time,
-    ) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// The post-use review is done; never by commander or holder.
-    pub fn post_use_review(
-        self,
-        by: &PersonId,
-        note: Option<String>,
-        now: Time,
-    ) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// The post-use review's deadline passed.
-    pub fn review_overdue(self, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// The minimum of what was asked and what the counted reviews allow.
+    /// The minimum of what was asked and what the counted reviews allow; never raised.
     pub fn granted_duration(&self) -> Duration {
-        unimplemented!()
+        self.reviews
+            .iter()
+            .filter_map(|review| match &review.verdict {
+                Verdict::Approve { at_most, .. } => *at_most,
+                Verdict::Deny { .. } => None,
+            })
+            .fold(self.duration, Duration::min)
     }
 
-    /// Approvals that count for a stage.
+    /// Approvals that count for a stage: of distinct people, none of them requester, holder or commander.
     pub fn approvals(&self, stage: usize) -> Vec<&Review> {
-        unimplemented!()
+        let mut counted = BTreeSet::new();
+        self.reviews
+            .iter()
+            .filter(|review| review.stage == stage && review.approves())
+            .filter(|review| !self.is_own(&review.reviewer) && counted.insert(&review.reviewer))
+            .collect()
     }
 
     /// Commander, requester and holder: whoever may not decide it.
     pub fn is_own(&self, person: &PersonId) -> bool {
-        unimplemented!()
+        let commands = match &self.kind {
+            Kind::BreakGlass { commander, .. } => commander == person,
+            Kind::Access | Kind::Extend { .. } => false,
+        };
+        commands || self.requester == *person || self.holder == *person
     }
 
     /// Whether its stages' quorums stand with authentic reviews of distinct people who are still who they were (I5).
-    /// `valid` tells whether a review's MAC and its author are good.
+    /// `valid` tells whether a review's MAC and its author are good. A request that is pending or came to nothing
+    /// gives no authority; break-glass and a role without stages stand by themselves.
     pub fn authority_stands(&self, valid: impl Fn(&Review) -> bool) -> bool {
-        unimplemented!()
+        let decided = match &self.state {
+            State::Scheduled { .. } | State::Approved { .. } | State::Started { .. } => true,
+            State::Pending(_)
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::TimedOut { .. }
+            | State::Void { .. } => false,
+        };
+        if matches!(self.kind, Kind::BreakGlass { .. }) {
+            return decided;
+        }
+        let mut counted = BTreeSet::new();
+        decided
+            && (0..).zip(&self.terms.role.stages).all(|(index, stage)| {
+                let stands = self
+                    .approvals(index)
+                    .into_iter()
+                    .filter(|review| valid(review) && counted.insert(&review.reviewer))
+                    .count();
+                stands >= stage.needed()
+            })
     }
 
+    /// Nothing more can become of it: all but pending and scheduled. A started request's grant goes on by itself.
     pub fn is_final(&self) -> bool {
-        unimplemented!()
+        match &self.state {
+            State::Pending(_) | State::Scheduled { .. } => false,
+            State::Approved { .. }
+            | State::Started { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::TimedOut { .. }
+            | State::Void { .. } => true,
+        }
     }
 }

@@ -1,15 +1,24 @@
 //! A grant: the time-boxed access that an approved request leads to.
 //!
-//!     provisioning ─► active ─► revoking(why) ─► ended(why)
-//!     provisioning ─► revoking(why) ─► failed | ended(why)
+//! ```text
+//! provisioning ─► active ─► revoking(why) ─► ended(why)
+//! provisioning ─► revoking(why) ─► failed | ended(why)
+//! ```
 //!
 //! It is active only when all its holdings are held; it is ended or failed only after each was read back.
 
+mod end;
+mod extend;
+mod open;
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
+use crate::effect::Subject;
 use crate::{
-    Actor, Change, Duration, GrantId, Holding, HoldingId, PersonId, Refusal, RequestId, RoleName,
-    ShortId, Time, Version,
+    Actor, Duration, Event, EventKind, GrantId, HoldingId, PersonId, RequestId, RoleName, ShortId,
+    Time, Version,
 };
 
 /// How long provisioning may take before it is taken back: 15 minutes.
@@ -27,7 +36,7 @@ pub enum EndReason {
     Revoked { by: Actor, reason: String },
     /// An entitlement was refused for good, or took too long; leads to failed, not ended.
     Failed { why: String },
-    /// Authority no longer stood when the backend was to be called; leads to failed.
+    /// Authority no longer stood when the backend was to be called; leads to failed, or to ended where it was active.
     AuthorityGone { why: String },
 }
 
@@ -122,52 +131,104 @@ pub struct Grant {
     /// When to warn, before the end; already fitted to the duration (one at a quarter where all are too long).
     pub warn_before: Vec<Duration>,
 }
-impl Grant {
-    /// Ends it: by its timer, its holder, another, or the shell that finds authority gone. `holdings` are all of its parts' rows.
-    /// Never taken back: once revoking, a second order is refused as already decided.
-    pub fn end(
-        self,
-        reason: EndReason,
-        actor: Actor,
-        holdings: Vec<Holding>,
-        now: Time,
-    ) -> Result<Change, Refusal> {
-        unimplemented!()
+
+impl EndReason {
+    /// Access never came about, or shouldn't have.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Failed { .. } | Self::AuthorityGone { .. } => true,
+            Self::Expired | Self::Dropped | Self::Revoked { .. } => false,
+        }
     }
 
-    /// Provisioning took too long: take back and tell. Refused unless provisioning.
-    pub fn give_up(self, holdings: Vec<Holding>, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// Adds `by` to an active grant. `budget` is the role's rule, none where a review allowed it beyond the budget.
-    pub fn extend(
-        self,
-        by: Duration,
-        budget: Option<crate::role::ExtendRule>,
-        actor: Actor,
-        holdings: Vec<Holding>,
-        now: Time,
-    ) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// The backend doesn't let go for a while: told once.
-    pub fn stuck(self, why: &str, now: Time) -> Result<Change, Refusal> {
-        unimplemented!()
-    }
-
-    /// Provisioning, active or revoking.
-    pub fn is_live(&self) -> bool {
-        unimplemented!()
-    }
-
-    pub fn ends_at(&self) -> Option<Time> {
-        unimplemented!()
+    /// Its name in the record.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Dropped => "dropped",
+            Self::Revoked { .. } => "revoked",
+            Self::Failed { .. } => "failed",
+            Self::AuthorityGone { .. } => "authority_gone",
+        }
     }
 }
 
-/// When to warn: those of `warn_before` that fit into `duration`, else one at a quarter of its length.
+impl PartStatus {
+    pub fn is_held(&self) -> bool {
+        match self {
+            Self::Held { .. } => true,
+            Self::Wanted | Self::Refused { .. } | Self::Releasing | Self::Released { .. } => false,
+        }
+    }
+
+    pub fn is_released(&self) -> bool {
+        match self {
+            Self::Released { .. } => true,
+            Self::Wanted | Self::Held { .. } | Self::Refused { .. } | Self::Releasing => false,
+        }
+    }
+}
+
+impl Grant {
+    /// Provisioning, active or revoking.
+    pub fn is_live(&self) -> bool {
+        match &self.state {
+            State::Provisioning { .. } | State::Active { .. } | State::Revoking { .. } => true,
+            State::Ended { .. } | State::Failed { .. } => false,
+        }
+    }
+
+    /// The end of an active grant.
+    pub fn ends_at(&self) -> Option<Time> {
+        match &self.state {
+            State::Active { ends_at, .. } => Some(*ends_at),
+            State::Provisioning { .. }
+            | State::Revoking { .. }
+            | State::Ended { .. }
+            | State::Failed { .. } => None,
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        Subject::Grant(self.id.clone())
+    }
+
+    pub(crate) fn event(&self, kind: EventKind, actor: Actor, now: Time) -> Event {
+        Event::new(kind, actor, now)
+            .request(&self.request)
+            .grant(&self.id)
+            .fact("role", self.role.as_str())
+    }
+
+    pub(crate) fn set_part(&mut self, holding: &HoldingId, status: &PartStatus) {
+        for part in &mut self.parts {
+            if part.holding == *holding {
+                part.status = status.clone();
+            }
+        }
+    }
+
+    pub(crate) fn part(&self, holding: &HoldingId) -> Option<&PartStatus> {
+        self.parts
+            .iter()
+            .find(|part| part.holding == *holding)
+            .map(|part| &part.status)
+    }
+}
+
+/// When to warn: those of `warn_before` that fit into `duration`, the longest first; where all are too long, one at
+/// a quarter of its length. None where none are wanted.
 pub fn warnings_for(duration: Duration, warn_before: &[Duration]) -> Vec<Duration> {
-    unimplemented!()
+    let mut fitting: Vec<Duration> = warn_before
+        .iter()
+        .copied()
+        .filter(|before| before.as_secs() > 0 && *before < duration)
+        .collect();
+    fitting.sort_unstable_by(|one, other| other.cmp(one));
+    fitting.dedup();
+    let quarter = Duration::from_secs(duration.as_secs() / 4);
+    if fitting.is_empty() && !warn_before.is_empty() && quarter.as_secs() > 0 {
+        fitting.push(quarter);
+    }
+    fitting
 }

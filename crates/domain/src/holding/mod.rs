@@ -4,12 +4,21 @@
 //! touches it raises its generation and schedules ONE effect, `SyncHolding`; whoever carries that out asks
 //! [`Holding::plan`] what to do next, and hands the outcome to [`Holding::settle`].
 
+mod plan;
+mod settle;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::effect::Subject;
 use crate::role::Sharing;
-use crate::{BackendName, Change, Entitlement, Grant, GrantId, HoldingId, PersonId, Time, Version};
+use crate::{
+    Actor, BackendName, Change, Effect, EffectKind, Entitlement, Event, EventKind, GrantId,
+    HoldingId, Lane, PersonId, Time, Urgency, Version,
+};
 
 /// What is known of the backend's side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,14 +63,19 @@ pub struct Observation {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Also after a call: the read-back. Hand the answer to [`Attempt::saw`].
     Observe,
     /// Authority is checked right before.
     Grant {
         until: Time,
     },
     Revoke,
-    /// Nothing more to do: record it.
+    /// Nothing more to do: record it. Where this makes a grant active without a call, its authority is checked first.
     Settle(Outcome),
+    /// The call was answered well, but the read-back shows that it didn't take effect: try again later.
+    Fail {
+        why: String,
+    },
 }
 
 /// How an attempt to bring the holding to its wanted state came out.
@@ -74,11 +88,12 @@ pub enum Outcome {
     },
     /// Held without us; left alone.
     Standing { note: Option<String> },
-    /// Gone, read back.
+    /// What was ours is gone, read back. `others`: the principal still holds it without us.
     Absent {
         receipt: Option<String>,
         sessions_closed: Option<u32>,
         note: Option<String>,
+        others: Option<String>,
     },
     /// The backend refused to grant, for good.
     Refused { why: String },
@@ -122,58 +137,107 @@ impl Holding {
         sharing: Sharing,
         grant: Option<GrantId>,
     ) -> Self {
-        unimplemented!()
+        Self {
+            id,
+            version: 0,
+            backend,
+            principal,
+            person,
+            entitlement,
+            sharing,
+            grant,
+            generation: 0,
+            claims: BTreeMap::new(),
+            releasing: BTreeSet::new(),
+            opened_by: None,
+            known: Known::Unknown,
+        }
     }
 
+    /// The latest end of its live grants wins (I7).
     pub fn wanted(&self) -> Wanted {
-        unimplemented!()
+        self.claims
+            .values()
+            .max()
+            .map_or(Wanted::Absent, |until| Wanted::Held { until: *until })
     }
 
-    /// Adds or moves a grant's claim: raises the generation. Returns the effect to schedule.
+    /// Adds or moves a grant's claim: raises the generation. [`Holding::sync`] is the effect to schedule.
     #[must_use]
-    pub fn claim(self, grant: &GrantId, until: Time) -> Self {
-        unimplemented!()
+    pub fn claim(mut self, grant: &GrantId, until: Time) -> Self {
+        self.claims.insert(grant.clone(), until);
+        self.opened_by.get_or_insert_with(|| grant.clone());
+        self.generation += 1;
+        self
     }
 
-    /// Removes a grant's claim and lets it wait for the release.
+    /// Removes a grant's claim and lets it wait for the release: raises the generation.
     #[must_use]
-    pub fn release(self, grant: &GrantId) -> Self {
-        unimplemented!()
+    pub fn release(mut self, grant: &GrantId) -> Self {
+        self.claims.remove(grant);
+        self.releasing.insert(grant.clone());
+        self.generation += 1;
+        self
     }
 
-    /// The effect that brings it to its wanted state, due `now`.
-    pub fn sync(&self, now: Time) -> crate::Effect {
-        unimplemented!()
+    /// Removes claims that no live grant stands behind (a row written by hand): they keep no access and give none.
+    /// Nobody waits to hear of it.
+    pub fn disown(mut self, claims: &[GrantId], now: Time) -> Change {
+        self.claims.retain(|grant, _| !claims.contains(grant));
+        if self.claims.is_empty() && self.releasing.is_empty() {
+            self.opened_by = None;
+        }
+        self.generation += 1;
+        let event = Event::new(EventKind::HoldingRefused, Actor::Hallpass, now)
+            .holding(&self.id)
+            .fact("backend", self.backend.as_str())
+            .fact("entitlement", self.entitlement.shown())
+            .fact("generation", self.generation)
+            .fact("claims_without_a_grant", claims.len())
+            .personal("principal", self.principal.as_str());
+        let sync = self.sync(now);
+        Change::default().holding(self).event(event).schedule(sync)
     }
 
-    /// What to do next, given what was observed and done in this attempt.
-    pub fn plan(&self, attempt: &Attempt) -> Step {
-        unimplemented!()
-    }
-
-    /// Records an outcome: the grants that claim or wait for this holding move on (active, ended, failed, taken back).
-    /// `grants` are those of `claims` and `releasing`; `siblings` the other holdings of those grants.
-    /// Stale where `generation` is no longer the holding's.
-    pub fn settle(
-        self,
-        generation: i64,
-        outcome: Outcome,
-        grants: Vec<Grant>,
-        siblings: Vec<Holding>,
-        now: Time,
-    ) -> Result<Change, Stale> {
-        unimplemented!()
+    /// The effect that brings it to its wanted state, due `now`. Taking away goes before giving.
+    pub fn sync(&self, now: Time) -> Effect {
+        let urgency = if self.claims.is_empty() || !self.releasing.is_empty() {
+            Urgency::Revoke
+        } else {
+            Urgency::Normal
+        };
+        Effect {
+            subject: Subject::Holding(self.id.clone()),
+            kind: EffectKind::SyncHolding,
+            lane: Lane::Backend(self.backend.clone()),
+            urgency,
+            due: now,
+        }
     }
 }
 
 /// What happened so far in one attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attempt {
+    /// What was seen before any call.
     pub observed: Option<Observation>,
-    /// A grant or revoke call was made after the observation, with this receipt.
+    /// A grant or revoke call was made after the observation, and answered well, with this receipt.
     pub called: Option<Called>,
+    /// What was seen after the call.
+    pub read_back: Option<Observation>,
     /// Whether the backend wants to be told of a moved end (`expires_at`).
     pub tracks_expiry: bool,
+}
+
+impl Attempt {
+    /// Takes down what was seen: before the call, or, after it, as the read-back.
+    pub fn saw(&mut self, observation: Observation) {
+        if self.called.is_some() {
+            self.read_back = Some(observation);
+        } else {
+            self.observed = Some(observation);
+        }
+    }
 }
 
 /// What the backend answered to a call.

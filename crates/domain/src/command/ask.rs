@@ -1,0 +1,57 @@
+//! `[request] ROLE [PARAM=VALUE …] [DURATION] [at TIME] REASON…`, from left to right.
+
+use super::words::Words;
+use super::{Ask, span};
+
+impl Ask {
+    pub(super) fn read(words: &mut Words<'_>) -> Self {
+        let role = words.take().map(str::to_lowercase).unwrap_or_default();
+        Self {
+            role,
+            parameters: parameters(words),
+            duration: span::read(words),
+            at: at(words),
+            reason: words.rest(),
+        }
+    }
+}
+
+pub(super) fn parameters(words: &mut Words<'_>) -> Vec<(String, String)> {
+    std::iter::from_fn(|| words.take_parameter()).collect()
+}
+
+/// `at` counts only right before what has the shape of a time; else it is a word of the reason.
+fn at(words: &mut Words<'_>) -> Option<String> {
+    let mut after = words.clone();
+    if !after.take()?.eq_ignore_ascii_case("at") {
+        return None;
+    }
+    let time = after.take()?.trim_end_matches([',', ';']);
+    if !is_time_shaped(time) {
+        return None;
+    }
+    *words = after;
+    Some(time.to_owned())
+}
+
+/// `22:00`, or an ISO time like `2026-03-01T22:00`, with or without seconds and offset.
+fn is_time_shaped(word: &str) -> bool {
+    let is_clock = |text: &str| {
+        text.split_once(':').is_some_and(|(hours, minutes)| {
+            (1..=2).contains(&hours.len())
+                && minutes.len() == 2
+                && (hours.bytes().chain(minutes.bytes())).all(|byte| byte.is_ascii_digit())
+        })
+    };
+    let is_date = |text: &str| {
+        text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    is_clock(word)
+        || word
+            .split_once(['T', 't'])
+            .is_some_and(|(date, clock)| is_date(date) && clock.get(..5).is_some_and(is_clock))
+}

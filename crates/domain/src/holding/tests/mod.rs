@@ -1,0 +1,5 @@
+//! Stories of holdings: what is planned, what overlaps, what is left alone; and random sequences of everything.
+
+mod overlap;
+mod planning;
+mod sequences;
