@@ -19,5 +19,6 @@ part "what the tests need" scripts/test-needs.sh
 part "build" cargo test --locked --workspace --no-run
 part "the core, the sandbox, the bot" cargo test --locked --workspace
 part "the sandbox, by others' clients" tests/sandbox/run.sh
+part "the demo, in a browser" tests/demo/run.sh
 
 printf '\nHow long it took:\n%s%6d s  in all\n' "$report" "$SECONDS"

@@ -1,1 +1,279 @@
 //! One SQL text, two databases: apply changes, claim effects, read.
+//!
+//! `apply` writes all that one transition makes (rows, events, effects) in one commit or not at all; no caller ever holds
+//! a write transaction. Reads are one statement each. What is stored is read back into domain types, or named as
+//! broken. No rule of the product may enter: what a change means is the core's.
+
+#[macro_use]
+mod sql;
+
+mod card;
+mod changed;
+mod configuration;
+mod database;
+mod effect;
+mod error;
+mod event;
+mod grant;
+mod holding;
+mod lock;
+mod migrations;
+mod open;
+mod person;
+mod prepared;
+mod replicas;
+mod request;
+mod serving;
+mod text;
+mod write;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hallpass_domain::Change;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+pub use card::CardRow;
+pub use configuration::StoredConfiguration;
+pub use effect::{Claimed, Finish};
+pub use error::{Applied, StoreError};
+pub use event::StoredEvent;
+pub use lock::ServingLock;
+pub use request::RequestFilter;
+pub use serving::Counts;
+
+use crate::ports::Entropy;
+use database::{Arg, Filled, Readers};
+use open::{File, Server, Tasks};
+use prepared::Prepared;
+use sql::Sql;
+use writer::{Job, Message, Outcome};
+
+/// How long [`Store::check`] may take.
+const CHECK: Duration = Duration::from_secs(2);
+
+/// The database, open. Cloning it shares it; the last one dropped, or [`Store::close`], stops its background tasks.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    entropy: Arc<dyn Entropy>,
+    changed: watch::Sender<u64>,
+    tasks: Tasks,
+}
+
+enum Database {
+    Sqlite(File),
+    Postgres(Server),
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.tasks.stop.cancel();
+    }
+}
+
+impl Store {
+    /// Opens `sqlite://path` or `postgres://…`. Creates the file, doesn't migrate.
+    ///
+    /// # Errors
+    /// `Unavailable`, never with the URL in it.
+    pub async fn open(url: &str, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
+        let (changed, _) = watch::channel(0);
+        let tasks = Tasks::default();
+        let database = if let Some(path) = url.strip_prefix("sqlite:") {
+            Database::Sqlite(File::open(path, &changed, &tasks).await?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Database::Postgres(Server::open(url, entropy.id(), &changed, &tasks).await?)
+        } else {
+            return Err(StoreError::Unavailable(
+                "DATABASE_URL must begin with sqlite:// or postgres://.".into(),
+            ));
+        };
+        tasks.running.close();
+        Ok(Self(Arc::new(Inner {
+            database,
+            entropy,
+            changed,
+            tasks,
+        })))
+    }
+
+    /// Brings the tables up to date; does nothing where they are.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.0.database {
+            Database::Sqlite(file) => file.migrate().await,
+            Database::Postgres(server) => server.migrate().await,
+        }
+    }
+
+    /// For whoever carries out effects: with `SQLite` one process at a time, with `PostgreSQL` any number.
+    pub fn lock_for_serving(&self) -> Result<ServingLock, StoreError> {
+        match &self.0.database {
+            Database::Sqlite(file) => ServingLock::beside(&file.path),
+            Database::Postgres(_) => Ok(ServingLock::shared()),
+        }
+    }
+
+    /// Writes changes, each all or nothing by itself, and answers each; in their order.
+    ///
+    /// # Errors
+    /// Where the database failed some of them may have been written: read again.
+    pub async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
+        let changes = changes.into_iter().map(|change| (change, None));
+        self.apply_prepared(self.prepare(changes)?).await
+    }
+
+    pub async fn apply_one(&self, change: Change) -> Result<Applied, StoreError> {
+        self.apply(vec![change])
+            .await?
+            .pop()
+            .ok_or_else(StoreError::closed)
+    }
+
+    /// Writes each change and the end of the effect that caused it in one commit. On a conflict neither is written; an end
+    /// whose claim was lost or cancelled meanwhile is left out.
+    pub async fn apply_finishing(
+        &self,
+        work: Vec<(Change, Finish)>,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let work = work
+            .into_iter()
+            .map(|(change, finish)| (change, Some(finish)));
+        self.apply_prepared(self.prepare(work)?).await
+    }
+
+    fn prepare(
+        &self,
+        work: impl Iterator<Item = (Change, Option<Finish>)>,
+    ) -> Result<Vec<Prepared>, StoreError> {
+        work.map(|(change, finish)| Prepared::new(change, finish, self.entropy()))
+            .collect()
+    }
+
+    async fn apply_prepared(&self, changes: Vec<Prepared>) -> Result<Vec<Applied>, StoreError> {
+        match &self.0.database {
+            Database::Sqlite(file) => {
+                let mut answers = Vec::with_capacity(changes.len());
+                for change in changes {
+                    answers.push(send(file, Job::Apply(Box::new(change))).await?);
+                }
+                let mut applied = Vec::with_capacity(answers.len());
+                for answer in answers {
+                    match answer.await.map_err(|_| StoreError::closed())?? {
+                        Outcome::Applied(one) => applied.push(one),
+                        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran => {
+                            unreachable!("a change is answered as a change")
+                        }
+                    }
+                }
+                Ok(applied)
+            }
+            // A task of its own: a caller that gives up doesn't leave a commit untold.
+            Database::Postgres(_) => {
+                let store = self.clone();
+                tokio::spawn(async move { store.apply_on_server(&changes).await })
+                    .await
+                    .map_err(StoreError::unavailable)?
+            }
+        }
+    }
+
+    async fn apply_on_server(&self, changes: &[Prepared]) -> Result<Vec<Applied>, StoreError> {
+        let Database::Postgres(server) = &self.0.database else {
+            unreachable!("only a server is asked")
+        };
+        replicas::apply(&server.pool, changes, || self.tell(server)).await
+    }
+
+    fn tell(&self, server: &Server) {
+        changed::bump(&self.0.changed);
+        server.committed.notify_one();
+    }
+
+    /// One job, through the writer or in a transaction of its own.
+    async fn run(&self, job: Job) -> Result<Outcome, StoreError> {
+        match &self.0.database {
+            Database::Sqlite(file) => send(file, job)
+                .await?
+                .await
+                .map_err(|_| StoreError::closed())?,
+            Database::Postgres(_) => {
+                let store = self.clone();
+                tokio::spawn(async move { store.run_on_server(&job).await })
+                    .await
+                    .map_err(StoreError::unavailable)?
+            }
+        }
+    }
+
+    async fn run_on_server(&self, job: &Job) -> Result<Outcome, StoreError> {
+        let Database::Postgres(server) = &self.0.database else {
+            unreachable!("only a server is asked")
+        };
+        let outcome = replicas::run(&server.pool, job).await?;
+        if outcome.tells() {
+            self.tell(server);
+        }
+        Ok(outcome)
+    }
+
+    async fn fetch<R: Filled>(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<R>, StoreError> {
+        self.readers().fetch(sql, args).await
+    }
+
+    fn readers(&self) -> Readers {
+        match &self.0.database {
+            Database::Sqlite(file) => Readers::Sqlite(file.readers.clone()),
+            Database::Postgres(server) => Readers::Postgres(server.pool.clone()),
+        }
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        self.0.entropy.as_ref()
+    }
+
+    /// Changes after every commit of this process, and soon after commits of others.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    /// One cheap round trip, for `/readyz`; bounded by 2 s. Fails too where nothing can be written any more.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        row! { Any { rows: i64 } }
+        let sql = sql!("request": "select count(*) as rows from (select id from request limit 1) as first");
+        if let Database::Sqlite(file) = &self.0.database
+            && file.writer.is_closed()
+        {
+            return Err(StoreError::closed());
+        }
+        let answer = timeout(CHECK, self.fetch::<Any>(&sql, &[]))
+            .await
+            .map_err(|_| StoreError::unavailable("it doesn't answer within 2 s"))??;
+        let answered = answer.iter().any(|any| any.rows >= 0);
+        answered.then_some(()).ok_or_else(StoreError::closed)
+    }
+
+    /// Writes what waits, then closes. Later calls answer `Unavailable`.
+    pub async fn close(&self) {
+        self.0.tasks.stop.cancel();
+        self.0.tasks.running.wait().await;
+        self.readers().close().await;
+    }
+}
+
+/// Hands a job to the writer; waits for a place in the queue.
+async fn send(
+    file: &File,
+    job: Job,
+) -> Result<oneshot::Receiver<Result<Outcome, StoreError>>, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    file.writer
+        .send(Message { job, reply })
+        .await
+        .map_err(|_| StoreError::closed())?;
+    Ok(answer)
+}

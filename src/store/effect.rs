@@ -1,0 +1,360 @@
+//! Effects: scheduled with the rows that caused them, claimed under a lease, finished only by who holds the claim.
+//!
+//! `due` is when it should happen, `next_at` when it may be claimed: the due moment, the next try, or the lease's end.
+//! `wanted` rises with every scheduling, `token` with every claim. Scheduling one that runs leaves the lease alone: its
+//! end makes it due again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hallpass_domain::effect::Subject;
+use hallpass_domain::{EffectChange, EffectKind, Lane, Time, Urgency};
+use serde_json::json;
+
+use super::sql::Sql;
+use super::writer::{Job, Outcome};
+use super::{Store, StoreError, text};
+
+/// An effect that is ours to carry out until the lease ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    pub subject: Subject,
+    pub kind: EffectKind,
+    pub lane: Lane,
+    pub urgency: Urgency,
+    /// When it should have happened, whatever tries were put off since.
+    pub due: Time,
+    pub token: i64,
+    pub wanted: i64,
+    /// With this claim: 1 at the first.
+    pub attempts: u32,
+}
+
+/// How a claim ends. One whose lease was lost to another, or whose effect was cancelled, ends nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// Carried out; due again at its new moment where it was scheduled anew meanwhile.
+    Done(Claimed),
+    /// It failed: again at `at`.
+    Retry {
+        claimed: Claimed,
+        at: Time,
+        error: String,
+    },
+    /// Not carried out: due as before, as if it hadn't been claimed.
+    GiveBack(Claimed),
+}
+
+/// The most of an error's text that is kept.
+const LONGEST_ERROR: usize = 1_000;
+
+pub(super) const SCHEDULE: Sql = sql!("effect":
+    "insert into effect (subject, kind, lane, urgency, due, next_at, claimed, wanted, token, attempts) \
+     select r.subject, r.kind, r.lane, r.urgency, r.due, r.due, false, 1, 0, 0 from "
+    [rows subject text, kind text, lane text, urgency bigint, due bigint]
+    " where true order by r.subject, r.kind \
+     on conflict (subject, kind) do update set lane = excluded.lane, urgency = excluded.urgency, \
+     due = excluded.due, wanted = effect.wanted + 1, \
+     next_at = case when effect.claimed then effect.next_at else excluded.due end, \
+     attempts = case when effect.claimed then effect.attempts else 0 end");
+
+pub(super) const CANCEL: Sql = sql!("effect":
+    "delete from effect where (subject, kind) in (select r.subject, r.kind from "
+    [rows subject text, kind text] ")");
+
+pub(super) const FINISH_DONE: Sql = sql!("effect":
+    "delete from effect where (subject, kind, token, wanted) in \
+     (select r.subject, r.kind, r.token, r.wanted from "
+    [rows subject text, kind text, token bigint, wanted bigint, done boolean] " where r.done)");
+
+/// Those that stay: tried again, given back, or done but scheduled anew meanwhile.
+pub(super) const FINISH_REST: Sql = sql!("effect":
+    "update effect set claimed = false, last_error = r.error, \
+     next_at = case when r.at is null or effect.wanted > r.wanted then effect.due else r.at end, \
+     attempts = case when effect.wanted > r.wanted then 0 else effect.attempts - r.given_back end from "
+    [rows subject text, kind text, token bigint, wanted bigint, at bigint, given_back bigint, error text]
+    " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token");
+
+/// One range of the index for each urgency, so that a claim costs the same however many timers wait, and however many
+/// are due. An effect that was put off while its holder died (`due` is later) is not claimed but put back.
+pub(super) const CLAIM: Sql = sql!("effect":
+    "with revoke_first as materialized (select subject, kind from effect \
+     where lane = $1 and urgency = 0 and next_at <= $2 order by next_at limit $4" [skip_locked] "), \
+     then_normal as materialized (select subject, kind from effect \
+     where lane = $1 and urgency = 1 and next_at <= $2 order by next_at \
+     limit (select case when $4 - count(*) < $5 then $4 - count(*) else $5 end from revoke_first)" [skip_locked] "), \
+     then_later as materialized (select subject, kind from effect \
+     where lane = $1 and urgency = 2 and next_at <= $2 order by next_at \
+     limit (select case when $4 - count(*) < $5 then $4 - count(*) else $5 end from revoke_first) \
+     - (select count(*) from then_normal)" [skip_locked] "), \
+     chosen as materialized (select subject, kind from revoke_first union all \
+     select subject, kind from then_normal union all select subject, kind from then_later) \
+     update effect set claimed = effect.due <= $2, token = effect.token + 1, \
+     next_at = case when effect.due <= $2 then $3 else effect.due end, \
+     attempts = case when effect.due <= $2 then effect.attempts + 1 else 0 end \
+     from chosen where effect.subject = chosen.subject and effect.kind = chosen.kind \
+     returning effect.subject, effect.kind, effect.lane, effect.urgency, effect.due, effect.token, effect.wanted, \
+     effect.attempts");
+
+/// Skips from lane to lane in the index instead of reading all timers.
+const LANES: Sql = sql!("effect":
+    "with recursive lanes(lane) as (select min(lane) from effect union all \
+     select (select min(effect.lane) from effect where effect.lane > lanes.lane) from lanes \
+     where lanes.lane is not null) \
+     select lanes.lane, (select min(effect.next_at) from effect \
+     where effect.lane = lanes.lane and effect.urgency = u.urgency) as next_at \
+     from lanes cross join (select 0 as urgency union all select 1 union all select 2) as u \
+     where lanes.lane is not null");
+
+/// An effect's change as it is written.
+#[derive(Debug, Clone)]
+pub(super) struct EffectOp {
+    subject: String,
+    kind: String,
+    /// The row to schedule; none cancels.
+    schedule: Option<String>,
+}
+
+pub(super) fn prepare(change: EffectChange) -> EffectOp {
+    let (subject, kind, effect) = match change {
+        EffectChange::Schedule(effect) => {
+            (effect.subject.clone(), effect.kind.clone(), Some(effect))
+        }
+        EffectChange::Cancel { subject, kind } => (subject, kind, None),
+    };
+    let (subject, kind) = (text::subject(&subject), text::kind(&kind));
+    let schedule = effect.map(|effect| {
+        json!({
+            "subject": subject,
+            "kind": kind,
+            "lane": text::lane(&effect.lane),
+            "urgency": text::urgency(effect.urgency),
+            "due": text::micros(effect.due),
+        })
+        .to_string()
+    });
+    EffectOp {
+        subject,
+        kind,
+        schedule,
+    }
+}
+
+/// The rows to schedule and to cancel. Of several changes of one effect the last counts.
+pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a str>, Vec<String>) {
+    let last: BTreeMap<_, _> = ops
+        .map(|op| {
+            (
+                (op.subject.as_str(), op.kind.as_str()),
+                op.schedule.as_deref(),
+            )
+        })
+        .collect();
+    let scheduled = last.values().filter_map(|schedule| *schedule).collect();
+    let cancelled = last
+        .iter()
+        .filter(|(_, schedule)| schedule.is_none())
+        .map(|((subject, kind), _)| json!({ "subject": subject, "kind": kind }).to_string())
+        .collect();
+    (scheduled, cancelled)
+}
+
+/// The end of a claim as it is written.
+#[derive(Debug, Clone)]
+pub(super) struct Ended(pub(super) String);
+
+pub(super) fn ended(finish: Finish) -> Ended {
+    let (claimed, done, at, given_back, error) = match finish {
+        Finish::Done(claimed) => (claimed, true, None, 0, None),
+        Finish::Retry { claimed, at, error } => {
+            let error: String = error.chars().take(LONGEST_ERROR).collect();
+            let error = super::sql::storable(&error);
+            (claimed, false, Some(text::micros(at)), 0, Some(error))
+        }
+        Finish::GiveBack(claimed) => (claimed, false, None, 1, None),
+    };
+    let row = json!({
+        "subject": text::subject(&claimed.subject),
+        "kind": text::kind(&claimed.kind),
+        "token": claimed.token,
+        "wanted": claimed.wanted,
+        "done": done,
+        "at": at,
+        "given_back": given_back,
+        "error": error,
+    });
+    Ended(row.to_string())
+}
+
+/// What a claim asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Claim {
+    pub(super) lane: String,
+    pub(super) now: i64,
+    pub(super) until: i64,
+    pub(super) limit: i64,
+    pub(super) patient: i64,
+}
+
+row! {
+    ClaimedRow {
+        subject: String,
+        kind: String,
+        lane: String,
+        urgency: i64,
+        due: i64,
+        token: i64,
+        wanted: i64,
+        attempts: i64,
+    }
+}
+
+impl TryFrom<&ClaimedRow> for Claimed {
+    type Error = StoreError;
+
+    fn try_from(row: &ClaimedRow) -> Result<Self, StoreError> {
+        let broken = |column: &str| {
+            let id = format!("{} {}", row.subject, row.kind);
+            StoreError::corrupt("effect", &id, format!("its {column} can't be read"))
+        };
+        Ok(Self {
+            subject: text::parse_subject(&row.subject).ok_or_else(|| broken("subject"))?,
+            kind: text::parse_kind(&row.kind).ok_or_else(|| broken("kind"))?,
+            lane: text::parse_lane(&row.lane).ok_or_else(|| broken("lane"))?,
+            urgency: text::parse_urgency(row.urgency).ok_or_else(|| broken("urgency"))?,
+            due: text::time(row.due).ok_or_else(|| broken("due moment"))?,
+            token: row.token,
+            wanted: row.wanted,
+            attempts: u32::try_from(row.attempts).map_err(|_| broken("number of attempts"))?,
+        })
+    }
+}
+
+row! { LaneRow { lane: String, next_at: Option<i64> } }
+
+impl Store {
+    /// Takes effects of a lane that are due, for `lease` from `now`: by urgency, then by due moment. A broken row is
+    /// told in the log and left to its lease, so that it doesn't hold up the others.
+    pub async fn claim(
+        &self,
+        lane: &Lane,
+        now: Time,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.claim_within(lane, now, lease, limit, limit).await
+    }
+
+    /// The same, with at most `patient` that don't take access away.
+    pub async fn claim_within(
+        &self,
+        lane: &Lane,
+        now: Time,
+        lease: Duration,
+        limit: usize,
+        patient: usize,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let lease = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+        let claim = Claim {
+            lane: text::lane(lane),
+            now: text::micros(now),
+            until: text::micros(now).saturating_add(lease),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+            patient: i64::try_from(patient).unwrap_or(i64::MAX),
+        };
+        let Outcome::Claimed(rows) = self.run(Job::Claim(claim)).await? else {
+            return Ok(Vec::new());
+        };
+        let mut claimed: Vec<Claimed> = rows
+            .iter()
+            .filter_map(|row| {
+                Claimed::try_from(row)
+                    .inspect_err(|error| tracing::error!(%error, "an effect can't be carried out"))
+                    .ok()
+            })
+            .filter(|claimed| claimed.due <= now)
+            .collect();
+        claimed.sort_by_key(|claimed| (claimed.urgency, claimed.due));
+        Ok(claimed)
+    }
+
+    /// Ends claims whose outcome needs no change of rows.
+    pub async fn finish(&self, finished: Vec<Finish>) -> Result<(), StoreError> {
+        if finished.is_empty() {
+            return Ok(());
+        }
+        let ended = finished.into_iter().map(ended).collect();
+        self.run(Job::Finish(ended)).await.map(drop)
+    }
+
+    /// Every lane that has effects, and the moment when the next of them may be claimed; in no order. A lane that can't
+    /// be read is told in the log and left out, so that it doesn't hold up the others.
+    pub async fn lanes(&self) -> Result<Vec<(Lane, Time)>, StoreError> {
+        let mut lanes: BTreeMap<String, i64> = BTreeMap::new();
+        for row in self.fetch::<LaneRow>(&LANES, &[]).await? {
+            if let Some(next_at) = row.next_at {
+                let earliest = lanes.entry(row.lane).or_insert(next_at);
+                *earliest = next_at.min(*earliest);
+            }
+        }
+        let readable = lanes.into_iter().filter_map(|(lane, next_at)| {
+            let read = text::parse_lane(&lane).zip(text::time(next_at));
+            if read.is_none() {
+                tracing::error!(lane, next_at, "a lane of effects can't be read");
+            }
+            read
+        });
+        Ok(readable.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection;
+
+    use super::{CLAIM, LANES, Sql};
+    use crate::store::migrations;
+
+    /// The steps in which `SQLite` carries out a statement that touch the effects.
+    async fn steps(statement: &Sql) -> Vec<String> {
+        let mut conn = sqlx::SqliteConnection::connect("sqlite::memory:")
+            .await
+            .expect("a database in memory");
+        let migrated = migrations::sqlite()
+            .run_direct(None, &mut conn, false)
+            .await;
+        migrated.expect("the migrations");
+        let explain = format!("explain query plan {}", statement.sqlite);
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(explain))
+            .fetch_all(&mut conn)
+            .await
+            .expect("a plan");
+        let steps = plan.into_iter().map(|(_, _, _, step)| step);
+        steps.filter(|step| step.contains(" effect")).collect()
+    }
+
+    #[tokio::test]
+    async fn a_claim_reads_no_timer_that_is_not_due() {
+        let steps = steps(&CLAIM).await;
+        let due = steps.iter().filter(|step| {
+            step.ends_with("INDEX effect_next (lane=? AND urgency=? AND next_at<?)")
+        });
+        assert_eq!(due.count(), 3, "{steps:#?}");
+        assert!(
+            steps.iter().all(|step| step.starts_with("SEARCH effect ")),
+            "{steps:#?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_next_moments_are_found_without_reading_the_timers() {
+        let steps = steps(&LANES).await;
+        assert!(!steps.is_empty());
+        assert!(
+            steps
+                .iter()
+                .all(|step| step.starts_with("SEARCH effect USING COVERING INDEX effect_next")),
+            "{steps:#?}"
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! Holdings: once per (backend, principal, entitlement), and per grant where the backend makes one for each.
+//! The first holding of a principal makes it its person's, for good.
+
+use hallpass_domain::{BackendName, GrantId, Holding, HoldingId, PersonId};
+use serde_json::json;
+
+use super::database::Arg;
+use super::prepared::{Owned, Prepared, Row, body};
+use super::sql::{Sql, list, storable};
+use super::write::Table;
+use super::{Store, StoreError};
+
+pub(super) const TABLE: Table = Table {
+    name: "holding",
+    lock: sql!("holding": "select id from holding where id in " [list 1] " order by id" [for_update]),
+    insert: sql!("holding":
+        "insert into holding (id, version, backend, principal, person, entitlement, grant_id, body) \
+         select r.id, r.version, r.backend, r.principal, r.person, r.entitlement, r.grant_id, r.body from "
+        [rows id text, version bigint, backend text, principal text, person text, entitlement text,
+         grant_id text, body text]
+        " where true order by r.id on conflict do nothing returning id as key"),
+    update: sql!("holding":
+        "update holding set version = r.version, body = r.body from "
+        [rows id text, version bigint, body text]
+        " where holding.id = r.id and holding.version = r.version - 1 returning holding.id as key"),
+};
+
+pub(super) const CLAIM_PRINCIPALS: Sql = sql!("principal":
+    "insert into principal (backend, name, person) select r.backend, r.name, r.person from "
+    [rows backend text, name text, person text]
+    " where true order by r.backend, r.name on conflict do nothing");
+
+/// Principals that belong to somebody else.
+pub(super) const FOREIGN_PRINCIPALS: Sql = sql!("principal":
+    "select p.backend as space, p.name, p.person from principal as p join "
+    [rows backend text, name text, person text]
+    " on p.backend = r.backend and p.name = r.name where p.person <> r.person");
+
+pub(super) fn prepare(mut holding: Holding, into: &mut Prepared) -> Result<(), StoreError> {
+    let read = holding.version;
+    holding.version += 1;
+    let id = holding.id.to_string();
+    let principal = storable(&holding.principal);
+    if read == 0 {
+        into.principals.push(Owned {
+            thing: (holding.backend.to_string(), principal.clone()),
+            person: holding.person.to_string(),
+        });
+    }
+    let json = json!({
+        "id": id,
+        "version": holding.version,
+        "backend": holding.backend,
+        "principal": principal,
+        "person": holding.person,
+        "entitlement": holding.entitlement.key(),
+        "grant_id": holding.grant.as_ref().map_or("", GrantId::as_str),
+        "body": body("holding", &id, &holding)?,
+    });
+    into.holdings.push(
+        read,
+        Row {
+            key: id,
+            json: json.to_string(),
+        },
+    );
+    Ok(())
+}
+
+row! {
+    HoldingRow {
+        id: String,
+        version: i64,
+        backend: String,
+        principal: String,
+        person: String,
+        entitlement: String,
+        grant_id: String,
+        body: String,
+    }
+}
+
+impl TryFrom<HoldingRow> for Holding {
+    type Error = StoreError;
+
+    fn try_from(row: HoldingRow) -> Result<Self, StoreError> {
+        let broken = |why: String| StoreError::corrupt("holding", &row.id, why);
+        let mut holding: Self =
+            serde_json::from_str(&row.body).map_err(|error| broken(error.to_string()))?;
+        holding.version = row.version;
+        let agrees = holding.id.as_str() == row.id
+            && holding.backend.as_str() == row.backend
+            && storable(&holding.principal) == row.principal
+            && holding.person.as_str() == row.person
+            && holding.entitlement.key() == row.entitlement
+            && holding.grant.as_ref().map_or("", GrantId::as_str) == row.grant_id;
+        if agrees {
+            Ok(holding)
+        } else {
+            Err(broken("its columns and its body disagree".into()))
+        }
+    }
+}
+
+/// A statement that reads holdings; the rest of its text follows `where`.
+macro_rules! holdings {
+    ($($rest:tt)+) => {
+        sql!("holding":
+            "select id, version, backend, principal, person, entitlement, grant_id, body from holding where "
+            $($rest)+)
+    };
+}
+
+impl Store {
+    pub async fn holding(&self, id: &HoldingId) -> Result<Option<Holding>, StoreError> {
+        Ok(self
+            .read_holdings(&holdings!("id = $1"), &[id.as_str().into()])
+            .await?
+            .pop())
+    }
+
+    /// In the order of `ids`.
+    pub async fn holdings(&self, ids: &[HoldingId]) -> Result<Vec<Holding>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = list(ids.iter().map(HoldingId::as_str));
+        let mut holdings = self
+            .read_holdings(&holdings!("id in " [list 1]), &[wanted.into()])
+            .await?;
+        holdings.sort_by_key(|holding| ids.iter().position(|id| *id == holding.id));
+        Ok(holdings)
+    }
+
+    /// `entitlement_key` is [`Entitlement::key`](hallpass_domain::Entitlement::key); `grant` is given where the backend
+    /// makes one holding per grant.
+    pub async fn find_holding(
+        &self,
+        backend: &BackendName,
+        principal: &str,
+        entitlement_key: &str,
+        grant: Option<&GrantId>,
+    ) -> Result<Option<Holding>, StoreError> {
+        let sql =
+            holdings!("backend = $1 and principal = $2 and entitlement = $3 and grant_id = $4");
+        let args = [
+            backend.as_str().into(),
+            storable(principal).into(),
+            entitlement_key.into(),
+            grant.map_or("", GrantId::as_str).into(),
+        ];
+        Ok(self.read_holdings(&sql, &args).await?.pop())
+    }
+
+    /// Whose principal it is, once anybody held anything as it.
+    pub async fn principal_owner(
+        &self,
+        backend: &BackendName,
+        principal: &str,
+    ) -> Result<Option<PersonId>, StoreError> {
+        row! { Owner { person: String } }
+        let sql = sql!("principal":
+            "select person from principal where backend = $1 and name = $2");
+        let args = [backend.as_str().into(), storable(principal).into()];
+        let owner = self.fetch::<Owner>(&sql, &args).await?.pop();
+        Ok(owner.map(|owner| PersonId::new(owner.person)))
+    }
+
+    async fn read_holdings(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<Holding>, StoreError> {
+        self.fetch::<HoldingRow>(sql, args)
+            .await?
+            .into_iter()
+            .map(Holding::try_from)
+            .collect()
+    }
+}

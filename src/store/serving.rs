@@ -1,0 +1,83 @@
+//! What serving asks besides: that a dead process's claims are void, that running ones stay ours, and how many rows
+//! there are for the metrics.
+
+use std::time::Duration;
+
+use hallpass_domain::Time;
+use serde_json::json;
+
+use super::lock::ServingLock;
+use super::sql::{Sql, array};
+use super::writer::Job;
+use super::{Claimed, Store, StoreError, text};
+
+const VOID: Sql = sql!("effect":
+    "update effect set claimed = false, next_at = due where claimed");
+
+const RENEW: Sql = sql!("effect":
+    "update effect set next_at = $2 where claimed and (subject, kind, token) in \
+     (select r.subject, r.kind, r.token from " [rows subject text, kind text, token bigint] ")");
+
+row! { InState { state: String, number: i64 } }
+row! { Live { number: i64 } }
+
+/// How many rows there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By the name of the state, where there are any.
+    pub requests: Vec<(String, i64)>,
+    pub live_grants: i64,
+}
+
+impl Store {
+    /// What a former process had claimed is due at once. With `PostgreSQL` replicas may be alive, so their leases stand.
+    pub async fn void_leases(&self, lock: &ServingLock) -> Result<(), StoreError> {
+        if lock.is_alone() {
+            self.run(Job::Run(&VOID, Vec::new())).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the leases of what still runs to `lease` from `now`; those that were lost stay lost.
+    pub async fn renew(
+        &self,
+        claimed: &[Claimed],
+        now: Time,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<String> = claimed.iter().map(renewed).collect();
+        let rows = array(rows.iter().map(String::as_str));
+        let lease = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+        let until = text::micros(now).saturating_add(lease);
+        self.run(Job::Run(&RENEW, vec![rows.into(), until.into()]))
+            .await
+            .map(drop)
+    }
+
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        let states = sql!("request":
+            "select state, count(*) as number from request group by state order by state");
+        let live = sql!("access_grant": "select count(*) as number from access_grant where live");
+        let requests = self.fetch::<InState>(&states, &[]).await?;
+        let live = self.fetch::<Live>(&live, &[]).await?;
+        Ok(Counts {
+            requests: requests
+                .into_iter()
+                .map(|row| (row.state, row.number))
+                .collect(),
+            live_grants: live.first().map_or(0, |row| row.number),
+        })
+    }
+}
+
+fn renewed(claimed: &Claimed) -> String {
+    json!({
+        "subject": text::subject(&claimed.subject),
+        "kind": text::kind(&claimed.kind),
+        "token": claimed.token,
+    })
+    .to_string()
+}

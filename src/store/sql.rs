@@ -1,0 +1,99 @@
+//! One SQL text for two databases. The texts are the same but for the few places that `sql!` stamps: rows that come as
+//! one JSON parameter, lists of ids, and row locks, which `SQLite` neither has nor needs.
+//! No statement stands here; each stands next to the type it fills.
+
+/// A statement in both dialects. `table` is the one that is named when a row of it is broken.
+pub(super) struct Sql {
+    pub(super) table: &'static str,
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+/// `sql!("table": "text" [rows id text, at bigint] "text" [list 2] "text" [for_update] [skip_locked])`
+///
+/// - `[rows …]`: the JSON array of objects in `$1` as a table `r` with these columns, in the array's order. (`jsonb_each`,
+///   because `json_each` writes and parses an object's text again for every column.)
+/// - `[list n]`: the JSON array of texts in `$n` as a sub-select.
+macro_rules! sql {
+    ($table:literal: $($part:tt)+) => {
+        $crate::store::sql::Sql {
+            table: $table,
+            sqlite: concat!($(sqlite_text!($part)),+),
+            postgres: concat!($(postgres_text!($part)),+),
+        }
+    };
+}
+
+macro_rules! sqlite_text {
+    ($text:literal) => { $text };
+    ([rows $($column:ident $kind:ident),+]) => {
+        concat!(
+            "(select key as row_key",
+            $(", value ->> '", stringify!($column), "' as ", stringify!($column)),+,
+            " from jsonb_each($1)) as r"
+        )
+    };
+    ([list $parameter:literal]) => { concat!("(select value from json_each($", $parameter, "))") };
+    ([for_update]) => { "" };
+    ([skip_locked]) => { "" };
+}
+
+macro_rules! postgres_text {
+    ($text:literal) => { $text };
+    ([rows $($column:ident $kind:ident),+]) => {
+        concat!(
+            "json_to_recordset($1::json) as r(row_key bigint",
+            $(", ", stringify!($column), " ", stringify!($kind)),+,
+            ")"
+        )
+    };
+    ([list $parameter:literal]) => {
+        concat!("(select value from json_array_elements_text($", $parameter, "::json))")
+    };
+    ([for_update]) => { " for update" };
+    ([skip_locked]) => { " for update skip locked" };
+}
+
+/// A row struct that both databases fill, by the columns' names.
+macro_rules! row {
+    ($(#[$meta:meta])* $name:ident { $($column:ident: $kind:ty),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug)]
+        pub(super) struct $name { $(pub(super) $column: $kind),+ }
+
+        impl<'r, R> sqlx::FromRow<'r, R> for $name
+        where
+            R: sqlx::Row,
+            &'static str: sqlx::ColumnIndex<R>,
+            $($kind: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>),+
+        {
+            fn from_row(row: &'r R) -> sqlx::Result<Self> {
+                Ok(Self { $($column: row.try_get(stringify!($column))?),+ })
+            }
+        }
+    };
+}
+
+/// JSON texts of objects as one JSON array: the parameter that `[rows …]` reads.
+pub(super) fn array<'a>(objects: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::from("[");
+    for object in objects {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(object);
+    }
+    text.push(']');
+    text
+}
+
+/// Texts as one JSON array: the parameter that `[list n]` reads.
+pub(super) fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let texts: serde_json::Value = texts.into_iter().map(serde_json::Value::from).collect();
+    texts.to_string()
+}
+
+/// `PostgreSQL` can't keep U+0000 in a text; both databases keep U+FFFD in its place.
+pub(super) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
