@@ -5,6 +5,8 @@
 )]
 
 mod architecture;
+mod backends_postgres;
+mod backends_webhook;
 mod store;
 mod store_batches;
 mod store_effects;
