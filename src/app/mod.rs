@@ -1,4 +1,249 @@
 //! The use cases: one file per thing that can be caused. Each reads what the decision needs, asks the core, and hands
 //! the store one change. No SQL, no Block Kit, no HTTP may enter.
+//!
+//! A command or a press is answered within two seconds, whatever goes wrong; an effect is carried out for the worker,
+//! which finishes it in the same commit as the change.
 
+mod again;
+mod anew;
+mod announce;
 pub mod answer;
+mod authorise;
+mod break_glass;
+mod check_ask;
+mod configuration;
+mod effects;
+mod end;
+mod explain;
+mod facts;
+mod incident;
+mod key;
+mod leave;
+mod lists;
+mod notices;
+mod opening;
+mod operator;
+mod panels;
+mod people;
+mod read;
+mod read_grant;
+mod review;
+mod settings;
+mod status;
+mod stop;
+mod submit;
+mod sync_card;
+mod sync_holding;
+mod timers;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex as StdMutex};
+use std::time::Duration as StdDuration;
+
+use hallpass_domain::command::Command;
+use hallpass_domain::role::ScheduleName;
+use hallpass_domain::{BackendName, Email, SlackId, Time};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
+
+use crate::policy::{Policy, PolicyError};
+use crate::ports::{Backend, Chat, Clock, Directory, Entropy, OnCall, Posted};
+use crate::store::Store;
+use answer::Answer;
+use stop::Stop;
+
+pub use configuration::Loaded;
+pub use explain::Explained;
+pub use key::ReviewKey;
+pub use operator::GrantLine;
+pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
+
+/// What a command may take before it is answered "not confirmed" (Slack gives three seconds).
+pub const ANSWER_WITHIN: StdDuration = StdDuration::from_secs(2);
+
+/// What wiring hands in.
+pub struct Parts {
+    pub store: Store,
+    pub directory: Arc<dyn Directory>,
+    pub on_call: BTreeMap<ScheduleName, Arc<dyn OnCall>>,
+    pub backends: BTreeMap<BackendName, Arc<dyn Backend>>,
+    pub chat: Arc<dyn Chat>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub key: ReviewKey,
+    pub settings: Settings,
+    /// Rule files of the user: name and text.
+    pub rules: Vec<(String, String)>,
+}
+
+pub struct App {
+    store: Store,
+    policy: Policy,
+    directory: Arc<dyn Directory>,
+    on_call: BTreeMap<ScheduleName, Arc<dyn OnCall>>,
+    backends: BTreeMap<BackendName, Arc<dyn Backend>>,
+    chat: Arc<dyn Chat>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    key: ReviewKey,
+    settings: Settings,
+    /// Differences of identity that were told since the start.
+    alarmed: StdMutex<HashSet<(SlackId, Option<Email>)>>,
+    /// One ask of a person at a time, so that two identical ones in the same instant are one.
+    asking: Turns,
+    /// One writer of a request's messages at a time, so that none is posted twice.
+    posting: Turns,
+}
+
+impl App {
+    /// # Errors
+    /// Where a rule file or the lists of the configuration can't be used.
+    pub fn new(parts: Parts) -> Result<Self, PolicyError> {
+        let settings = parts.settings;
+        let policy = Policy::new(&settings.roles, &settings.groups, &parts.rules)?
+            .with_operators(&settings.operators)?;
+        Ok(Self {
+            store: parts.store,
+            policy,
+            directory: parts.directory,
+            on_call: parts.on_call,
+            backends: parts.backends,
+            chat: parts.chat,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            key: parts.key,
+            settings,
+            alarmed: StdMutex::default(),
+            asking: Turns::default(),
+            posting: Turns::default(),
+        })
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Answers what somebody typed. Never fails: what goes wrong is an answer.
+    pub async fn command(
+        &self,
+        caller: &Caller,
+        command: Command,
+        delivery: Option<&str>,
+    ) -> Answer {
+        answered(Box::pin(self.dispatch(caller, command, delivery))).await
+    }
+
+    /// Answers a pressed button. `card`: the message that it stood on, adopted where it wasn't known.
+    pub async fn press(
+        &self,
+        caller: &Caller,
+        press: Press,
+        delivery: Option<&str>,
+        card: Option<Posted>,
+    ) -> Answer {
+        let delivery = delivery.map(|key| format!("press:{key}"));
+        answered(Box::pin(self.dispatch_press(caller, press, delivery, card))).await
+    }
+
+    async fn dispatch(
+        &self,
+        caller: &Caller,
+        command: Command,
+        delivery: Option<&str>,
+    ) -> Result<Answer, Stop> {
+        let me = self.caller(caller).await?;
+        match command {
+            Command::Form => self.form(&me).await,
+            Command::Help => self.help(&me).await,
+            Command::Roles => self.roles(&me).await,
+            Command::Mine => self.mine(&me).await,
+            Command::Pending => self.pending(&me).await,
+            Command::Active => self.active(&me).await,
+            Command::OnCall => self.who_is_on_call().await,
+            Command::Ask(ask) => self.submit(&me, ask, delivery).await,
+            Command::BreakGlass(glass) => self.break_glass(&me, glass, delivery).await,
+            Command::Status(id) => self.status(&me, &id).await,
+            Command::Cancel(id) => self.cancel_by_id(&me, &id).await,
+            Command::Drop(id) => self.drop_by_id(&me, id.as_ref()).await,
+            Command::Revoke { id, reason } => self.revoke_by_id(&me, &id, &reason).await,
+            Command::Extend { .. } => Err(Stop::problem(format!(
+                "Access can't be extended yet. Ask again before it ends: a second grant of the same role carries on where the first one ends. See {} mine.",
+                self.settings.command
+            ))),
+            Command::Why { .. } => Err(Stop::problem(format!(
+                "There is no “why” yet: ask, and the answer says what is missing and who can help. See {} roles for what you can ask for.",
+                self.settings.command
+            ))),
+        }
+    }
+
+    async fn dispatch_press(
+        &self,
+        caller: &Caller,
+        press: Press,
+        delivery: Option<String>,
+        card: Option<Posted>,
+    ) -> Result<Answer, Stop> {
+        let me = self.caller(caller).await?;
+        if let Some(card) = card {
+            self.adopt(press.request(), &card).await?;
+        }
+        let id = press.request();
+        let answer = match &press {
+            Press::Approve(id) => self.approve(&me, id, delivery).await,
+            Press::Deny(id) => self.deny(&me, id, delivery).await,
+            Press::Revoke(id) => self.revoke_pressed(&me, id).await,
+            Press::Reviewed(id) => self.post_use_reviewed(&me, id).await,
+            Press::Cancel(id) => self.cancel(&me, id).await,
+            Press::EndNow(id) => self.end_now(&me, id).await,
+        };
+        if let Err(stop) = &answer
+            && stop.is_about_authority()
+        {
+            self.record_refusal(&me, press.verb(), Some(id)).await?;
+        }
+        answer
+    }
+}
+
+async fn answered(work: impl Future<Output = Result<Answer, Stop>>) -> Answer {
+    match timeout(ANSWER_WITHIN, people::with_patience(work)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(stop)) => stop.into_answer(),
+        Err(_) => {
+            tracing::warn!("a command wasn't decided in time");
+            Answer::NotConfirmed
+        }
+    }
+}
+
+/// Locks by key, a fixed number of them: whoever shares one waits a little longer, nothing grows.
+struct Turns([Mutex<()>; 32]);
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
+}
+
+impl Turns {
+    async fn of(&self, key: &impl Hash) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % 32).unwrap_or(0);
+        self.0[index].lock().await
+    }
+}
+
+/// Every name in the lists of all roles, once.
+fn all_lists(settings: &Settings) -> Vec<hallpass_domain::Who> {
+    let roles = settings.roles.values().flat_map(facts::lists_of);
+    let all: BTreeSet<_> = roles.chain(settings.operators.iter().cloned()).collect();
+    all.into_iter().collect()
+}

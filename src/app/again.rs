@@ -1,0 +1,107 @@
+//! The same ask again: a delivery that Slack repeats, or the same words within a minute. It is the first request.
+//! Also how many requests of one person may wait.
+
+use chrono::TimeDelta;
+use hallpass_domain::request::{Kind, State};
+use hallpass_domain::role::Terms;
+use hallpass_domain::{Person, Request, RequestId};
+
+use super::App;
+use super::check_ask::Checked;
+use super::facts::Facts;
+use super::stop::Stop;
+use crate::app::answer::Answer;
+use crate::store::RequestFilter;
+
+/// The same words within this time are the same ask.
+const SAME_WITHIN: TimeDelta = TimeDelta::seconds(60);
+
+/// How many requests of one person may wait at a time.
+const PENDING_AT_MOST: usize = 20;
+
+impl App {
+    pub(super) async fn delivered_before(
+        &self,
+        delivery: Option<&str>,
+    ) -> Result<Option<Answer>, Stop> {
+        let Some(key) = delivery else {
+            return Ok(None);
+        };
+        match self.store.delivered(key).await? {
+            Some(id) => self.first_request(&id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn first_request(&self, id: &RequestId) -> Result<Answer, Stop> {
+        let Some(request) = self.store.request(id).await? else {
+            return Ok(Answer::NotConfirmed);
+        };
+        self.asked(&request, true, &Facts::default()).await
+    }
+
+    /// The same ask, less than a minute ago and not over yet. More than enough waiting requests are refused here.
+    pub(super) async fn asked_before(
+        &self,
+        me: &Person,
+        terms: &Terms,
+        checked: &Checked,
+        reason: &str,
+    ) -> Result<Option<Request>, Stop> {
+        let limit = u32::try_from(PENDING_AT_MOST * 5).unwrap_or(u32::MAX);
+        let recent = self
+            .store
+            .requests(RequestFilter::Of(me.id.clone()), limit)
+            .await?;
+        let since = self.now() - SAME_WITHIN;
+        let mine = |request: &&Request| request.requester == me.id;
+        let waiting = recent
+            .iter()
+            .filter(mine)
+            .filter(|request| matches!(request.state, State::Pending(_)));
+        let enough = waiting.count() >= PENDING_AT_MOST;
+        let same = recent.into_iter().find(|request| {
+            request.requester == me.id
+                && request.asked_at > since
+                && request.kind == Kind::Access
+                && request.terms.digest == terms.digest
+                && request.duration == checked.duration
+                && request.reason == reason.trim()
+                && is_open(&request.state)
+        });
+        if same.is_none() && enough {
+            return Err(Stop::problem(format!(
+                "{PENDING_AT_MOST} of your requests are waiting for an answer; that is as many as can wait. Cancel one first: {} mine lists them.",
+                self.settings.command
+            )));
+        }
+        Ok(match same {
+            Some(request) if self.still_there(&request).await? => Some(request),
+            _ => None,
+        })
+    }
+
+    async fn still_there(&self, request: &Request) -> Result<bool, Stop> {
+        let State::Started { grant, .. } = &request.state else {
+            return Ok(true);
+        };
+        Ok(self
+            .store
+            .grant(grant)
+            .await?
+            .is_some_and(|grant| grant.is_live()))
+    }
+}
+
+fn is_open(state: &State) -> bool {
+    match state {
+        State::Pending(_)
+        | State::Scheduled { .. }
+        | State::Approved { .. }
+        | State::Started { .. } => true,
+        State::Denied { .. }
+        | State::Cancelled { .. }
+        | State::TimedOut { .. }
+        | State::Void { .. } => false,
+    }
+}

@@ -1,0 +1,204 @@
+//! What is wrong with an ask as it was typed, all of it at once, and what would do. Pure: no store, no clock, no Slack.
+
+use std::collections::BTreeMap;
+
+use hallpass_domain::command::{Ask, DurationWord};
+use hallpass_domain::role::{ParameterRule, TicketRule};
+use hallpass_domain::{Duration, Role, nearest};
+use regex::{Regex, RegexBuilder};
+
+use super::words::{AskWords, enumerated, quoted};
+
+/// Longer reasons don't fit on a card.
+const LONGEST_REASON: usize = 1_500;
+/// Longer values are nobody's node name.
+const LONGEST_VALUE: usize = 200;
+
+/// The ask with every part checked against the role; meaningful where there are no problems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Checked {
+    pub(super) parameters: BTreeMap<String, String>,
+    pub(super) duration: Duration,
+    pub(super) ticket: Option<String>,
+    /// Sentences.
+    pub(super) problems: Vec<String>,
+    /// The same ask with what was wrong put right, as far as that can be said.
+    pub(super) would_do: String,
+}
+
+/// Checks everything but who asks.
+pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
+    let mut problems = Vec::new();
+    let (parameters, shown) = parameters(&ask.parameters, role, &mut problems);
+    let duration = duration(ask.duration.as_ref(), role, &mut problems);
+    let (ticket, example) = reason(&ask.reason, role.ticket.as_ref(), &mut problems);
+    if let Some(at) = &ask.at {
+        problems.push(format!(
+            "A later start can't be asked for yet: leave out “at {}” to start now.",
+            at.chars().take(30).collect::<String>()
+        ));
+    }
+    let typed = ask.duration.is_some() || role.default_duration.is_none();
+    let would_do = AskWords {
+        command,
+        role: role.name.as_str(),
+        parameters: &shown,
+        duration: typed.then_some(duration),
+        ticket: example,
+        reason: &ask.reason,
+    };
+    Checked {
+        would_do: would_do.line(),
+        parameters,
+        duration,
+        ticket,
+        problems,
+    }
+}
+
+/// The whole value, whatever alternatives the pattern has.
+fn anchored(pattern: &str) -> Option<Regex> {
+    compiled(&format!(r"\A(?:{pattern})\z"))
+}
+
+fn compiled(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).size_limit(1 << 20).build().ok()
+}
+
+fn parameters(
+    typed: &[(String, String)],
+    role: &Role,
+    problems: &mut Vec<String>,
+) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let mut good = BTreeMap::new();
+    let mut shown = BTreeMap::new();
+    for (name, value) in typed {
+        let Some(wanted) = role.parameters.get(name) else {
+            problems.push(unknown_parameter(name, role));
+            continue;
+        };
+        if shown.contains_key(name) {
+            problems.push(format!("{name} is there twice: write it once."));
+            continue;
+        }
+        let fits = value.len() <= LONGEST_VALUE
+            && !value.chars().any(char::is_control)
+            && anchored(&wanted.pattern).is_some_and(|pattern| pattern.is_match(value));
+        if fits {
+            good.insert(name.clone(), value.clone());
+            shown.insert(name.clone(), value.clone());
+        } else {
+            let like = like(wanted);
+            problems.push(format!("{name} can't be {}: {like}.", quoted(value)));
+            shown.insert(name.clone(), example(name, wanted));
+        }
+    }
+    for (name, rule) in &role.parameters {
+        if rule.required && !shown.contains_key(name) {
+            let example = example(name, rule);
+            problems.push(format!(
+                "{name} is missing: write it like {name}={example}."
+            ));
+            shown.insert(name.clone(), example);
+        }
+    }
+    (good, shown)
+}
+
+fn unknown_parameter(name: &str, role: &Role) -> String {
+    let known: Vec<String> = role.parameters.keys().cloned().collect();
+    let near = nearest(name, known.iter().map(String::as_str));
+    match (known.is_empty(), near.first()) {
+        (true, _) => format!("{} takes no {}.", role.name, quoted(name)),
+        (false, Some(near)) => {
+            format!("{} takes no {}; it takes {near}.", role.name, quoted(name))
+        }
+        (false, None) => {
+            let known = enumerated(&known);
+            format!("{} takes no {}; it takes {known}.", role.name, quoted(name))
+        }
+    }
+}
+
+fn like(rule: &ParameterRule) -> String {
+    match &rule.example {
+        Some(example) => format!("write it like {example}"),
+        None => format!("it must match {}", rule.pattern),
+    }
+}
+
+fn example(name: &str, rule: &ParameterRule) -> String {
+    rule.example
+        .clone()
+        .unwrap_or_else(|| name.to_ascii_uppercase())
+}
+
+/// The duration to use, or, where that is wrong, the one to offer.
+fn duration(typed: Option<&DurationWord>, role: &Role, problems: &mut Vec<String>) -> Duration {
+    let offered = role.default_duration.unwrap_or(role.max_duration);
+    let (name, min, max) = (&role.name, role.min_duration, role.max_duration);
+    match typed {
+        None => {
+            if role.default_duration.is_none() {
+                problems.push(format!(
+                    "Say for how long, up to {max}: like {}.",
+                    max.word()
+                ));
+            }
+            offered
+        }
+        Some(Err(why)) => {
+            problems.push(format!("{why}."));
+            offered
+        }
+        Some(Ok(typed)) if *typed > max => {
+            problems.push(format!("{name} allows {max} at most; you wrote {typed}."));
+            max
+        }
+        Some(Ok(typed)) if *typed < min => {
+            problems.push(format!("{name} takes {min} at least; you wrote {typed}."));
+            min
+        }
+        Some(Ok(typed)) => *typed,
+    }
+}
+
+fn reason<'a>(
+    reason: &str,
+    rule: Option<&'a TicketRule>,
+    problems: &mut Vec<String>,
+) -> (Option<String>, Option<&'a str>) {
+    if reason.trim().is_empty() {
+        problems.push("The reason is missing: say at the end why you need it.".into());
+    } else if reason.chars().count() > LONGEST_REASON {
+        problems.push(format!(
+            "Keep the reason under {LONGEST_REASON} characters."
+        ));
+    }
+    let Some(rule) = rule else {
+        return (None, None);
+    };
+    let ticket = find_ticket(&rule.pattern, reason);
+    if ticket.is_none() && rule.required {
+        problems.push(format!(
+            "The reason needs a ticket or incident, like {}.",
+            rule.example
+        ));
+        return (None, Some(rule.example.as_str()));
+    }
+    (ticket, None)
+}
+
+/// The first whole word of the reason that matches. `INC-4711` isn't found in `XINC-47112`.
+pub(super) fn find_ticket(pattern: &str, reason: &str) -> Option<String> {
+    let whole = format!(r"(?:\A|[^\w-])(?P<hallpass>{pattern})(?:[^\w-]|\z)");
+    let found = compiled(&whole)?.captures(reason)?;
+    found
+        .name("hallpass")
+        .map(|ticket| ticket.as_str().to_owned())
+        .filter(|ticket| !ticket.trim().is_empty())
+}
+
+#[cfg(test)]
+#[path = "check_ask_tests.rs"]
+mod tests;

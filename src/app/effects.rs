@@ -1,0 +1,53 @@
+//! What the worker hands over: one claimed effect, carried out up to its finishing. Errors of the store mean later.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use hallpass_domain::effect::Subject;
+use hallpass_domain::{EffectKind, Notice};
+
+use super::people::with_patience;
+use super::{App, Carried};
+use crate::store::{Claimed, StoreError};
+
+/// How many timers of one batch are decided at the same time.
+const DECIDED_AT_ONCE: usize = 16;
+
+impl App {
+    /// Carries out one claimed effect: everything but the finishing, which the worker does in the same commit.
+    pub async fn carry_out(&self, claimed: &Claimed) -> Carried {
+        let carried = match (&claimed.subject, &claimed.kind) {
+            (Subject::Holding(id), EffectKind::SyncHolding) => self.sync_holding(claimed, id).await,
+            (Subject::Request(id), EffectKind::SyncCard) => self.sync_card(id).await,
+            // The cards themselves are the asking: they are posted to everybody who is asked.
+            (Subject::Request(_), EffectKind::Say(Notice::Asked)) => Ok(Carried::nothing()),
+            (Subject::Request(id), EffectKind::Say(notice)) => {
+                self.say_of_request(id, *notice).await
+            }
+            (Subject::Grant(id), EffectKind::Say(notice)) => self.say_of_grant(id, *notice).await,
+            (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before).await,
+            (Subject::Request(id), kind) => {
+                with_patience(Box::pin(self.request_timer(id, kind))).await
+            }
+            (Subject::Grant(id), kind) => self.grant_timer(id, kind).await,
+            (Subject::Holding(_), kind) => {
+                tracing::error!(?kind, "an effect that no holding can have is dropped");
+                Ok(Carried::nothing())
+            }
+        };
+        or_later(carried)
+    }
+
+    /// One batch of the internal lane: timers that only transition. The outcomes are in the order of `claimed`.
+    pub async fn decide(&self, claimed: &[Claimed]) -> Vec<Carried> {
+        // Collected first: a closure inside the stream would make the whole future too narrow to be sent.
+        let work: Vec<_> = claimed.iter().map(|one| self.carry_out(one)).collect();
+        stream::iter(work).buffered(DECIDED_AT_ONCE).collect().await
+    }
+}
+
+fn or_later(carried: Result<Carried, StoreError>) -> Carried {
+    carried.unwrap_or_else(|error| {
+        tracing::error!(%error, "the store failed while an effect was carried out");
+        Carried::later(&error)
+    })
+}

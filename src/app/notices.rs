@@ -1,0 +1,361 @@
+//! What is said once: in the thread under the channel's card, to people directly, in the security channel.
+//! Where each was posted is kept, so that a second try says only what is missing; what is no longer true isn't said.
+
+use hallpass_domain::grant::{EndReason, PartStatus, State as GrantState};
+use hallpass_domain::request::{OpenStage, PostUseState, State};
+use hallpass_domain::{Duration, Grant, GrantId, Notice, PersonId, Request, RequestId, SlackId};
+
+use super::read::shown_person;
+use super::sync_card::{SAID, Unsaid, digest, root};
+use super::timers::put_off;
+use super::{App, Carried};
+use crate::ports::chat::{Message, RequestShown};
+use crate::ports::{Place, Posted};
+use crate::store::StoreError;
+
+/// How many reviewers are told that a review is overdue.
+const REVIEWERS_AT_MOST: usize = 10;
+
+/// To whom something is said.
+enum To {
+    /// Under the channel's card.
+    Thread,
+    Security,
+    People(Vec<SlackId>),
+}
+
+/// One notice: what makes it the same one, what is said, and to whom.
+struct Saying {
+    key: String,
+    message: Message,
+    to: Vec<To>,
+}
+
+impl App {
+    pub(super) async fn say_of_request(
+        &self,
+        id: &RequestId,
+        notice: Notice,
+    ) -> Result<Carried, StoreError> {
+        let _turn = self.posting.of(id).await;
+        let Some(request) = self.store.request(id).await? else {
+            return Ok(Carried::nothing());
+        };
+        let shown = self.shown(&request).await?;
+        match self.about_request(&request, shown, notice).await? {
+            Some(saying) => self.say(&request, saying).await,
+            None => Ok(Carried::nothing()),
+        }
+    }
+
+    async fn about_request(
+        &self,
+        request: &Request,
+        shown: RequestShown,
+        notice: Notice,
+    ) -> Result<Option<Saying>, StoreError> {
+        let pending = request.state.waiting();
+        let (key, message, to) = match (notice, pending) {
+            (Notice::Reminder, Some(open)) => {
+                let people = self.accounts_of(&unanswered(request, open)).await?;
+                (
+                    format!("reminder-{}", open.index),
+                    Message::Reminder { request: shown },
+                    vec![To::People(people)],
+                )
+            }
+            (Notice::Climbed, Some(open)) => (
+                format!("climbed-{}-{}", open.index, open.rungs),
+                Message::Climbed { request: shown },
+                vec![To::Thread],
+            ),
+            (Notice::Decided, None) => {
+                let mut to = vec![To::Thread];
+                if !matches!(request.state, State::Cancelled { .. }) {
+                    to.push(To::People(its_people(&shown)));
+                }
+                let key = format!("decided-{}", request.state.name());
+                (key, Message::Decided { request: shown }, to)
+            }
+            (Notice::BreakGlass, _) => {
+                let skipped = self.skipped(request).await?;
+                let people = self.accounts_of(&skipped).await?;
+                let to = vec![To::Security, To::People(people)];
+                (
+                    "break_glass".into(),
+                    Message::BreakGlass { request: shown },
+                    to,
+                )
+            }
+            (Notice::Reviewed, _) => (
+                "reviewed".into(),
+                Message::PostUseReviewed { request: shown },
+                vec![To::Security, To::Thread],
+            ),
+            (Notice::ReviewOverdue, _) if is_overdue(request) => {
+                let to = vec![To::Security, To::People(self.reviewers(request).await?)];
+                (
+                    "overdue".into(),
+                    Message::PostUseOverdue { request: shown },
+                    to,
+                )
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Saying { key, message, to }))
+    }
+
+    pub(super) async fn say_of_grant(
+        &self,
+        id: &GrantId,
+        notice: Notice,
+    ) -> Result<Carried, StoreError> {
+        let Some((grant, request)) = self.grant_with_request(id).await? else {
+            return Ok(Carried::nothing());
+        };
+        let _turn = self.posting.of(&request.id).await;
+        let shown = self.shown(&request).await?;
+        match about_grant(&grant, shown, notice) {
+            Some(saying) => self.say(&request, saying).await,
+            None => Ok(Carried::nothing()),
+        }
+    }
+
+    /// Before the end. One that comes too late to be of use (half of its time is gone) isn't said: the next one is, or the end.
+    pub(super) async fn warn(&self, id: &GrantId, before: Duration) -> Result<Carried, StoreError> {
+        let Some((grant, request)) = self.grant_with_request(id).await? else {
+            return Ok(Carried::nothing());
+        };
+        let now = self.now();
+        let GrantState::Active { ends_at, .. } = grant.state else {
+            return Ok(Carried::nothing());
+        };
+        if let Some(early) = put_off(ends_at - before.to_delta(), now) {
+            return Ok(early);
+        }
+        let left = u32::try_from((ends_at - now).num_seconds()).unwrap_or(0);
+        if left < before.as_secs() / 2 || left == 0 {
+            return Ok(Carried::nothing());
+        }
+        let _turn = self.posting.of(&request.id).await;
+        let shown = self.shown(&request).await?;
+        let people = vec![shown.holder.account.clone()];
+        let saying = Saying {
+            key: format!("warning-{}-{}", before.as_secs(), ends_at.timestamp()),
+            message: Message::Warning {
+                request: shown,
+                left: Duration::from_secs(left),
+                ends_at,
+            },
+            to: vec![To::Thread, To::People(people)],
+        };
+        let said = self.say(&request, saying).await?;
+        Ok(match (said, grant.warned(before, now)) {
+            (Carried::Done(_), Ok(change)) => Carried::Done(change),
+            (said, _) => said,
+        })
+    }
+
+    /// Says it wherever it wasn't said yet. What fails for now is tried again; the rest is said meanwhile.
+    async fn say(&self, request: &Request, saying: Saying) -> Result<Carried, StoreError> {
+        let mut later = None;
+        for to in &saying.to {
+            let unsaid = match to {
+                To::Thread => self.say_in_thread(request, &saying).await?,
+                To::Security => {
+                    let place = Place::Channel(self.settings.security_channel.clone());
+                    self.say_at(request, &saying, "security", &place).await?
+                }
+                To::People(people) => {
+                    let mut missing = None;
+                    for account in people {
+                        let place = Place::Person(account.clone());
+                        let said = self.say_at(request, &saying, account.as_str(), &place);
+                        missing = said.await?.or(missing);
+                    }
+                    missing
+                }
+            };
+            later = unsaid.or(later);
+        }
+        Ok(later.unwrap_or_else(Carried::nothing))
+    }
+
+    async fn say_in_thread(
+        &self,
+        request: &Request,
+        saying: &Saying,
+    ) -> Result<Option<Carried>, StoreError> {
+        let mut card = root(&self.store.cards(&request.id).await?);
+        if card.is_none() {
+            let later = self.sync_cards_of(request).await?;
+            card = root(&self.store.cards(&request.id).await?);
+            if let (Some(later), None) = (later, &card) {
+                return Ok(Some(later));
+            }
+        }
+        // No card and no later: the channel can't be posted to, and people are told directly.
+        let Some(card) = card else {
+            return Ok(None);
+        };
+        let place = Place::Thread(card);
+        self.say_at(request, saying, "thread", &place).await
+    }
+
+    async fn say_at(
+        &self,
+        request: &Request,
+        saying: &Saying,
+        at: &str,
+        place: &Place,
+    ) -> Result<Option<Carried>, StoreError> {
+        let key = format!("{SAID}{}:{at}", saying.key);
+        let rows = self.store.cards(&request.id).await?;
+        if rows.iter().any(|row| row.place == key) {
+            return Ok(None);
+        }
+        match self.post(place, &saying.message).await {
+            Ok(posted) => {
+                let Posted { channel, ts } = posted;
+                let posted = Posted { channel, ts };
+                self.store
+                    .put_card(&request.id, &key, &posted, &digest(&saying.message))
+                    .await?;
+                Ok(None)
+            }
+            Err(Unsaid::Later(retry)) => Ok(Some(retry)),
+            Err(Unsaid::Never) => Ok(None),
+        }
+    }
+
+    async fn grant_with_request(
+        &self,
+        id: &GrantId,
+    ) -> Result<Option<(Grant, Request)>, StoreError> {
+        let Some(grant) = self.store.grant(id).await? else {
+            return Ok(None);
+        };
+        let request = self.store.request(&grant.request).await?;
+        Ok(request.map(|request| (grant, request)))
+    }
+
+    async fn accounts_of(&self, ids: &[PersonId]) -> Result<Vec<SlackId>, StoreError> {
+        let people = self.store.people(ids).await?;
+        Ok(people
+            .iter()
+            .map(|person| shown_person(person).account)
+            .collect())
+    }
+
+    /// Those who should have reviewed the use.
+    async fn reviewers(&self, request: &Request) -> Result<Vec<SlackId>, StoreError> {
+        let role = self.present_role(request);
+        let Some(glass) = &role.break_glass else {
+            return Ok(Vec::new());
+        };
+        let facts = self.facts_about(&role, self.now()).await;
+        let people = self.people_in(&glass.review_by, &facts).await?;
+        let others = people.iter().filter(|person| !request.is_own(&person.id));
+        Ok(others
+            .take(REVIEWERS_AT_MOST)
+            .map(|person| shown_person(person).account)
+            .collect())
+    }
+}
+
+/// Who is asked and hasn't decided yet.
+fn unanswered(request: &Request, open: &OpenStage) -> Vec<PersonId> {
+    let answered = |id: &PersonId| request.reviews.iter().any(|one| one.reviewer == *id);
+    let asked = open.asked.iter().filter(|id| !answered(id));
+    asked.cloned().collect()
+}
+
+fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Saying> {
+    let people = To::People(its_people(&shown));
+    let (key, message, to) = match (notice, &grant.state) {
+        (Notice::Granted, GrantState::Active { .. }) => (
+            "granted".into(),
+            Message::Granted { request: shown },
+            vec![To::Thread, people],
+        ),
+        (
+            Notice::GrantFailed,
+            GrantState::Revoking { reason, .. } | GrantState::Failed { reason, .. },
+        ) => {
+            // Who approved thinks that it is given.
+            let mut to = vec![To::Thread, people, To::People(its_approvers(&shown))];
+            if matches!(reason, EndReason::AuthorityGone { .. }) {
+                to.push(To::Security);
+            }
+            ("failed".into(), Message::GrantFailed { request: shown }, to)
+        }
+        (Notice::RevokeStuck, GrantState::Revoking { .. }) => (
+            "stuck".into(),
+            Message::RevokeStuck { request: shown },
+            vec![To::Security, To::Thread],
+        ),
+        (Notice::Ended, GrantState::Ended { .. } | GrantState::Failed { .. }) => (
+            "ended".into(),
+            Message::Ended { request: shown },
+            vec![To::Thread, people],
+        ),
+        (Notice::Extended, GrantState::Active { ends_at, .. }) => (
+            format!("extended-{}", ends_at.timestamp()),
+            Message::Extended {
+                request: shown,
+                ends_at: *ends_at,
+            },
+            vec![To::Thread, people],
+        ),
+        (Notice::StandingAccess, _) => {
+            let standing = grant.parts.iter().filter(|part| is_standing(&part.status));
+            (
+                format!("standing-{}", standing.count()),
+                Message::StandingAccess { request: shown },
+                vec![To::Thread, people],
+            )
+        }
+        _ => return None,
+    };
+    Some(Saying { key, message, to })
+}
+
+fn is_standing(status: &PartStatus) -> bool {
+    use hallpass_domain::grant::Release;
+    matches!(
+        status,
+        PartStatus::Held { standing: true, .. }
+            | PartStatus::Released {
+                how: Release::Standing { .. },
+                ..
+            }
+    )
+}
+
+/// Who asked and who holds it, each once.
+fn its_people(shown: &RequestShown) -> Vec<SlackId> {
+    let (requester, holder) = (&shown.requester.account, &shown.holder.account);
+    if requester == holder {
+        vec![holder.clone()]
+    } else {
+        vec![requester.clone(), holder.clone()]
+    }
+}
+
+/// Who approved it, other than those in [`its_people`].
+fn its_approvers(shown: &RequestShown) -> Vec<SlackId> {
+    let told = its_people(shown);
+    let mut approvers: Vec<SlackId> = Vec::new();
+    for review in shown.reviews.iter().filter(|review| review.approved) {
+        let account = &review.reviewer.account;
+        if !told.contains(account) && !approvers.contains(account) {
+            approvers.push(account.clone());
+        }
+    }
+    approvers
+}
+
+fn is_overdue(request: &Request) -> bool {
+    let review = request.post_use_review.as_ref();
+    review.is_some_and(|review| matches!(review.state, PostUseState::Overdue { .. }))
+}

@@ -1,0 +1,276 @@
+//! Approve and deny: authority is looked up at every click, and the review is signed with a key outside the database.
+//! Who loses a race is told what was decided. Also the review after the use of broken glass.
+
+use hallpass_domain::request::{Kind, Opening, State};
+use hallpass_domain::review::{Strength, Verdict};
+use hallpass_domain::{
+    Change, Person, Refusal, RefusalKind, Request, RequestId, Review, ReviewId, Role, Write,
+};
+
+use super::App;
+use super::facts::Unread;
+use super::people::{ATTEMPTS, Fresh};
+use super::stop::Stop;
+use crate::app::answer::Answer;
+use crate::store::Applied;
+
+impl App {
+    pub(super) async fn approve(
+        &self,
+        me: &Person,
+        id: &RequestId,
+        delivery: Option<String>,
+    ) -> Result<Answer, Stop> {
+        let verdict = Verdict::Approve {
+            at_most: None,
+            note: None,
+        };
+        self.review(me, id, verdict, delivery).await
+    }
+
+    pub(super) async fn deny(
+        &self,
+        me: &Person,
+        id: &RequestId,
+        delivery: Option<String>,
+    ) -> Result<Answer, Stop> {
+        let verdict = Verdict::Deny { reason: None };
+        self.review(me, id, verdict, delivery).await
+    }
+
+    async fn review(
+        &self,
+        me: &Person,
+        id: &RequestId,
+        verdict: Verdict,
+        delivery: Option<String>,
+    ) -> Result<Answer, Stop> {
+        for _ in 0..ATTEMPTS {
+            let request = self.require_request(id).await?;
+            if let Some(delivery) = &delivery
+                && self.store.delivered(delivery).await?.is_some()
+            {
+                return self.done("That press was counted already.", &request).await;
+            }
+            let State::Pending(open) = &request.state else {
+                return self.decided(&request).await;
+            };
+            let stage = open.index;
+            let role = request.terms.role.clone();
+            let facts = self.facts_about(&role, self.now()).await;
+            let memberships = facts.of(me, Unread::Nobody);
+            let subject = memberships.subject(me);
+            let decision = self.policy.may_review(&subject, &role, stage, &request);
+            if let Some(why) = decision.why {
+                let kind = if request.is_own(&me.id) {
+                    RefusalKind::OwnRequest
+                } else {
+                    RefusalKind::NotAllowed
+                };
+                return Err(Stop::refused(kind, why));
+            }
+            let panels = self.panels(&role, &facts).await?;
+            if let Some((why, _)) = self.terms_gone(&request, Fresh::Recently).await? {
+                let change = self.decide_anew(request, why).await??;
+                if !self.applied(change).await? {
+                    continue;
+                }
+                return self.not_counted(id).await;
+            }
+            let opening = self.opening_if(&verdict, &request).await?;
+            let rules = decision.rules.iter().map(ToString::to_string).collect();
+            let review = self.signed(&request, me, stage, verdict.clone(), rules);
+            let mut change = match request.clone().review(review, &panels, opening, self.now()) {
+                Ok(change) => change,
+                Err(refusal) if refusal.kind == RefusalKind::AlreadyDecided => {
+                    return self.decided(&request).await;
+                }
+                Err(refusal) => return Err(refusal.into()),
+            };
+            change.delivery.clone_from(&delivery);
+            match self.store.apply_one(change).await? {
+                Applied::Done => return self.counted(id, &verdict).await,
+                Applied::Delivered(_) => {
+                    return self.done("That press was counted already.", &request).await;
+                }
+                Applied::Conflict => {}
+            }
+        }
+        Err(Stop::busy())
+    }
+
+    /// The press was for terms that are no longer those of the role.
+    async fn not_counted(&self, id: &RequestId) -> Result<Answer, Stop> {
+        let request = self.require_request(id).await?;
+        let sentence = match &request.state {
+            State::Pending(_) | State::Scheduled { .. } => {
+                "What this role gives or demands changed since it was asked for, so your answer wasn't counted. It is asked anew: look at its card again, then decide."
+            }
+            State::Approved { .. }
+            | State::Started { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::TimedOut { .. }
+            | State::Void { .. } => {
+                "What this role gives or demands changed since it was asked for, so your answer wasn't counted. The request is void; its requester is told."
+            }
+        };
+        Ok(Answer::Refused {
+            refusal: Refusal::new(RefusalKind::WrongState, sentence),
+            decided: Some(Box::new(self.shown(&request).await?)),
+        })
+    }
+
+    fn signed(
+        &self,
+        request: &Request,
+        me: &Person,
+        stage: usize,
+        verdict: Verdict,
+        rules: Vec<String>,
+    ) -> Review {
+        let review = Review {
+            id: ReviewId::new(self.entropy.id()),
+            request: request.id.clone(),
+            stage,
+            reviewer: me.id.clone(),
+            verdict,
+            strength: Strength::Slack,
+            at: self.now(),
+            rules,
+            mac: String::new(),
+        };
+        self.key.sign(review, request)
+    }
+
+    /// A commander's order, or an ask that needs no approval, kept and signed like a review of a stage after the last.
+    pub(super) fn signed_order(
+        &self,
+        request: &Request,
+        commander: &Person,
+        rules: Vec<String>,
+    ) -> Review {
+        let verdict = Verdict::Approve {
+            at_most: None,
+            note: None,
+        };
+        let stage = request.terms.role.stages.len();
+        self.signed(request, commander, stage, verdict, rules)
+    }
+
+    /// Where no approval is needed the ask itself gives access: it is signed, so that a row written by hand doesn't.
+    pub(super) fn with_own_order(&self, mut change: Change, requester: &Person) -> Change {
+        for write in &mut change.writes {
+            if let Write::Request(request) = write
+                && request.kind == Kind::Access
+                && request.terms.role.stages.is_empty()
+                && request.authority_stands(|_| false)
+            {
+                let rules = request.terms.rules.clone();
+                let order = self.signed_order(request, requester, rules);
+                request.reviews.push(order);
+            }
+        }
+        change
+    }
+
+    async fn opening_if(
+        &self,
+        verdict: &Verdict,
+        request: &Request,
+    ) -> Result<Option<Opening>, Stop> {
+        match verdict {
+            Verdict::Approve { .. } => Ok(Some(self.opening_for(request).await?)),
+            Verdict::Deny { .. } => Ok(None),
+        }
+    }
+
+    async fn counted(&self, id: &RequestId, verdict: &Verdict) -> Result<Answer, Stop> {
+        let request = self.require_request(id).await?;
+        let sentence = match (&request.state, verdict) {
+            (State::Denied { .. }, _) => "Denied. Its requester is told.",
+            (State::Pending(_), _) => "Your approval counts. It needs more before access is given.",
+            (State::Scheduled { .. }, _) => "Approved. It starts at the time that was asked for.",
+            (_, Verdict::Approve { .. }) => "Approved. Access is being given now.",
+            (_, Verdict::Deny { .. }) => "Your answer counts.",
+        };
+        self.done(sentence, &request).await
+    }
+
+    /// Too late: what was decided stands in the answer.
+    pub(super) async fn decided(&self, request: &Request) -> Result<Answer, Stop> {
+        let sentence = match &request.state {
+            State::Pending(_) => "This is still waiting for an answer.",
+            State::Scheduled { .. } | State::Approved { .. } | State::Started { .. } => {
+                "This was approved already."
+            }
+            State::Denied { .. } => "This was denied already.",
+            State::Cancelled { .. } => "Its requester cancelled this.",
+            State::TimedOut { .. } => "Nobody answered in time, so this is over.",
+            State::Void { .. } => "This is void.",
+        };
+        Ok(Answer::Refused {
+            refusal: Refusal::new(RefusalKind::AlreadyDecided, sentence),
+            decided: Some(Box::new(self.shown(request).await?)),
+        })
+    }
+
+    /// The review after the use of broken glass.
+    pub(super) async fn post_use_reviewed(
+        &self,
+        me: &Person,
+        id: &RequestId,
+    ) -> Result<Answer, Stop> {
+        for _ in 0..ATTEMPTS {
+            let request = self.require_request(id).await?;
+            let role = self.present_role(&request);
+            let facts = self.facts_about(&role, self.now()).await;
+            let memberships = facts.of(me, Unread::Nobody);
+            let subject = memberships.subject(me);
+            let decision = self.policy.may_post_use_review(&subject, &role, &request);
+            if let Some(why) = decision.why {
+                return Err(Stop::refused(RefusalKind::NotAllowed, why));
+            }
+            let rules = decision.rules.iter().map(ToString::to_string);
+            let rules: Vec<String> = rules.collect();
+            let mut change = request.post_use_review(&me.id, None, self.now())?;
+            for event in &mut change.events {
+                event.rules.clone_from(&rules);
+            }
+            if self.applied(change).await? {
+                let request = self.require_request(id).await?;
+                return self
+                    .done("Reviewed. Thank you; it is on record.", &request)
+                    .await;
+            }
+        }
+        Err(Stop::busy())
+    }
+
+    pub(super) async fn require_request(&self, id: &RequestId) -> Result<Request, Stop> {
+        let gone = || Stop::refused(RefusalKind::WrongState, "There is no such request.");
+        self.store.request(id).await?.ok_or_else(gone)
+    }
+
+    /// The role as it is configured now; as it was, where it is gone.
+    pub(super) fn present_role(&self, request: &Request) -> Role {
+        let frozen = &request.terms.role;
+        let now = self.settings.roles.get(&frozen.name);
+        now.unwrap_or(frozen).clone()
+    }
+
+    /// False: somebody else was faster.
+    pub(super) async fn applied(&self, change: Change) -> Result<bool, Stop> {
+        Ok(match self.store.apply_one(change).await? {
+            Applied::Done => true,
+            Applied::Conflict | Applied::Delivered(_) => false,
+        })
+    }
+
+    pub(super) async fn done(&self, sentence: &str, request: &Request) -> Result<Answer, Stop> {
+        Ok(Answer::Done {
+            sentence: sentence.to_owned(),
+            request: Box::new(self.shown(request).await?),
+        })
+    }
+}

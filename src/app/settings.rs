@@ -1,0 +1,109 @@
+//! What the use cases are told from outside: the settings, who calls, what was pressed, how an effect came out.
+//! Plain data; made by wiring, by `slack` and for the worker.
+
+use std::collections::BTreeMap;
+use std::time::Duration as StdDuration;
+
+use hallpass_domain::role::GroupName;
+use hallpass_domain::{BackendName, Change, Email, RequestId, Role, RoleName, SlackId, Who};
+
+/// The configuration as far as use cases need it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `/prod-access`
+    pub command: String,
+    /// Where cards go unless the role says otherwise.
+    pub approvals_channel: String,
+    /// Break-glass, revocations that are stuck, changes of authority and of identity.
+    pub security_channel: String,
+    pub roles: BTreeMap<RoleName, Role>,
+    pub groups: BTreeMap<GroupName, Vec<Who>>,
+    pub operators: Vec<Who>,
+    pub time_zone: chrono_tz::Tz,
+    /// Empty: any confirmed e-mail, or none, will do.
+    pub email_domains: Vec<String>,
+    pub people: BTreeMap<SlackId, MappedPerson>,
+    /// `{email}`, `{email_local}`, `{slack_id}`; a backend without one knows people by `{email}`.
+    pub principal_templates: BTreeMap<BackendName, String>,
+    pub base_url: String,
+    /// The workspace's id, from `auth.test`.
+    pub team: Option<String>,
+}
+
+/// `[people.map."U…"]`: wins over what Slack says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MappedPerson {
+    pub email: Option<Email>,
+    pub principals: BTreeMap<BackendName, String>,
+}
+
+/// Who typed or pressed, as a verified delivery says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub account: SlackId,
+    pub team: Option<String>,
+    pub channel: Option<String>,
+}
+
+/// A button: an opaque id and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Press {
+    Approve(RequestId),
+    Deny(RequestId),
+    Revoke(RequestId),
+    Reviewed(RequestId),
+    Cancel(RequestId),
+    EndNow(RequestId),
+}
+
+impl Press {
+    /// For the record.
+    pub(super) fn verb(&self) -> &'static str {
+        match self {
+            Self::Approve(_) => "approve",
+            Self::Deny(_) => "deny",
+            Self::Revoke(_) => "revoke",
+            Self::Reviewed(_) => "review the use",
+            Self::Cancel(_) => "cancel",
+            Self::EndNow(_) => "drop",
+        }
+    }
+
+    pub fn request(&self) -> &RequestId {
+        match self {
+            Self::Approve(id)
+            | Self::Deny(id)
+            | Self::Revoke(id)
+            | Self::Reviewed(id)
+            | Self::Cancel(id)
+            | Self::EndNow(id) => id,
+        }
+    }
+}
+
+/// How one claimed effect came out; the worker finishes it in the same commit as the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carried {
+    /// Nothing more to do but to write this.
+    Done(Change),
+    /// Later; not before `after`, where somebody said so.
+    Retry {
+        after: Option<StdDuration>,
+        why: String,
+    },
+    /// The rows changed meanwhile: again at once.
+    Again,
+}
+
+impl Carried {
+    pub(super) fn nothing() -> Self {
+        Self::Done(Change::default())
+    }
+
+    pub(super) fn later(why: &impl ToString) -> Self {
+        Self::Retry {
+            after: None,
+            why: why.to_string(),
+        }
+    }
+}

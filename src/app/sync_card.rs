@@ -1,0 +1,332 @@
+//! Cards: what is true now, at every place where the request's card stands or should stand. The channel's card is also
+//! the root of the thread that tells how it goes on; whoever is asked gets the same card as a direct message.
+
+use std::time::Duration as StdDuration;
+
+use futures_util::{StreamExt, stream};
+use hallpass_domain::request::State;
+use hallpass_domain::{Request, RequestId, SlackId};
+use sha2::{Digest, Sha256};
+use tokio::time::timeout;
+
+use super::announce::POST_WITHIN;
+use super::read::shown_person;
+use super::{App, Carried};
+use crate::ports::chat::{
+    Buttons, KindShown, Message, PostUseShown, RequestShown, Shown, StateShown,
+};
+use crate::ports::{ChatError, Place, Posted};
+use crate::store::{CardRow, StoreError};
+
+const CHANNEL: &str = "channel:";
+const PERSON: &str = "person:";
+/// A card that a click came from and nobody knew of: the answer to its post was lost.
+const COPY: &str = "copy:";
+/// Said once, no card: see `notices`.
+pub(super) const SAID: &str = "said:";
+/// Break-glass is said once, but its button must go when it has nothing to revoke.
+pub(super) const SAID_BREAK_GLASS: &str = "said:break_glass:";
+
+/// How many of a request's cards are posted or updated at the same time.
+const AT_ONCE: usize = 8;
+
+/// Why something isn't posted now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    Later(Carried),
+    /// It never will be, and that is logged.
+    Never,
+}
+
+impl App {
+    pub(super) async fn sync_card(&self, id: &RequestId) -> Result<Carried, StoreError> {
+        let _turn = self.posting.of(id).await;
+        let Some(request) = self.store.request(id).await? else {
+            return Ok(Carried::nothing());
+        };
+        let later = self.sync_cards_of(&request).await?;
+        Ok(later.unwrap_or_else(Carried::nothing))
+    }
+
+    /// For whoever holds the turn: brings all cards of the request to the present. Some: what is left, for later.
+    pub(super) async fn sync_cards_of(
+        &self,
+        request: &Request,
+    ) -> Result<Option<Carried>, StoreError> {
+        let shown = self.shown(request).await?;
+        let rows = self.store.cards(&request.id).await?;
+        let wanted = self.places(request, &rows).await?;
+        // Collected first: a closure inside a stream would keep the whole future from being sent between threads.
+        let posts: Vec<_> = wanted
+            .iter()
+            .map(|(place, to)| self.post_card(request, place, to, card(&shown, place)))
+            .collect();
+        let posted: Vec<_> = stream::iter(posts)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let mut later = None;
+        let mut unreachable = false;
+        for outcome in posted {
+            match outcome? {
+                Ok(()) => {}
+                Err((_, Unsaid::Later(retry))) => later = Some(retry),
+                Err((to, Unsaid::Never)) => unreachable |= matches!(to, Place::Channel(_)),
+            }
+        }
+        if unreachable {
+            let told = self.card_to_requester(request, &rows, &shown).await?;
+            later = later.or(told);
+        }
+        let stale: Vec<_> = rows
+            .iter()
+            .filter_map(|row| Some((row, standing(&shown, &row.place)?)))
+            .map(|(row, message)| self.update_card(request, row, message))
+            .collect();
+        let updated: Vec<_> = stream::iter(stale)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        for outcome in updated {
+            later = outcome?.or(later);
+        }
+        Ok(later)
+    }
+
+    /// Where a card should be posted that isn't there yet.
+    async fn places(
+        &self,
+        request: &Request,
+        rows: &[CardRow],
+    ) -> Result<Vec<(String, Place)>, StoreError> {
+        let mut places = Vec::new();
+        if !rows.iter().any(|row| row.place.starts_with(CHANNEL)) {
+            let channel = self.channel_of(request);
+            places.push((format!("{CHANNEL}{channel}"), Place::Channel(channel)));
+        }
+        let State::Pending(open) = &request.state else {
+            return Ok(places);
+        };
+        for person in self.store.people(&open.asked).await? {
+            let account = shown_person(&person).account;
+            let place = format!("{PERSON}{account}");
+            if !rows.iter().any(|row| row.place == place) {
+                places.push((place, Place::Person(account)));
+            }
+        }
+        Ok(places)
+    }
+
+    fn channel_of(&self, request: &Request) -> String {
+        let own = request.terms.role.channel.as_ref();
+        own.unwrap_or(&self.settings.approvals_channel).clone()
+    }
+
+    async fn post_card(
+        &self,
+        request: &Request,
+        place: &str,
+        to: &Place,
+        message: Message,
+    ) -> Result<Result<(), (Place, Unsaid)>, StoreError> {
+        match self.post(to, &message).await {
+            Ok(posted) => {
+                self.store
+                    .put_card(&request.id, place, &posted, &digest(&message))
+                    .await?;
+                Ok(Ok(()))
+            }
+            Err(unsaid) => Ok(Err((to.clone(), unsaid))),
+        }
+    }
+
+    /// The channel can't be posted to: its requester at least sees what becomes of it.
+    async fn card_to_requester(
+        &self,
+        request: &Request,
+        rows: &[CardRow],
+        shown: &RequestShown,
+    ) -> Result<Option<Carried>, StoreError> {
+        let Some(person) = self.store.person(&request.requester).await? else {
+            return Ok(None);
+        };
+        let account: SlackId = shown_person(&person).account;
+        let place = format!("{PERSON}{account}");
+        if rows.iter().any(|row| row.place == place) {
+            return Ok(None);
+        }
+        let quiet = Message::Card {
+            request: shown.clone(),
+            buttons: Buttons::None,
+        };
+        let to = Place::Person(account);
+        Ok(match self.post_card(request, &place, &to, quiet).await? {
+            Err((_, Unsaid::Later(retry))) => Some(retry),
+            Ok(()) | Err((_, Unsaid::Never)) => None,
+        })
+    }
+
+    async fn update_card(
+        &self,
+        request: &Request,
+        row: &CardRow,
+        message: Message,
+    ) -> Result<Option<Carried>, StoreError> {
+        let digest = digest(&message);
+        if row.digest == digest {
+            return Ok(None);
+        }
+        let id = &request.id;
+        let updated = timeout(POST_WITHIN, self.chat.update(&row.posted, &message)).await;
+        match updated.unwrap_or_else(|_| Err(no_answer())) {
+            Ok(()) => {
+                self.store
+                    .put_card(id, &row.place, &row.posted, &digest)
+                    .await?;
+                Ok(None)
+            }
+            Err(ChatError::Gone) => {
+                self.store.remove_card(id, &row.place).await?;
+                let Some(place) = place_of(&row.place) else {
+                    return Ok(None);
+                };
+                match self.post_card(request, &row.place, &place, message).await? {
+                    Err((_, Unsaid::Later(retry))) => Ok(Some(retry)),
+                    Ok(()) | Err((_, Unsaid::Never)) => Ok(None),
+                }
+            }
+            Err(error) => Ok(match unsaid(&error) {
+                Unsaid::Later(retry) => Some(retry),
+                Unsaid::Never => None,
+            }),
+        }
+    }
+
+    /// Posts within bounds; what never will work is logged here.
+    pub(super) async fn post(&self, to: &Place, message: &Message) -> Result<Posted, Unsaid> {
+        let posted = timeout(POST_WITHIN, self.chat.post(to, message)).await;
+        posted
+            .unwrap_or_else(|_| Err(no_answer()))
+            .map_err(|error| unsaid(&error))
+    }
+
+    /// Takes in the card that a click came from, where it isn't known: the answer to its post was lost.
+    pub(super) async fn adopt(&self, id: &RequestId, card: &Posted) -> Result<(), StoreError> {
+        if self.store.request(id).await?.is_none() {
+            return Ok(());
+        }
+        let rows = self.store.cards(id).await?;
+        if rows.iter().any(|row| row.posted == *card) {
+            return Ok(());
+        }
+        let place = format!("{COPY}{}/{}", card.channel, card.ts);
+        self.store.put_card(id, &place, card, "").await
+    }
+}
+
+/// The card that the thread hangs under.
+pub(super) fn root(rows: &[CardRow]) -> Option<Posted> {
+    let card = rows.iter().find(|row| row.place.starts_with(CHANNEL));
+    card.map(|row| row.posted.clone())
+}
+
+/// Of what is rendered; another text for the same read model counts as rendered already.
+pub(super) fn digest(message: &Message) -> String {
+    hex::encode(Sha256::digest(format!("{message:?}").as_bytes()))
+}
+
+fn place_of(place: &str) -> Option<Place> {
+    if let Some(channel) = place.strip_prefix(CHANNEL) {
+        return Some(Place::Channel(channel.to_owned()));
+    }
+    let account = SlackId::parse(place.strip_prefix(PERSON)?)?;
+    Some(Place::Person(account))
+}
+
+/// The card as it is at a place.
+fn card(shown: &RequestShown, place: &str) -> Message {
+    Message::Card {
+        request: shown.clone(),
+        buttons: buttons(shown, place),
+    }
+}
+
+/// What should stand where something was posted; none for what was said once.
+fn standing(shown: &RequestShown, place: &str) -> Option<Message> {
+    if place.starts_with(SAID_BREAK_GLASS) {
+        let request = shown.clone();
+        return Some(Message::BreakGlass { request });
+    }
+    (!place.starts_with(SAID)).then(|| card(shown, place))
+}
+
+/// A direct card has buttons only while its reader is asked and hasn't decided.
+fn buttons(shown: &RequestShown, place: &str) -> Buttons {
+    if let StateShown::Pending(stage) = &shown.state {
+        let Some(reader) = place.strip_prefix(PERSON) else {
+            return Buttons::Decide;
+        };
+        let is_reader = |person: &Shown| person.account.as_str() == reader;
+        let answered = shown.reviews.iter().any(|one| is_reader(&one.reviewer));
+        return if stage.asked.iter().any(is_reader) && !answered {
+            Buttons::Decide
+        } else {
+            Buttons::None
+        };
+    }
+    let KindShown::BreakGlass { review, .. } = &shown.kind else {
+        return Buttons::None;
+    };
+    if shown.state.is_live() || !matches!(review, PostUseShown::Reviewed { .. }) {
+        Buttons::BreakGlass
+    } else {
+        Buttons::None
+    }
+}
+
+fn no_answer() -> ChatError {
+    ChatError::Unavailable(format!("no answer in {} s", POST_WITHIN.as_secs()))
+}
+
+fn unsaid(error: &ChatError) -> Unsaid {
+    match error {
+        ChatError::RateLimited { after } => Unsaid::Later(Carried::Retry {
+            after: Some((*after).max(StdDuration::from_millis(100))),
+            why: error.to_string(),
+        }),
+        ChatError::Unavailable(_) | ChatError::Token(_) => Unsaid::Later(Carried::later(&error)),
+        ChatError::Permanent(_) | ChatError::Gone => {
+            tracing::error!(%error, "a message can't be posted, and won't be tried again");
+            Unsaid::Never
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{buttons, standing};
+    use crate::app::read::tests::{pending, shown};
+    use crate::ports::chat::{Buttons, Message};
+
+    #[test]
+    fn a_direct_card_has_buttons_only_for_who_is_asked() {
+        let shown = shown(&pending(), None);
+        assert_eq!(buttons(&shown, "channel:C0APPROVE"), Buttons::Decide);
+        assert_eq!(buttons(&shown, "person:U0BOB"), Buttons::Decide);
+        assert_eq!(buttons(&shown, "person:U0RITA"), Buttons::None);
+    }
+
+    #[test]
+    fn what_was_said_once_is_left_as_it_was_said() {
+        let shown = shown(&pending(), None);
+        assert_eq!(standing(&shown, "said:granted:thread"), None);
+        assert!(matches!(
+            standing(&shown, "said:break_glass:security"),
+            Some(Message::BreakGlass { .. })
+        ));
+        assert!(matches!(
+            standing(&shown, "copy:D1/1.2"),
+            Some(Message::Card { .. })
+        ));
+    }
+}

@@ -1,0 +1,350 @@
+//! Bring one holding to its wanted state: observe, compare, call, read back, record. The core says what is next; here it
+//! is done. Authority is looked at again right before access is given; taking away asks nobody and waits for nothing.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use hallpass_domain::grant::{EndReason, State as GrantState};
+use hallpass_domain::holding::{Attempt, Called, Known, Outcome, Step, Wanted};
+use hallpass_domain::{Actor, Grant, GrantId, Holding, HoldingId, RefusalKind};
+use tokio::time::timeout;
+
+use super::people::with_patience;
+use super::stop::Stop;
+use super::{App, Carried};
+use crate::app::answer::Answer;
+use crate::ports::{Backend, BackendError, HoldingRef, Receipt};
+use crate::store::{Applied, Claimed, StoreError};
+
+/// A revocation that takes longer is told as stuck.
+const STUCK_AFTER: TimeDelta = TimeDelta::seconds(120);
+
+/// A worker's lease: whoever holds an older claim may still call for so long, and then for one call's limit.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Observe, call, read back, settle, and some room.
+const STEPS_AT_MOST: usize = 8;
+
+/// Receipts are kept on record; longer ones are cut.
+const RECEIPT_AT_MOST: usize = 4_096;
+
+/// One attempt at one holding.
+struct Work<'a> {
+    backend: &'a dyn Backend,
+    order: HoldingRef,
+    attempt: Attempt,
+    /// Authority was looked at in this attempt.
+    authorised: bool,
+}
+
+enum Authorised {
+    Yes,
+    /// Not by what is on record, and nothing could be ended for it.
+    No,
+    /// The holding changed meanwhile, also by ending a grant that doesn't stand.
+    Moved,
+}
+
+enum Next {
+    On,
+    /// The rows changed, or were changed here.
+    Again,
+    Settled(Outcome),
+    Failed(BackendError),
+}
+
+impl App {
+    pub(super) async fn sync_holding(
+        &self,
+        claimed: &Claimed,
+        id: &HoldingId,
+    ) -> Result<Carried, StoreError> {
+        let Some(holding) = self.store.holding(id).await? else {
+            return Ok(Carried::nothing());
+        };
+        let Some(backend) = self.backends.get(&holding.backend) else {
+            let why = format!("the backend {} isn't configured", holding.backend);
+            return self
+                .failed(claimed, &holding, BackendError::retry(why))
+                .await;
+        };
+        let mut work = Work {
+            order: self.reference(&holding).await?,
+            backend: backend.as_ref(),
+            attempt: Attempt {
+                tracks_expiry: backend.tracks_expiry(),
+                ..Attempt::default()
+            },
+            authorised: false,
+        };
+        for _ in 0..STEPS_AT_MOST {
+            match self.step(&holding, &mut work).await? {
+                Next::On => {}
+                Next::Again => return Ok(Carried::Again),
+                Next::Settled(outcome) => {
+                    let again = backend.timeout() + LEASE;
+                    return self.settle(holding, outcome, again).await;
+                }
+                Next::Failed(error) => return self.failed(claimed, &holding, error).await,
+            }
+        }
+        Ok(Carried::later(&"the holding didn't come to rest"))
+    }
+
+    async fn step(&self, holding: &Holding, work: &mut Work<'_>) -> Result<Next, StoreError> {
+        let step = holding.plan(&work.attempt);
+        let gives = match &step {
+            Step::Grant { .. } => true,
+            // Also where no call was needed, a grant becomes active by this.
+            Step::Settle(outcome) => {
+                let held = matches!(outcome, Outcome::Held { .. } | Outcome::Standing { .. });
+                held && holding.wanted() != Wanted::Absent
+            }
+            Step::Observe | Step::Revoke | Step::Fail { .. } => false,
+        };
+        if gives && !work.authorised {
+            let calls = matches!(step, Step::Grant { .. });
+            match with_patience(self.authorised(holding, calls)).await? {
+                Authorised::Yes => work.authorised = true,
+                Authorised::Moved => return Ok(Next::Again),
+                Authorised::No => {
+                    let why = "the record doesn't prove that this may be given";
+                    return Ok(Next::Failed(BackendError::retry(why)));
+                }
+            }
+        }
+        let receipt = match step {
+            Step::Settle(outcome) => return Ok(Next::Settled(outcome)),
+            Step::Fail { why } => Err(BackendError::retry(why)),
+            Step::Observe => match observed(work.backend, &work.order).await {
+                Ok(seen) => {
+                    work.attempt.saw(seen);
+                    return Ok(Next::On);
+                }
+                Err(error) => Err(error),
+            },
+            Step::Grant { .. } => {
+                match called(work.backend, work.backend.grant(&work.order)).await {
+                    Err(BackendError::Permanent { why }) => {
+                        return Ok(Next::Settled(Outcome::Refused { why }));
+                    }
+                    other => other,
+                }
+            }
+            Step::Revoke => called(work.backend, work.backend.revoke(&work.order)).await,
+        };
+        Ok(match receipt {
+            Ok(receipt) => {
+                work.attempt.called = Some(receipt);
+                Next::On
+            }
+            Err(error) => Next::Failed(error),
+        })
+    }
+
+    async fn reference(&self, holding: &Holding) -> Result<HoldingRef, StoreError> {
+        let opened_by = match &holding.opened_by {
+            Some(id) => self.store.grant(id).await?,
+            None => None,
+        };
+        Ok(HoldingRef {
+            principal: holding.principal.clone(),
+            entitlement: holding.entitlement.clone(),
+            grant: opened_by.map_or_else(String::new, |grant| grant.short.of_grant()),
+            sequence: holding.generation,
+            expires_at: match holding.wanted() {
+                Wanted::Held { until } => Some(until),
+                Wanted::Absent => None,
+            },
+        })
+    }
+
+    /// Whether every grant that claims this holding stands, and nothing changed while that was looked at. Those that
+    /// don't stand are ended, claims of nobody's grant are taken out; the holding is then synced anew.
+    async fn authorised(&self, holding: &Holding, calls: bool) -> Result<Authorised, StoreError> {
+        let claims: Vec<GrantId> = holding.claims.keys().cloned().collect();
+        let grants = self.store.grants(&claims).await?;
+        let (live, over): (Vec<Grant>, Vec<Grant>) =
+            grants.into_iter().partition(|grant| gives(grant, holding));
+        if live.len() < claims.len() {
+            return self.disown(holding, claims, &live, over).await;
+        }
+        let mut stands = true;
+        for grant in live {
+            let Some(why) = self.grant_authority_gone(&grant, holding, calls).await? else {
+                continue;
+            };
+            stands = false;
+            tracing::warn!(grant = %grant.short, why, "authority is gone: not granted");
+            let reason = EndReason::AuthorityGone { why };
+            log_stop(self.end_grant(&grant.id, &reason, &Actor::Hallpass).await?);
+        }
+        let now = self.store.holding(&holding.id).await?;
+        let unchanged = now.is_some_and(|now| now.generation == holding.generation);
+        Ok(match (unchanged, stands) {
+            (false, _) => Authorised::Moved,
+            (true, true) => Authorised::Yes,
+            (true, false) => Authorised::No,
+        })
+    }
+
+    /// Takes out the claims that no live grant stands behind; else they would keep the access for ever.
+    async fn disown(
+        &self,
+        holding: &Holding,
+        mut claims: Vec<GrantId>,
+        live: &[Grant],
+        over: Vec<Grant>,
+    ) -> Result<Authorised, StoreError> {
+        // Read after the holding: a grant that ended in between took its claim along.
+        let now = self.store.holding(&holding.id).await?;
+        let Some(now) = now.filter(|now| now.generation == holding.generation) else {
+            return Ok(Authorised::Moved);
+        };
+        claims.retain(|id| live.iter().all(|grant| grant.id != *id));
+        let over: Vec<String> = over.iter().map(|grant| grant.short.of_grant()).collect();
+        tracing::error!(holding = %holding.id, ?claims, ?over, "claims that no live grant stands behind: taken out");
+        let change = now.disown(&claims, self.now());
+        self.store.apply_one(change).await?;
+        Ok(Authorised::Moved)
+    }
+
+    /// Where a grant was ordered and never seen to be there, its call may still be on the way (lost, or of a process
+    /// that was paused): then it is looked once more, `again` later.
+    async fn settle(
+        &self,
+        holding: Holding,
+        outcome: Outcome,
+        again: Duration,
+    ) -> Result<Carried, StoreError> {
+        // What is recorded is what is true now: the row may have moved on while the backend was called.
+        let Some(now) = self.store.holding(&holding.id).await? else {
+            return Ok(Carried::nothing());
+        };
+        let concerned: Vec<GrantId> = now.claims.keys().chain(&now.releasing).cloned().collect();
+        let grants = self.store.grants(&concerned).await?;
+        let siblings = self.siblings(&now, &grants).await?;
+        let unsure = match &now.known {
+            Known::Unknown | Known::Absent { .. } | Known::Standing { .. } => {
+                matches!(outcome, Outcome::Absent { .. }) && !now.releasing.is_empty()
+            }
+            Known::Held { .. } => false,
+        };
+        let look = unsure.then(|| now.sync(self.now() + again));
+        let settled = now.settle(holding.generation, outcome, grants, siblings, self.now());
+        Ok(match (settled, look) {
+            (Ok(change), Some(look)) => Carried::Done(change.schedule(look)),
+            (Ok(change), None) => Carried::Done(change),
+            (Err(_), _) => Carried::Again,
+        })
+    }
+
+    async fn siblings(
+        &self,
+        holding: &Holding,
+        grants: &[Grant],
+    ) -> Result<Vec<Holding>, StoreError> {
+        let mut ids: Vec<HoldingId> = grants
+            .iter()
+            .flat_map(|grant| &grant.parts)
+            .map(|part| part.holding.clone())
+            .filter(|id| *id != holding.id)
+            .collect();
+        ids.sort();
+        ids.dedup();
+        self.store.holdings(&ids).await
+    }
+
+    /// Later; and loud, where access should be gone and the backend refuses or is late.
+    async fn failed(
+        &self,
+        claimed: &Claimed,
+        holding: &Holding,
+        error: BackendError,
+    ) -> Result<Carried, StoreError> {
+        let late = self.now() - claimed.due > STUCK_AFTER;
+        let (after, refused) = match &error {
+            BackendError::Retry { after, .. } => (*after, false),
+            BackendError::Permanent { .. } => (None, true),
+        };
+        if holding.wanted() == Wanted::Absent && (late || refused) {
+            self.stuck(holding, &error.to_string()).await?;
+        }
+        Ok(Carried::Retry {
+            after,
+            why: error.to_string(),
+        })
+    }
+
+    async fn stuck(&self, holding: &Holding, why: &str) -> Result<(), StoreError> {
+        let waiting: Vec<GrantId> = holding.releasing.iter().cloned().collect();
+        for grant in self.store.grants(&waiting).await? {
+            let told = match &grant.state {
+                GrantState::Revoking { stuck_since, .. } => stuck_since.is_some(),
+                GrantState::Provisioning { .. }
+                | GrantState::Active { .. }
+                | GrantState::Ended { .. }
+                | GrantState::Failed { .. } => true,
+            };
+            if told {
+                continue;
+            }
+            tracing::error!(grant = %grant.short, backend = %holding.backend, why, "access can't be taken away");
+            if let Ok(change) = grant.stuck(why, self.now())
+                && self.store.apply_one(change).await? == Applied::Conflict
+            {
+                tracing::info!("the grant changed meanwhile; stuck is told with the next attempt");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a grant's claim is one: it is there, or to be given, and this is a part of it.
+fn gives(grant: &Grant, holding: &Holding) -> bool {
+    let wants = match &grant.state {
+        GrantState::Provisioning { .. } | GrantState::Active { .. } => true,
+        GrantState::Revoking { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => false,
+    };
+    wants && grant.parts.iter().any(|part| part.holding == holding.id)
+}
+
+/// A refusal is no news here: somebody ended it before.
+fn log_stop(ended: Result<(), Stop>) {
+    if let Err(Stop::Answer(answer)) = ended
+        && let Answer::Refused { refusal, .. } = answer.as_ref()
+        && refusal.kind != RefusalKind::AlreadyDecided
+    {
+        tracing::warn!(%refusal, "a grant without authority couldn't be ended yet");
+    }
+}
+
+async fn observed(
+    backend: &dyn Backend,
+    order: &HoldingRef,
+) -> Result<hallpass_domain::holding::Observation, BackendError> {
+    timeout(backend.timeout(), backend.observe(order))
+        .await
+        .unwrap_or_else(|_| Err(no_answer(backend)))
+}
+
+async fn called(
+    backend: &dyn Backend,
+    call: impl Future<Output = Result<Receipt, BackendError>>,
+) -> Result<Called, BackendError> {
+    let receipt = timeout(backend.timeout(), call)
+        .await
+        .unwrap_or_else(|_| Err(no_answer(backend)))?;
+    Ok(Called {
+        receipt: receipt
+            .text
+            .map(|text| text.chars().take(RECEIPT_AT_MOST).collect()),
+        sessions_closed: receipt.sessions_closed,
+        note: receipt.note,
+    })
+}
+
+fn no_answer(backend: &dyn Backend) -> BackendError {
+    let seconds = backend.timeout().as_secs_f32();
+    BackendError::retry(format!("{} gave no answer in {seconds} s", backend.name()))
+}
