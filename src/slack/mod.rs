@@ -1,1 +1,24 @@
 //! Slack: payload to command, read model to Block Kit, the chat and directory adapters.
+//!
+//! Inwards: `verify` (the signature), `inbound` (lenient payloads), `handle` (payload → use case → answer).
+//! Outwards: `views` (read model → Block Kit), `client` (the Web API), `chat` and `directory` (the ports), `replies`
+//! (`response_url`). No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
+
+pub mod chat;
+pub mod client;
+pub mod directory;
+pub mod handle;
+pub mod health;
+pub mod inbound;
+mod pace;
+pub mod replies;
+pub mod verify;
+pub mod views;
+
+pub use chat::SlackChat;
+pub use client::{Client, Identity, NotAClient};
+pub use directory::SlackDirectory;
+pub use handle::{After, Desk, Handled, HttpAnswer};
+pub use health::Health;
+pub use replies::Replies;
+pub use verify::{Forged, NoSecret, SigningSecrets, verify};

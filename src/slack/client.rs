@@ -1,0 +1,293 @@
+//! The Web API by slack-morphism's client: one call, bounded in time, its errors in the chat port's words.
+//! JSON goes out as our views made it. Nothing about grants or requests may enter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use slack_morphism::errors::SlackClientError;
+use slack_morphism::prelude::{SlackClientHyperConnector, SlackHyperClient};
+use slack_morphism::{
+    SlackApiToken, SlackApiTokenValue, SlackClientApiCallContext, SlackClientHttpConnector,
+};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::pace::Pace;
+use crate::ports::{ChatError, Clock};
+
+/// How long one call of the Web API may take.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What is waited where Slack says "too fast" and not for how long.
+const UNSAID_WAIT: Duration = Duration::from_secs(5);
+
+/// Longer waits than this are not believed.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
+/// Errors that condemn the token, not the call (Slack's list for every method).
+const TOKEN_ERRORS: [&str; 14] = [
+    "token_revoked",
+    "account_inactive",
+    "invalid_auth",
+    "not_authed",
+    "token_expired",
+    "missing_scope",
+    "not_allowed_token_type",
+    "no_permission",
+    "org_login_required",
+    "ekm_access_denied",
+    "team_access_not_granted",
+    "two_factor_setup_required",
+    "app_missing_action_url",
+    "access_denied",
+];
+
+/// Errors that pass; the call may have been carried out all the same.
+const PASSING_ERRORS: [&str; 8] = [
+    "fatal_error",
+    "internal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+    "accesslimited",
+    "update_failed",
+    "method_deprecated_temporarily",
+];
+
+/// The client can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAClient {
+    #[error("the Slack API URL is not an http or https URL: {0}")]
+    Url(String),
+    #[error("no certificates to check Slack's with: {0}")]
+    Certificates(std::io::Error),
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// Who we are, by `auth.test`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The workspace, `T…`.
+    pub team: String,
+    /// On Enterprise Grid, `E…`.
+    pub enterprise: Option<String>,
+    /// The bot's own account.
+    pub bot_user: String,
+    /// As people know it: name of the workspace and its URL.
+    pub workspace: String,
+}
+
+impl Identity {
+    /// Whether a payload of this workspace (or, on Grid, of this organisation) is ours to answer.
+    pub fn serves(&self, team: Option<&str>, enterprise: Option<&str>) -> bool {
+        let organisation = self.enterprise.is_some() && self.enterprise.as_deref() == enterprise;
+        team.is_none_or(|team| team == self.team) || organisation
+    }
+}
+
+/// Slack's Web API with a bot token.
+pub struct Client {
+    inner: SlackHyperClient,
+    token: SlackApiToken,
+    api: Url,
+    timeout: Duration,
+    pace: Option<Pace>,
+    identity: OnceCell<Identity>,
+}
+
+impl Client {
+    /// `api_url` is the base that method names are put behind, `https://slack.com/api` or a sandbox's.
+    pub fn new(api_url: &str, token: &SecretString) -> Result<Self, NotAClient> {
+        let bare = api_url.trim_end_matches('/');
+        let api = Url::parse(bare).map_err(|_| NotAClient::Url(api_url.into()))?;
+        if !matches!(api.scheme(), "http" | "https") || api.host_str().is_none() {
+            return Err(NotAClient::Url(api_url.into()));
+        }
+        let connector =
+            SlackClientHyperConnector::with_connector(connector(&api)?).with_slack_api_url(bare);
+        Ok(Self {
+            inner: SlackHyperClient::new(connector),
+            token: SlackApiToken::new(SlackApiTokenValue(token.expose_secret().into())),
+            api,
+            timeout: CALL_TIMEOUT,
+            pace: None,
+            identity: OnceCell::new(),
+        })
+    }
+
+    /// With another bound on each call than [`CALL_TIMEOUT`].
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Holds a method back after its 429 until Slack's `Retry-After` is over by this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.pace = Some(Pace::new(clock));
+        self
+    }
+
+    /// The base URL of the Web API.
+    pub fn api(&self) -> &Url {
+        &self.api
+    }
+
+    /// Calls a method with a JSON body.
+    pub async fn post(&self, method: &str, body: &Value) -> Result<Value, ChatError> {
+        let session = self.inner.open_session(&self.token);
+        let call = session.http_session_api.http_post(method, body, None);
+        self.paced(method, call).await
+    }
+
+    /// Calls a method that takes no JSON (users.*, usergroups.*) with a query.
+    pub async fn get(&self, method: &str, query: &[(&str, &str)]) -> Result<Value, ChatError> {
+        let query: Vec<(&str, Option<&str>)> = query
+            .iter()
+            .map(|(name, value)| (*name, Some(*value)))
+            .collect();
+        let session = self.inner.open_session(&self.token);
+        let call = session.http_session_api.http_get(method, &query, None);
+        self.paced(method, call).await
+    }
+
+    /// Posts to a `response_url`, without the token. Redirects aren't followed: what isn't 200 is an error.
+    pub(super) async fn respond(&self, url: Url, body: &Value) -> Result<(), ChatError> {
+        let span = tracing::debug_span!("Slack response URL");
+        let context = SlackClientApiCallContext {
+            rate_control_params: None,
+            token: None,
+            tracing_span: &span,
+            is_sensitive_url: true,
+        };
+        let connector = &self.inner.http_api.connector;
+        self.bounded(connector.http_post_uri::<_, Value>(url, body, context))
+            .await
+            .map(|_| ())
+    }
+
+    /// Asks Slack who we are.
+    pub async fn auth_test(&self) -> Result<Identity, ChatError> {
+        let answer = self.post("auth.test", &json!({})).await?;
+        let text = |key: &str| {
+            answer
+                .get(key)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        let missing = || ChatError::Unavailable("auth.test answered without a team".into());
+        Ok(Identity {
+            team: text("team_id").ok_or_else(missing)?,
+            enterprise: text("enterprise_id"),
+            bot_user: text("user_id").unwrap_or_default(),
+            workspace: text("team").or_else(|| text("url")).unwrap_or_default(),
+        })
+    }
+
+    /// Who we are, asked once and kept; asked again after a failure.
+    pub async fn identity(&self) -> Result<&Identity, ChatError> {
+        self.identity.get_or_try_init(|| self.auth_test()).await
+    }
+
+    /// Who we are, where that is known by now.
+    pub fn known_identity(&self) -> Option<&Identity> {
+        self.identity.get()
+    }
+
+    async fn paced(
+        &self,
+        method: &str,
+        call: impl Future<Output = Result<Value, SlackClientError>>,
+    ) -> Result<Value, ChatError> {
+        let Some(pace) = &self.pace else {
+            return self.bounded(call).await;
+        };
+        if let Some(after) = pace.left(method) {
+            return Err(ChatError::RateLimited { after });
+        }
+        let outcome = self.bounded(call).await;
+        if let Err(ChatError::RateLimited { after }) = &outcome {
+            pace.slow_down(method, *after);
+        }
+        outcome
+    }
+
+    async fn bounded(
+        &self,
+        call: impl Future<Output = Result<Value, SlackClientError>>,
+    ) -> Result<Value, ChatError> {
+        match tokio::time::timeout(self.timeout, call).await {
+            Err(_) => Err(ChatError::Unavailable("no answer in time".into())),
+            Ok(Err(error)) => Err(translated(error)),
+            Ok(Ok(answer)) if answer.get("ok") == Some(&Value::Bool(false)) => {
+                Err(named("unnamed_error"))
+            }
+            Ok(Ok(answer)) => Ok(answer),
+        }
+    }
+}
+
+/// Certificates of the machine for https. A sandbox over http needs none, and then no https host can be reached either.
+fn connector(
+    api: &Url,
+) -> Result<HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>, NotAClient> {
+    if api.scheme() == "https" {
+        return Ok(HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(ring::default_provider())
+            .map_err(NotAClient::Certificates)?
+            .https_only()
+            .enable_http1()
+            .build());
+    }
+    let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .build())
+}
+
+/// slack-morphism's errors in the port's words. Bodies stay out: they can hold what people wrote.
+fn translated(error: SlackClientError) -> ChatError {
+    match error {
+        SlackClientError::ApiError(error) => named(&error.code),
+        SlackClientError::RateLimitError(error) => ChatError::RateLimited {
+            after: error.retry_after.unwrap_or(UNSAID_WAIT).min(LONGEST_WAIT),
+        },
+        SlackClientError::HttpError(error) => {
+            ChatError::Unavailable(format!("HTTP status {}", error.status_code.as_u16()))
+        }
+        SlackClientError::ProtocolError(_) => {
+            ChatError::Unavailable("the answer is not Slack's JSON".into())
+        }
+        SlackClientError::HttpProtocolError(_) => {
+            ChatError::Unavailable("the connection failed".into())
+        }
+        SlackClientError::EndOfStream(_)
+        | SlackClientError::SystemError(_)
+        | SlackClientError::SocketModeProtocolError(_) => {
+            ChatError::Unavailable("the call broke off".into())
+        }
+    }
+}
+
+/// What an error name of Slack's means for us. Names that nobody has heard of are refusals: that is what Slack's errors are.
+fn named(name: &str) -> ChatError {
+    match name {
+        "ratelimited" | "rate_limited" => ChatError::RateLimited { after: UNSAID_WAIT },
+        "message_not_found" => ChatError::Gone,
+        name if TOKEN_ERRORS.contains(&name) => ChatError::Token(name.into()),
+        name if PASSING_ERRORS.contains(&name) => ChatError::Unavailable(name.into()),
+        name => ChatError::Permanent(name.into()),
+    }
+}

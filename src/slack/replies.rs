@@ -1,0 +1,61 @@
+//! The late answer to who pressed: a POST to the payload's `response_url`, and to nowhere else.
+//! The URL comes from outside, so its host is held against an exact list and redirects aren't followed.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use url::Url;
+
+use super::client::Client;
+use super::views::Rendered;
+
+/// Slack's own host for response URLs.
+const SLACK_HOST: &str = "hooks.slack.com";
+
+/// Sends ephemeral answers by `response_url`.
+#[derive(Clone)]
+pub struct Replies {
+    client: Arc<Client>,
+}
+
+impl Replies {
+    pub fn new(client: Arc<Client>) -> Self {
+        Self { client }
+    }
+
+    /// The URL, where it may be used: `https://hooks.slack.com`, or scheme, host and port of the Web API's URL.
+    pub fn allowed(&self, response_url: &str) -> Option<Url> {
+        let url = Url::parse(response_url).ok()?;
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        let slack =
+            url.scheme() == "https" && url.host_str() == Some(SLACK_HOST) && url.port().is_none();
+        let api = self.client.api();
+        let same = url.scheme() == api.scheme()
+            && url.host_str() == api.host_str()
+            && url.port_or_known_default() == api.port_or_known_default();
+        (anonymous && (slack || same)).then_some(url)
+    }
+
+    /// Tells it to who pressed, and only to them. A failure is logged: what was done is on record all the same.
+    pub async fn whisper(&self, response_url: Option<&str>, answer: &Rendered) {
+        let Some(response_url) = response_url else {
+            tracing::debug!("a press came without a response_url; its answer isn't shown");
+            return;
+        };
+        let Some(url) = self.allowed(response_url) else {
+            tracing::warn!("a response_url that isn't Slack's was not used");
+            return;
+        };
+        let body = json!({
+            "response_type": "ephemeral",
+            "replace_original": false,
+            "text": answer.text,
+            "blocks": answer.blocks,
+            "unfurl_links": false,
+            "unfurl_media": false,
+        });
+        if let Err(error) = self.client.respond(url, &body).await {
+            tracing::warn!(%error, "an answer by response_url was not delivered");
+        }
+    }
+}

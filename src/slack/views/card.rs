@@ -1,0 +1,222 @@
+//! The card of a request: who wants what, for how long, why, who is asked; two buttons while it waits.
+//! It shows facts from the store; the requester's words stand in plain text of their own.
+
+use slack_morphism::prelude::SlackBlock;
+
+use super::Rendered;
+use super::blocks::{self, Button};
+use super::break_glass;
+use super::limits;
+use super::state;
+use super::text::{Line, in_words};
+use crate::ports::chat::{Buttons, GrantStateShown, KindShown, RequestShown, StateShown};
+use crate::slack::inbound::action;
+
+/// Parameters that get a field of their own; the rest share the last one.
+const PARAMETERS: usize = 4;
+
+pub(super) fn card(request: &RequestShown, buttons: Buttons) -> Rendered {
+    if let KindShown::BreakGlass { .. } = request.kind {
+        return break_glass::card(request, buttons);
+    }
+    let mut out = vec![
+        blocks::header(&title(request)),
+        blocks::fields(facts(request)),
+        blocks::words("Reason, in the requester’s words", &request.reason),
+    ];
+    match &request.state {
+        StateShown::Pending(_) => out.extend(state::reviews(request)),
+        StateShown::Scheduled { .. }
+        | StateShown::Approved
+        | StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. }
+        | StateShown::Started(_) => {
+            out.extend(state::told_on_card(request).blocks());
+            out.extend(state::reviews(request));
+        }
+    }
+    out.extend(notes(request));
+    out.push(blocks::context(footer(request)));
+    if let (Buttons::Decide, StateShown::Pending(_)) = (buttons, &request.state) {
+        out.push(decide(request, None));
+    }
+    Rendered::new(sentence(request), out)
+}
+
+/// `db-admin for 2 hours`
+pub(super) fn title(request: &RequestShown) -> String {
+    let duration = in_words(request.duration);
+    match &request.kind {
+        KindShown::Access | KindShown::BreakGlass { .. } => {
+            format!("{} for {duration}", request.role)
+        }
+        KindShown::Extend { .. } => format!("{} for {duration} more", request.role),
+    }
+}
+
+/// For, Can, Ends, Incident and the parameters.
+pub(super) fn facts(request: &RequestShown) -> Vec<Line> {
+    let mut out = vec![Line::of("*For*\n").person_in_full(&request.holder)];
+    // With break-glass the first sentence says who gave it.
+    let glass = matches!(request.kind, KindShown::BreakGlass { .. });
+    if request.requester != request.holder && !glass {
+        out.push(Line::of("*Asked by*\n").person_in_full(&request.requester));
+    }
+    out.push(can(request));
+    out.push(ends(request));
+    if let Some(starts_at) = request.starts_at {
+        out.push(Line::of("*Starts*\n").time(starts_at));
+    }
+    if let Some(ticket) = &request.ticket {
+        out.push(Line::of("*Incident*\n").code(ticket));
+    }
+    let shown = request.parameters.iter().take(PARAMETERS);
+    out.extend(shown.map(|(name, value)| {
+        Line::of("*")
+            .words(name, limits::NAME)
+            .say("*\n")
+            .code(value)
+    }));
+    let rest = request.parameters.len().saturating_sub(PARAMETERS);
+    if rest > 0 {
+        out.push(
+            Line::of("*And*\n")
+                .number(rest as u64)
+                .say(" more parameters"),
+        );
+    }
+    out
+}
+
+/// `Read and write orders: orders_admin in orders-db, prod`
+fn can(request: &RequestShown) -> Line {
+    let mut line = Line::of("*Can*\n").words(&request.permits, limits::QUOTE);
+    for (place, (entitlement, backend)) in
+        request.entitlements.iter().take(limits::PEOPLE).enumerate()
+    {
+        line = line
+            .say(if place == 0 { ": " } else { ", " })
+            .code(entitlement)
+            .say(" in ")
+            .words(backend, limits::NAME);
+    }
+    match &request.environment {
+        Some(environment) if request.high_risk => line
+            .say(", *")
+            .words(environment, limits::NAME)
+            .say("* (high risk)"),
+        Some(environment) => line.say(", ").words(environment, limits::NAME),
+        None => line,
+    }
+}
+
+/// When it ends, where that is known or to be expected; else for how long it was asked.
+fn ends(request: &RequestShown) -> Line {
+    let ends = Line::of("*Ends*\n");
+    let asked_for = Line::of("*Asked for*\n").span(request.duration);
+    match &request.state {
+        StateShown::Started(grant) => match &grant.state {
+            GrantStateShown::Active { ends_at, .. } => ends.time(*ends_at),
+            GrantStateShown::Ended { at, .. } => Line::of("*Ended*\n").time(*at),
+            GrantStateShown::Provisioning => ends.span(request.duration).say(" after it starts"),
+            GrantStateShown::Revoking { .. } | GrantStateShown::Failed { .. } => asked_for,
+        },
+        StateShown::Scheduled { .. } | StateShown::Approved => {
+            ends.span(request.duration).say(" after it starts")
+        }
+        StateShown::Pending(_) => ends.span(request.duration).say(" after approval"),
+        StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. } => asked_for,
+    }
+}
+
+/// Who is asked, how far it is, the id, until when it is open.
+fn footer(request: &RequestShown) -> Vec<Line> {
+    let StateShown::Pending(stage) = &request.state else {
+        let line = Line::new().code(&request.short).say(" · asked ");
+        return vec![line.time(request.asked_at)];
+    };
+    let line = Line::of("Asked: ").line(state::asked(stage)).say(". ");
+    let line = state::approvals(line, stage)
+        .say(". ")
+        .code(&request.short)
+        .say(", open until ")
+        .time(request.deadline)
+        .say(".");
+    let mut out = vec![line];
+    if stage.climbed_at_once {
+        out.push(Line::of(state::CLIMBED_AT_ONCE));
+    }
+    if let Some((who, at)) = &stage.next {
+        out.push(
+            Line::of("If nobody answers, ")
+                .names(who)
+                .say(" will be asked ")
+                .time(*at)
+                .say("."),
+        );
+    }
+    out
+}
+
+/// Approve and Deny. In a list (`place` from 0) none of them is the primary one.
+pub(super) fn decide(request: &RequestShown, place: Option<usize>) -> SlackBlock {
+    let approve = format!("Approve {}", request.duration);
+    let approve = Button::new(action::APPROVE, approve, &request.id);
+    let deny = Button::new(action::DENY, "Deny", &request.id);
+    match place {
+        None => blocks::card_actions(vec![approve.primary(), deny]),
+        Some(place) => blocks::actions(vec![approve.numbered(place), deny.numbered(place)]),
+    }
+}
+
+/// What was found and left alone, as plain sentences.
+pub(super) fn notes(request: &RequestShown) -> Option<SlackBlock> {
+    match &request.state {
+        StateShown::Started(grant) if !grant.notes.is_empty() => {
+            Some(blocks::lines(grant.notes.iter().cloned()))
+        }
+        StateShown::Started(_)
+        | StateShown::Pending(_)
+        | StateShown::Scheduled { .. }
+        | StateShown::Approved
+        | StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. } => None,
+    }
+}
+
+/// The card in one sentence: what it is, then where it stands.
+fn sentence(request: &RequestShown) -> Line {
+    asks(request)
+        .say(": “")
+        .words(&request.reason, limits::QUOTE)
+        .say("”. ")
+        .line(state::told(request).line)
+        .say(" (")
+        .code(&request.short)
+        .say(")")
+}
+
+/// `@rita asks for db-admin for 2 hours`
+pub(super) fn asks(request: &RequestShown) -> Line {
+    let line = Line::new()
+        .person(&request.requester)
+        .say(" asks for ")
+        .code(&request.role);
+    let line = if request.requester == request.holder {
+        line
+    } else {
+        line.say(" for ").person(&request.holder).say(",")
+    };
+    let line = line.say(" for ").span_in_words(request.duration);
+    match &request.kind {
+        KindShown::Access | KindShown::BreakGlass { .. } => line,
+        KindShown::Extend { .. } => line.say(" more"),
+    }
+}

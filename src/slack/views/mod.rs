@@ -1,0 +1,137 @@
+//! Read model to Block Kit: what people see. One file per family of messages; `text` makes words harmless, `blocks` keeps
+//! Slack's limits. Nothing is decided and nothing is read here: the same read model gives the same message.
+//!
+//! Every message has blocks and a text that says the same in a full sentence, for screen readers and notifications.
+
+mod answers;
+mod blocks;
+mod break_glass;
+mod card;
+mod clean;
+mod limits;
+mod lists;
+mod notices;
+mod state;
+mod text;
+
+use serde_json::{Value, json};
+use slack_morphism::prelude::SlackBlock;
+
+use crate::app::answer::{Answer, Problems};
+use crate::domain::SlackId;
+use crate::ports::chat::{Message, Whisper};
+use text::Line;
+
+/// Who reads it: whoever is in a channel, or the one person it is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience<'a> {
+    Channel,
+    Person(&'a SlackId),
+}
+
+/// A message as Slack takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered {
+    /// A full sentence; what screen readers and notifications say.
+    pub text: String,
+    /// At least one.
+    pub blocks: Vec<SlackBlock>,
+}
+
+impl Rendered {
+    fn new(text: Line, mut blocks: Vec<SlackBlock>) -> Self {
+        blocks.truncate(limits::BLOCKS);
+        let mut text = text.finish(limits::TEXT);
+        if text.trim().is_empty() {
+            // Slack refuses a message without text; this happens where all of somebody's words were invisible.
+            text = "–".into();
+        }
+        Self { text, blocks }
+    }
+
+    /// The line as text and as the only block.
+    fn line(line: Line) -> Self {
+        Self::new(line.clone(), vec![blocks::section(line)])
+    }
+
+    /// A sentence that may hold anybody's words.
+    fn sentence(sentence: &str) -> Self {
+        Self::new(
+            Line::new().words(sentence, limits::TEXT),
+            vec![blocks::words("", sentence)],
+        )
+    }
+
+    /// `{"text": …, "blocks": […]}`
+    pub fn json(&self) -> Value {
+        json!({ "text": self.text, "blocks": self.blocks })
+    }
+}
+
+/// What is said in a channel, a thread or a direct message.
+pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
+    match message {
+        Message::Card { request, buttons } => card::card(request, *buttons),
+        Message::BreakGlass { request } => break_glass::alarm(request),
+        Message::PostUseReviewed { request } => break_glass::reviewed(request),
+        Message::PostUseOverdue { request } => break_glass::overdue(request),
+        Message::Reminder { request } => notices::reminder(request),
+        Message::Climbed { request } => notices::climbed(request),
+        Message::Decided { request } => notices::decided(request, audience),
+        Message::Granted { request } => notices::granted(request, audience),
+        Message::GrantFailed { request } => notices::grant_failed(request, audience),
+        Message::Warning {
+            request,
+            left,
+            ends_at,
+        } => notices::warning(request, *left, *ends_at, audience),
+        Message::RevokeStuck { request } => notices::revoke_stuck(request, audience),
+        Message::Ended { request } => notices::ended(request, audience),
+        Message::Extended { request, ends_at } => notices::extended(request, *ends_at, audience),
+        Message::StandingAccess { request } => notices::standing_access(request, audience),
+        Message::Authority {
+            digest,
+            gained,
+            lost,
+        } => notices::authority(digest, gained, lost),
+        Message::IdentityChanged {
+            account,
+            pinned,
+            now,
+        } => notices::identity_changed(account, pinned.as_ref(), now.as_ref()),
+    }
+}
+
+/// What is answered to who typed or pressed.
+pub fn answer(answer: &Answer) -> Rendered {
+    match answer {
+        Answer::Asked(asked) => answers::asked(asked),
+        Answer::Problems(problems) => answers::problems(problems),
+        Answer::Refused { refusal, decided } => answers::refused(refusal, decided.as_deref()),
+        Answer::Done { sentence, request } => answers::done(sentence, request),
+        Answer::Help(help) => answers::help(help),
+        Answer::NotConfirmed => answers::not_confirmed(),
+        Answer::Roles(roles) => lists::roles(roles),
+        Answer::Mine(requests) => lists::mine(requests),
+        Answer::Pending { for_you, others } => lists::pending(for_you, others),
+        Answer::Active(requests) => lists::active(requests),
+        Answer::OnCall(schedules) => lists::on_call(schedules),
+        Answer::Status { request, history } => lists::status(request, history),
+    }
+}
+
+/// A short word to who typed or pressed.
+pub fn whisper(whisper: &Whisper) -> Rendered {
+    match whisper {
+        Whisper::Text(text) => Rendered::sentence(text),
+        Whisper::Refused(refusal) => answers::refused(refusal, None),
+    }
+}
+
+/// What was sent can't be read as a command.
+pub(super) fn unreadable(why: &str) -> Rendered {
+    answers::problems(&Problems {
+        sentences: vec![why.into()],
+        ..Problems::default()
+    })
+}

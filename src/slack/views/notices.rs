@@ -1,0 +1,293 @@
+//! What is said once, in the card's thread and to the people concerned: one sentence each, true when it is said.
+//! Buttons only where the reader may press them: the holder's own messages.
+
+use slack_morphism::prelude::SlackBlock;
+
+use super::blocks::{self, Button, Confirm};
+use super::card;
+use super::limits;
+use super::state;
+use super::text::Line;
+use super::{Audience, Rendered};
+use crate::domain::{Duration, Email, SlackId, Time};
+use crate::ports::chat::{GrantStateShown, RequestShown, Shown, StageShown, StateShown};
+use crate::slack::inbound::action;
+
+pub(super) fn reminder(request: &RequestShown) -> Rendered {
+    let line = match waiting(request) {
+        Some(stage) => Line::of("Still waiting for ").line(state::asked(stage)),
+        None => Line::of("Decided meanwhile"),
+    };
+    Rendered::line(open_ask(line.say(": "), request))
+}
+
+pub(super) fn climbed(request: &RequestShown) -> Rendered {
+    let line = Line::of("No answer yet");
+    let line = match waiting(request) {
+        Some(stage) => line
+            .say(", so this is now asked of ")
+            .line(state::asked(stage)),
+        None => line,
+    };
+    Rendered::line(open_ask(line.say(": "), request))
+}
+
+fn open_ask(line: Line, request: &RequestShown) -> Line {
+    line.line(card::asks(request))
+        .say(". Open until ")
+        .time(request.deadline)
+        .say(". ")
+        .code(&request.short)
+}
+
+fn waiting(request: &RequestShown) -> Option<&StageShown> {
+    match &request.state {
+        StateShown::Pending(stage) => Some(stage),
+        StateShown::Scheduled { .. }
+        | StateShown::Approved
+        | StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. }
+        | StateShown::Started(_) => None,
+    }
+}
+
+/// Denied, cancelled, timed out or void: to the requester, and in the thread.
+pub(super) fn decided(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    let mut rendered = outcome(request, audience);
+    if audience == Audience::Person(&request.requester.account) {
+        let next = next_step(request).map(|line| blocks::context(vec![line]));
+        rendered.blocks.extend(next);
+    }
+    rendered
+}
+
+/// What whoever was turned down can do now.
+fn next_step(request: &RequestShown) -> Option<Line> {
+    match &request.state {
+        StateShown::Denied { by, .. } => Some(
+            Line::of("Talk to ")
+                .person(by)
+                .say(", then ask again with what was missing."),
+        ),
+        StateShown::TimedOut => Some(Line::of(
+            "Still needed? Ask again, and call whoever `oncall` names.",
+        )),
+        StateShown::Void { .. } => Some(Line::of("Still needed? Ask again.")),
+        StateShown::Cancelled
+        | StateShown::Pending(_)
+        | StateShown::Scheduled { .. }
+        | StateShown::Approved
+        | StateShown::Started(_) => None,
+    }
+}
+
+/// Whose request it is and where it stands, then the words that belong to it and what was left alone.
+fn outcome(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    let told = state::told(request);
+    let line = whose(request, audience).say(": ").line(told.line);
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
+    out.extend(card::notes(request));
+    Rendered::new(line, out)
+}
+
+/// `@rita’s db-admin (R-7K2M)`; to Rita herself `Your db-admin (R-7K2M)`.
+fn whose(request: &RequestShown, audience: Audience<'_>) -> Line {
+    let line = if is_holder(request, audience) {
+        Line::of("Your ")
+    } else {
+        Line::new().person(&request.holder).say("’s ")
+    };
+    line.line(named(request))
+}
+
+/// `db-admin (R-7K2M)`
+fn named(request: &RequestShown) -> Line {
+    Line::new()
+        .code(&request.role)
+        .say(" (")
+        .code(&request.short)
+        .say(")")
+}
+
+fn is_holder(request: &RequestShown, audience: Audience<'_>) -> bool {
+    audience == Audience::Person(&request.holder.account)
+}
+
+pub(super) fn granted(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    let line = if is_holder(request, audience) {
+        Line::of("You have ")
+    } else {
+        Line::new().person(&request.holder).say(" has ")
+    };
+    let line = line.line(named(request));
+    let line = match ends_at(request) {
+        Some(ends_at) => line.say(" until ").time(ends_at),
+        None => line,
+    };
+    let line = line.say(". ").line(state::approved_by(request));
+    let mut rendered = Rendered::line(line);
+    rendered.blocks.extend(card::notes(request));
+    end_now(&mut rendered, request, audience);
+    rendered
+}
+
+fn ends_at(request: &RequestShown) -> Option<Time> {
+    match &request.state {
+        StateShown::Started(grant) => match grant.state {
+            GrantStateShown::Active { ends_at, .. } => Some(ends_at),
+            GrantStateShown::Provisioning
+            | GrantStateShown::Revoking { .. }
+            | GrantStateShown::Ended { .. }
+            | GrantStateShown::Failed { .. } => None,
+        },
+        StateShown::Pending(_)
+        | StateShown::Scheduled { .. }
+        | StateShown::Approved
+        | StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. } => None,
+    }
+}
+
+/// Only its holder can drop it, so only their own messages carry the button.
+fn end_now(rendered: &mut Rendered, request: &RequestShown, audience: Audience<'_>) {
+    if is_holder(request, audience) {
+        rendered
+            .blocks
+            .push(blocks::actions(vec![end_now_button(request)]));
+    }
+}
+
+pub(super) fn end_now_button(request: &RequestShown) -> Button {
+    Button::new(action::END_NOW, "End now", &request.id).confirm(Confirm {
+        title: "End now?",
+        text: format!(
+            "{} is taken away now. Open sessions are closed.",
+            request.role
+        ),
+        yes: "End now",
+        no: "Keep",
+    })
+}
+
+pub(super) fn grant_failed(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    let line =
+        whose(request, audience).say(" could not be given. What was given of it is taken back.");
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(failure(request).map(|why| blocks::words("What was wrong", why)));
+    Rendered::new(line, out)
+}
+
+fn failure(request: &RequestShown) -> Option<&str> {
+    state::told(request).words.map(|(_, words)| words)
+}
+
+pub(super) fn warning(
+    request: &RequestShown,
+    left: Duration,
+    ends_at: Time,
+    audience: Audience<'_>,
+) -> Rendered {
+    let line = whose(request, audience)
+        .say(" ends in ")
+        .span(about(left))
+        .say(", ")
+        .time(ends_at)
+        .say(". Open sessions will be closed; finish what is open.");
+    let mut rendered = Rendered::line(line);
+    end_now(&mut rendered, request, audience);
+    rendered
+}
+
+/// As people say it: a warning that was due at 15 min and left a second later says 15 min.
+fn about(left: Duration) -> Duration {
+    let step = if left.as_secs() < 120 { 5 } else { 60 };
+    let rounded = (left.as_secs() + step / 2) / step * step;
+    Duration::from_secs(rounded)
+}
+
+pub(super) fn revoke_stuck(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    outcome(request, audience)
+}
+
+pub(super) fn ended(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    outcome(request, audience)
+}
+
+pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience<'_>) -> Rendered {
+    let line = whose(request, audience)
+        .say(" was extended. It now ends ")
+        .time(ends_at)
+        .say(".");
+    let mut rendered = Rendered::line(line);
+    end_now(&mut rendered, request, audience);
+    rendered
+}
+
+pub(super) fn standing_access(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    let line = whose(request, audience).say(
+        ": some of it was there before, or came from somebody else. It is left alone and will not be taken away at the end.",
+    );
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(card::notes(request));
+    Rendered::new(line, out)
+}
+
+/// A configuration was loaded that gives or takes authority.
+pub(super) fn authority(digest: &str, gained: &[String], lost: &[String]) -> Rendered {
+    let line = Line::of("A configuration was loaded that changes who may do what: ")
+        .number(gained.len() as u64)
+        .say(" gained, ")
+        .number(lost.len() as u64)
+        .say(" lost.");
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(listed("Gained", gained));
+    out.extend(listed("Lost", lost));
+    let short: String = digest.chars().take(12).collect();
+    out.push(blocks::context(vec![
+        Line::of("Configuration ").code(&short),
+    ]));
+    Rendered::new(line, out)
+}
+
+fn listed(label: &'static str, entries: &[String]) -> Option<SlackBlock> {
+    if entries.is_empty() {
+        return None;
+    }
+    let shown = entries.iter().take(limits::ENTRIES);
+    let rest = entries.len().saturating_sub(limits::ENTRIES);
+    let more = (rest > 0).then(|| format!("and {rest} more"));
+    Some(blocks::lines(
+        std::iter::once(format!("{label}:"))
+            .chain(shown.map(|entry| format!("• {entry}")))
+            .chain(more),
+    ))
+}
+
+/// A pinned identity no longer is what Slack says.
+pub(super) fn identity_changed(
+    account: &SlackId,
+    pinned: Option<&Email>,
+    now: Option<&Email>,
+) -> Rendered {
+    let person = Shown {
+        account: account.clone(),
+        email: None,
+    };
+    let email = |line: Line, email: Option<&Email>| match email {
+        Some(email) => line.code(email.as_str()),
+        None => line.say("no confirmed e-mail"),
+    };
+    let line = Line::of("*Identity changed*: ")
+        .person(&person)
+        .say(" is known here as ");
+    let line = email(line, pinned).say("; Slack now says ");
+    let line = email(line, now).say(
+        ". Nothing follows from that: they stay who they were, until an operator maps them anew.",
+    );
+    Rendered::line(line)
+}

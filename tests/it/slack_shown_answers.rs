@@ -1,0 +1,213 @@
+//! Answers to render, from the story of `slack_shown`.
+
+use hallpass::app::answer::{
+    Answer, AskedShown, HelpShown, HistoryLine, OnCallShown, ParameterShown, Problems, RoleShown,
+};
+use hallpass::domain::{Duration, Refusal, RefusalKind};
+use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
+
+use crate::slack_shown::{
+    active, at, bob, break_glass, carol, denied, ended, eve, glass_active, request, rita,
+    second_stage, started, stuck,
+};
+
+fn asked(request: RequestShown, repeated: bool) -> Answer {
+    Answer::Asked(Box::new(AskedShown {
+        request,
+        repeated,
+        commanders: vec![carol()],
+    }))
+}
+
+fn refused(kind: RefusalKind, sentence: &str, allowed: &str, decided: bool) -> Answer {
+    Answer::Refused {
+        refusal: Refusal::new(kind, sentence).allowed(allowed),
+        decided: decided.then(|| Box::new(active())),
+    }
+}
+
+fn roles() -> Vec<RoleShown> {
+    let role = RoleShown {
+        name: "db-admin".into(),
+        description: "Read and write orders".into(),
+        environment: Some("prod".into()),
+        max_duration: Duration::from_hours(4),
+        default_duration: Some(Duration::from_hours(1)),
+        parameters: Vec::new(),
+        ticket_example: Some("INC-4711".into()),
+        yours: true,
+        decided_by: vec!["DBA on call".into(), "security".into()],
+    };
+    let logs = RoleShown {
+        name: "logs".into(),
+        description: "Read application logs on one node".into(),
+        environment: None,
+        default_duration: None,
+        parameters: vec![ParameterShown {
+            name: "node".into(),
+            required: true,
+            example: Some("web-3".into()),
+        }],
+        ticket_example: None,
+        decided_by: Vec::new(),
+        ..role.clone()
+    };
+    let foreign = RoleShown {
+        name: "billing".into(),
+        description: "Change invoices".into(),
+        yours: false,
+        ..role.clone()
+    };
+    vec![role, logs, foreign]
+}
+
+fn history() -> Vec<HistoryLine> {
+    vec![
+        HistoryLine {
+            at: at(0),
+            who: Some(rita()),
+            what: "asked for db-admin for 2 h".into(),
+        },
+        HistoryLine {
+            at: at(3),
+            who: Some(bob()),
+            what: "approved it".into(),
+        },
+        HistoryLine {
+            at: at(4),
+            who: None,
+            what: "orders_admin was granted in orders-db".into(),
+        },
+    ]
+}
+
+/// Answers to an ask and to a press.
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
+    vec![
+        ("asked", asked(request(), false)),
+        ("asked_again", asked(request(), true)),
+        ("asked_own_stage", asked(second_stage(), false)),
+        (
+            "asked_break_glass",
+            asked(
+                break_glass(PostUseShown::Owed, GrantStateShown::Provisioning),
+                false,
+            ),
+        ),
+        (
+            "problems",
+            Answer::Problems(Problems {
+                sentences: vec![
+                    "db-admin allows 4 h; you wrote 9 h.".into(),
+                    "The reason needs an incident, like INC-4711.".into(),
+                ],
+                would_do: Some("/prod-access db-admin 4h INC-4711 orders stuck".into()),
+                ask: Vec::new(),
+            }),
+        ),
+        (
+            "problems_not_eligible",
+            Answer::Problems(Problems {
+                sentences: vec!["You may not ask for billing; group:finance may.".into()],
+                would_do: None,
+                ask: vec![eve()],
+            }),
+        ),
+        (
+            "refused_already_decided",
+            refused(
+                RefusalKind::AlreadyDecided,
+                "This was decided a moment before you pressed.",
+                "There is nothing left to do.",
+                true,
+            ),
+        ),
+        (
+            "refused_own",
+            refused(
+                RefusalKind::OwnRequest,
+                "Nobody approves their own request.",
+                "Bob or security can.",
+                false,
+            ),
+        ),
+        (
+            "done",
+            Answer::Done {
+                sentence: "You approved it.".into(),
+                request: Box::new(started(GrantStateShown::Provisioning)),
+            },
+        ),
+        (
+            "help",
+            Answer::Help(HelpShown {
+                command: "/prod-access".into(),
+                example: Some("db-admin".into()),
+                commanders: vec![carol()],
+            }),
+        ),
+        ("not_confirmed", Answer::NotConfirmed),
+    ]
+}
+
+/// Answers that list.
+pub(crate) fn lists() -> Vec<(&'static str, Answer)> {
+    vec![
+        ("roles", Answer::Roles(roles())),
+        ("roles_none", Answer::Roles(Vec::new())),
+        (
+            "mine",
+            Answer::Mine(vec![
+                active(),
+                request(),
+                denied(),
+                ended(EndShown::Expired),
+            ]),
+        ),
+        ("mine_none", Answer::Mine(Vec::new())),
+        (
+            "pending",
+            Answer::Pending {
+                for_you: vec![request()],
+                others: vec![second_stage()],
+            },
+        ),
+        (
+            "pending_none",
+            Answer::Pending {
+                for_you: Vec::new(),
+                others: Vec::new(),
+            },
+        ),
+        (
+            "active",
+            Answer::Active(vec![active(), glass_active(PostUseShown::Owed), stuck()]),
+        ),
+        ("active_none", Answer::Active(Vec::new())),
+        (
+            "on_call",
+            Answer::OnCall(vec![
+                OnCallShown {
+                    schedule: "dba".into(),
+                    people: vec![bob()],
+                    until: Some(at(7 * 24 * 60)),
+                    problem: None,
+                },
+                OnCallShown {
+                    schedule: "incident-commander".into(),
+                    people: Vec::new(),
+                    until: None,
+                    problem: Some("The schedule couldn't be read.".into()),
+                },
+            ]),
+        ),
+        (
+            "status",
+            Answer::Status {
+                request: Box::new(active()),
+                history: history(),
+            },
+        ),
+    ]
+}

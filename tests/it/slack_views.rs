@@ -1,0 +1,33 @@
+//! What people read, as snapshots in `snapshots/`: every card, every notice, every answer, text and blocks.
+
+use hallpass::slack::views;
+
+use crate::{slack_shown, slack_shown_answers};
+
+#[test]
+fn cards_read_well() {
+    for (name, message, audience) in slack_shown::cards() {
+        insta::assert_json_snapshot!(name, views::message(&message, audience).json());
+    }
+}
+
+#[test]
+fn notices_read_well() {
+    for (name, message, audience) in slack_shown::notices() {
+        insta::assert_json_snapshot!(name, views::message(&message, audience).json());
+    }
+}
+
+#[test]
+fn answers_read_well() {
+    for (name, answer) in slack_shown_answers::answers() {
+        insta::assert_json_snapshot!(name, views::answer(&answer).json());
+    }
+}
+
+#[test]
+fn lists_read_well() {
+    for (name, answer) in slack_shown_answers::lists() {
+        insta::assert_json_snapshot!(name, views::answer(&answer).json());
+    }
+}
