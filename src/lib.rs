@@ -11,7 +11,7 @@
 //! | http | slack, app, audit, domain |
 //! | worker | app, audit, store, ports, domain |
 //! | wiring | everything |
-//! | cli | config, policy, audit, app, wiring |
+//! | cli | config, policy, audit, app, wiring, domain |
 
 pub use hallpass_domain as domain;
 

@@ -1,1 +1,23 @@
-fn main() {}
+//! The program: sets up TLS and the runtime, then does what the command line says.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use hallpass::cli::Cli;
+
+fn main() -> ExitCode {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        return hallpass::cli::failed("TLS could not be set up");
+    }
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(hallpass::cli::run(cli)),
+        Err(error) => hallpass::cli::failed(&format!("the runtime can't be started: {error}")),
+    }
+}

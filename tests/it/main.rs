@@ -7,6 +7,7 @@
 mod architecture;
 mod backends_postgres;
 mod backends_webhook;
+mod config;
 mod slack_chat;
 mod slack_checker;
 mod slack_directory;

@@ -1,1 +1,0 @@
-//! The only file that names every adapter: puts the configured parts together.

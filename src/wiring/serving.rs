@@ -1,0 +1,157 @@
+//! Everything that serves: the parts, the worker and the routes, with the lock that lets one process do so per file.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::config::env::Env;
+use crate::config::{Environment, Loaded};
+use crate::domain::BackendName;
+use crate::http::{self, Front};
+use crate::ports::Clock;
+use crate::slack;
+use crate::store::{ServingLock, Store};
+use crate::telemetry::{Health, Metrics};
+use crate::worker::{self, Limits, Worker};
+
+use super::parts::{Parts, to_serve};
+use super::vitals::Pulse;
+use super::{NextEvent, Outside};
+
+/// Answers under way at a stop get so long.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Wired up and not running yet.
+pub struct Wired {
+    pub app: Arc<App>,
+    pub store: Store,
+    pub worker: Arc<Worker>,
+    pub router: Router,
+    /// What goes on after an answer was given.
+    pub after: TaskTracker,
+    clock: Arc<dyn Clock>,
+    lock: ServingLock,
+}
+
+/// Takes the lock, brings the tables up to date, takes over what a dead process left, loads the configuration.
+pub async fn serving(
+    loaded: Loaded,
+    env: &Env,
+    variables: &dyn Environment,
+    outside: Outside,
+) -> anyhow::Result<Wired> {
+    if env.signing_secrets.is_empty() {
+        bail!(
+            "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
+        );
+    }
+    let parts = to_serve(&loaded, env, variables, &outside).await?;
+    let lock = parts.store.lock_for_serving()?;
+    parts.store.migrate().await?;
+    parts.store.void_leases(&lock).await?;
+    parts
+        .app
+        .load_configuration(&loaded.digest, &loaded.text)
+        .await
+        .context("the configuration can't be put on record")?;
+
+    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    let worker = Worker::new(worker::Parts {
+        app: Arc::clone(&parts.app),
+        store: parts.store.clone(),
+        clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
+        backends: limits(&parts),
+        health: Arc::clone(&health),
+        metrics: Arc::clone(&metrics),
+    });
+    let after = TaskTracker::new();
+    let clock = Arc::clone(&outside.clock);
+    let front = Front {
+        app: Arc::clone(&parts.app),
+        desk: slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health)),
+        signing_secrets: slack::SigningSecrets::new(env.signing_secrets.clone())?,
+        now: Box::new(move || clock.now()),
+        vitals: Arc::new(Pulse {
+            store: parts.store.clone(),
+            chat: parts.chat,
+            slack_health: parts.slack_health,
+            health,
+            asked: Mutex::default(),
+        }),
+        metrics,
+        after: after.clone(),
+    };
+    Ok(Wired {
+        app: parts.app,
+        store: parts.store,
+        worker,
+        router: http::router(Arc::new(front)),
+        after,
+        clock: outside.clock,
+        lock,
+    })
+}
+
+fn limits(parts: &Parts) -> BTreeMap<BackendName, Limits> {
+    let limits = parts.backends.iter().map(|(name, backend)| {
+        let limits = Limits {
+            concurrency: backend.concurrency(),
+            call: backend.timeout(),
+        };
+        (name.clone(), limits)
+    });
+    limits.collect()
+}
+
+impl Wired {
+    /// Looks ahead in its timers, also while it serves.
+    pub fn next_event(&self) -> NextEvent {
+        NextEvent {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// Serves until `stop`; then no more is claimed or accepted, and what runs is finished or given back.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        let working = tokio::spawn(self.worker.run(stop.clone()));
+        let told = stop.clone();
+        let served = axum::serve(listener, self.router)
+            .with_graceful_shutdown(async move { told.cancelled().await });
+        let served = tokio::select! {
+            served = served.into_future() => served,
+            () = past(&stop, LAST_ANSWERS) => {
+                tracing::warn!("connections were still open at the stop");
+                Ok(())
+            }
+        };
+        // Where the server ended by itself, the worker must not go on alone.
+        stop.cancel();
+        self.after.close();
+        if tokio::time::timeout(LAST_ANSWERS, self.after.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("answers were still under way at the stop");
+        }
+        let worked = working.await;
+        self.store.close().await;
+        drop(self.lock);
+        worked.context("the worker was lost")?;
+        served.context("the server failed")
+    }
+}
+
+/// Returns so long after the stop.
+async fn past(stop: &CancellationToken, limit: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(limit).await;
+}

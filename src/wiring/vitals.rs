@@ -1,0 +1,77 @@
+//! How the program is, for `/readyz` and `/metrics`: asks the store, Slack and the worker.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use crate::http::Vitals;
+use crate::ports::Chat;
+use crate::slack;
+use crate::store::Store;
+use crate::telemetry::{Health, Ledger};
+
+/// Slack is asked at most so often, however often `/readyz` is.
+const ASK_SLACK: Duration = Duration::from_secs(60);
+
+pub(super) struct Pulse {
+    pub(super) store: Store,
+    pub(super) chat: Arc<slack::SlackChat>,
+    pub(super) slack_health: Arc<slack::Health>,
+    pub(super) health: Arc<Health>,
+    pub(super) asked: Mutex<Option<Instant>>,
+}
+
+impl Pulse {
+    /// Whether it is time to ask Slack again; says yes once.
+    fn due(&self) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = asked.is_none_or(|last| last.elapsed() >= ASK_SLACK);
+        if due {
+            *asked = Some(Instant::now());
+        }
+        due
+    }
+}
+
+#[async_trait]
+impl Vitals for Pulse {
+    async fn database(&self) -> Result<(), String> {
+        self.store.check().await.map_err(|error| error.to_string())
+    }
+
+    /// Whether Slack refuses the token. Slack being away for a while isn't the bot's sickness: nothing waits for it.
+    async fn slack(&self) -> Result<(), String> {
+        if self.due() {
+            // What it finds is noted in the health that is read below.
+            drop(self.chat.check().await);
+        }
+        self.slack_health.token_problem().map_or(Ok(()), Err)
+    }
+
+    fn channels(&self) -> Result<(), String> {
+        let problems = self.slack_health.channel_problems();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems.join("; "))
+        }
+    }
+
+    fn worker(&self) -> Result<(), String> {
+        self.health.worker()
+    }
+
+    async fn ledger(&self) -> Option<Ledger> {
+        match self.store.counts().await {
+            Ok(counts) => Some(Ledger {
+                requests: counts.requests,
+                live_grants: counts.live_grants,
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "requests and grants can't be counted");
+                None
+            }
+        }
+    }
+}
