@@ -8,7 +8,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## try it: bot, Slack sandbox and a demo target, at http://127.0.0.1:4040 (needs only cargo)
-	cargo run --locked --quiet -- demo
+	cargo run --locked -- demo
 
 test: ## install what the tests need and lacks, run all of them, say how long each part took
 	@scripts/test.sh
@@ -19,9 +19,8 @@ lint: ## formatting and clippy, warnings are errors
 
 check: lint test ## what CI runs
 
-bench: ## the figures that are claimed, as ratios measured in one run
-	@scripts/test-needs.sh
-	cargo bench --locked
+bench: ## the figures that are claimed, as ratios measured in one run (needs only cargo)
+	cargo bench --locked --bench figures
 
 migration: ## make migration NAME=add_thing: an empty migration for both databases
 	@[[ "$(NAME)" =~ ^[a-z]+_[a-z_]+$$ ]] || { echo "Say what it does: make migration NAME=add_note_to_request" >&2; exit 2; }

@@ -35,7 +35,10 @@ fn rooms_import_only_what_the_table_allows() {
     for file in rust_files(Path::new("src")) {
         let Some(room) = room_of(&file) else { continue };
         let allowed = table.get(room.as_str()).unwrap_or_else(|| {
-            panic!("{} is a room that the import table doesn't know", file.display())
+            panic!(
+                "{} is a room that the import table doesn't know",
+                file.display()
+            )
         });
         seen.insert(room.clone());
         let text = fs::read_to_string(&file).expect("a source file");
@@ -43,12 +46,19 @@ fn rooms_import_only_what_the_table_allows() {
             for found in token.captures_iter(line).map(|found| found[1].to_owned()) {
                 let open = [room.as_str(), "telemetry", "domain"].contains(&found.as_str());
                 if !open && !allowed.contains(&"*") && !allowed.contains(&found.as_str()) {
-                    wrong.push(format!("{}:{number} {room} imports {found}", file.display()));
+                    wrong.push(format!(
+                        "{}:{number} {room} imports {found}",
+                        file.display()
+                    ));
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "against the import table:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "against the import table:\n{}",
+        wrong.join("\n")
+    );
     let known: BTreeSet<String> = MAY_IMPORT.iter().map(|(room, _)| (*room).into()).collect();
     assert_eq!(seen, known, "the table and the rooms under src/ differ");
 }
@@ -71,13 +81,30 @@ fn braces_do_not_hide_an_import() {
 #[test]
 fn the_core_is_pure() {
     let manifest = fs::read_to_string("crates/domain/Cargo.toml").expect("the domain's manifest");
-    let dependencies = manifest.split("[dependencies]").nth(1).expect("its dependencies");
+    let dependencies = manifest
+        .split("[dependencies]")
+        .nth(1)
+        .expect("its dependencies");
     let dependencies = dependencies.split("\n[").next().unwrap_or_default();
-    let allowed =
-        ["chrono", "chrono-tz", "hex", "serde", "serde_json", "sha2", "strsim", "thiserror"];
-    for line in dependencies.lines().filter(|line| line.contains('=') || line.contains('.')) {
+    let allowed = [
+        "chrono",
+        "chrono-tz",
+        "hex",
+        "serde",
+        "serde_json",
+        "sha2",
+        "strsim",
+        "thiserror",
+    ];
+    for line in dependencies
+        .lines()
+        .filter(|line| line.contains('=') || line.contains('.'))
+    {
         let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
-        assert!(allowed.contains(&name), "the domain may not depend on {name}");
+        assert!(
+            allowed.contains(&name),
+            "the domain may not depend on {name}"
+        );
     }
     let impure =
         Regex::new(r"std::(fs|net|io|process|thread|time|env)\b|async fn|\btracing\b|Utc::now")
@@ -85,7 +112,11 @@ fn the_core_is_pure() {
     for file in rust_files(Path::new("crates/domain/src")) {
         let text = fs::read_to_string(&file).expect("a source file");
         for (number, line) in code_lines(&text) {
-            assert!(!impure.is_match(line), "{}:{number} is not pure: {line}", file.display());
+            assert!(
+                !impure.is_match(line),
+                "{}:{number} is not pure: {line}",
+                file.display()
+            );
         }
     }
 }
@@ -93,11 +124,20 @@ fn the_core_is_pure() {
 #[test]
 fn the_sandbox_knows_nothing_of_the_bot() {
     for file in rust_files(Path::new("crates/slack-sandbox")) {
-        let text = fs::read_to_string(&file).expect("a source file").to_lowercase();
-        assert!(!text.contains("hallpass"), "{} speaks of the bot", file.display());
+        let text = fs::read_to_string(&file)
+            .expect("a source file")
+            .to_lowercase();
+        assert!(
+            !text.contains("hallpass"),
+            "{} speaks of the bot",
+            file.display()
+        );
     }
     let manifest = fs::read_to_string("crates/slack-sandbox/Cargo.toml").expect("its manifest");
-    assert!(!manifest.contains("hallpass"), "the sandbox depends on the bot");
+    assert!(
+        !manifest.contains("hallpass"),
+        "the sandbox depends on the bot"
+    );
 }
 
 #[test]
@@ -120,11 +160,18 @@ fn no_file_outgrows_its_room() {
         .iter()
         .flat_map(|root| rust_files(Path::new(root)))
         .filter_map(|file| {
-            let lines = fs::read_to_string(&file).expect("a source file").lines().count();
+            let lines = fs::read_to_string(&file)
+                .expect("a source file")
+                .lines()
+                .count();
             (lines > LONGEST_FILE).then(|| format!("{} has {lines} lines", file.display()))
         })
         .collect();
-    assert!(long.is_empty(), "split at {LONGEST_FILE}:\n{}", long.join("\n"));
+    assert!(
+        long.is_empty(),
+        "split at {LONGEST_FILE}:\n{}",
+        long.join("\n")
+    );
 }
 
 /// `src/store/apply.rs` and `src/wiring.rs` are in the rooms `store` and `wiring`; `lib.rs` and `main.rs` in none.
@@ -147,7 +194,8 @@ fn rust_files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
+        let entries =
+            fs::read_dir(&folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
         for path in entries.map(|entry| entry.expect("an entry").path()) {
             if path.is_dir() && !path.ends_with("target") {
                 folders.push(path);

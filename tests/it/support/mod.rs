@@ -1,3 +1,9 @@
 //! What the integration tests share: servers that are started, people who ask, clocks that are moved.
 
+pub(crate) mod bot;
+pub(crate) mod gate;
 pub(crate) mod postgres;
+pub(crate) mod workplace;
+pub(crate) mod world;
+
+pub(crate) use bot::{Database, Request, TestBot, everywhere, minutes, seconds};

@@ -1,0 +1,437 @@
+//! A running bot: the real router, worker and database, Slack over HTTP from the sandbox, a target with its own log,
+//! and a clock that is moved. What people do reads as a story; nothing here sleeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use hallpass::domain::{Request as Row, ShortId};
+use hallpass::ports::{Clock, Entropy};
+use hallpass::store::{RequestFilter, Store};
+use hallpass::telemetry;
+use hallpass::wiring::{self, MovableClock, Outside, SystemEntropy};
+use regex::Regex;
+use slack_sandbox::{Message, Outcome, Person, RequestUrls, Sandbox, Workspace};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::gate::{self, Gate};
+use super::postgres::Postgres;
+use super::workplace::{self, APPROVALS, GENERAL};
+
+/// How long `settle` waits at most.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Database {
+    Sqlite,
+    Postgres,
+}
+
+pub(crate) fn minutes(minutes: i64) -> TimeDelta {
+    TimeDelta::minutes(minutes)
+}
+
+pub(crate) fn seconds(seconds: i64) -> TimeDelta {
+    TimeDelta::seconds(seconds)
+}
+
+/// Tells the same story on both databases.
+pub(crate) async fn everywhere(story: impl AsyncFn(&TestBot)) {
+    TestBot::on(Database::Sqlite, &story).await;
+    TestBot::on(Database::Postgres, &story).await;
+}
+
+/// The bot's clock and the sandbox's, moved together.
+pub(crate) struct Time {
+    clock: Arc<MovableClock>,
+    slack: Sandbox,
+}
+
+impl Time {
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        self.clock.advance(by);
+        self.slack
+            .set_clock_offset(self.clock.offset().num_seconds());
+    }
+
+    pub(crate) fn now(&self) -> hallpass::domain::Time {
+        self.clock.now()
+    }
+}
+
+/// A request that was asked: its letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// `R-7K2M`
+    pub short: String,
+}
+
+impl Request {
+    pub(crate) fn letters(&self) -> ShortId {
+        ShortId::parse(&self.short).unwrap()
+    }
+}
+
+/// What differs from story to story.
+pub(crate) struct Setting {
+    pub database: Database,
+    pub workspace: Workspace,
+    /// Changes the stories' configuration.
+    pub edit: Box<dyn Fn(String) -> String>,
+    pub variables: Vec<(String, String)>,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            database: Database::Sqlite,
+            workspace: workplace::workspace(),
+            edit: Box::new(|text| text),
+            variables: Vec::new(),
+        }
+    }
+}
+
+pub(crate) struct TestBot {
+    pub slack: Sandbox,
+    pub backend: Gate,
+    pub clock: Time,
+    pub store: Store,
+    pub base: String,
+    pub database_url: String,
+    resting: watch::Receiver<Option<u64>>,
+    after: TaskTracker,
+    stop: CancellationToken,
+    serving: JoinHandle<anyhow::Result<()>>,
+    dir: TempDir,
+}
+
+impl TestBot {
+    /// Tells a story on `SQLite`.
+    pub(crate) async fn run(story: impl AsyncFnOnce(&TestBot)) {
+        Self::in_setting(Setting::default(), story).await;
+    }
+
+    pub(crate) async fn on(database: Database, story: impl AsyncFnOnce(&TestBot)) {
+        let setting = Setting {
+            database,
+            ..Setting::default()
+        };
+        Self::in_setting(setting, story).await;
+    }
+
+    pub(crate) async fn in_setting(setting: Setting, story: impl AsyncFnOnce(&TestBot)) {
+        let bot = Self::start(setting).await;
+        bot.settle().await;
+        story(&bot).await;
+        bot.finish().await;
+    }
+
+    async fn start(setting: Setting) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        logs_where_asked();
+        let dir = tempfile::tempdir().unwrap();
+        let slack = Sandbox::start_local(setting.workspace).await.unwrap();
+        let backend = Gate::start().await;
+        let database_url = database_url(setting.database, &dir).await;
+        let config = dir.path().join("hallpass.toml");
+        let text = (setting.edit)(workplace::configuration(&backend.url()));
+        std::fs::write(&config, text).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        slack.set_request_urls(RequestUrls::under(&base));
+
+        let mut variables: BTreeMap<String, String> = [
+            ("HALLPASS_CONFIG", config.display().to_string()),
+            ("DATABASE_URL", database_url.clone()),
+            ("HALLPASS_BASE_URL", base.clone()),
+            ("SLACK_BOT_TOKEN", workplace::TOKEN.to_owned()),
+            ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET.to_owned()),
+            ("SLACK_API_URL", slack.api_url()),
+            ("GATE_SECRET", gate::SECRET.to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        variables.extend(setting.variables);
+        let clock = Arc::new(MovableClock::default());
+        let outside = Outside {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
+        };
+        let env = wiring::environment(&variables, dir.path()).unwrap();
+        let loaded = wiring::configuration(&env.settings, &variables).unwrap();
+        let wired = wiring::serving(loaded, &env, &variables, outside)
+            .await
+            .unwrap();
+        let stop = CancellationToken::new();
+        Self {
+            clock: Time {
+                clock,
+                slack: slack.clone(),
+            },
+            store: wired.store.clone(),
+            resting: wired.worker.resting(),
+            after: wired.after.clone(),
+            serving: tokio::spawn(wired.serve(listener, stop.clone())),
+            slack,
+            backend,
+            base,
+            database_url,
+            stop,
+            dir,
+        }
+    }
+
+    /// Stops as SIGTERM does, and what was signed and refused shows that no call was forged.
+    async fn finish(self) {
+        self.stop.cancel();
+        let stopped = tokio::time::timeout(PATIENCE, self.serving).await;
+        stopped.expect("it stops in time").unwrap().unwrap();
+        assert_eq!(
+            self.backend.forged(),
+            0,
+            "every call to the target was signed"
+        );
+        assert!(
+            self.backend.most_at_once() <= 1,
+            "one call per holding at a time"
+        );
+        drop(self.dir);
+    }
+
+    /// Carries out every due effect, until none is due and no answer is under way.
+    pub(crate) async fn settle(&self) {
+        let (changed, resting) = (self.store.changed(), self.resting.clone());
+        let settled = async {
+            loop {
+                let answered = self.after.is_empty();
+                let seen = *changed.borrow();
+                let now = self.clock.now();
+                let lanes = self.store.lanes().await.unwrap();
+                let nothing_due = lanes.iter().all(|(_, due)| *due > now);
+                // In this order: what was claimed before the lanes were read is in flight, or has committed since.
+                if answered
+                    && nothing_due
+                    && *resting.borrow() == Some(seen)
+                    && *changed.borrow() == seen
+                {
+                    return;
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled)
+            .await
+            .expect("every due effect is carried out in time");
+    }
+}
+
+/// What people type and press.
+impl TestBot {
+    /// Types a command into a channel, as Slack shows its answer.
+    pub(crate) async fn types(&self, person: &str, text: &str) -> Outcome {
+        let outcome = self.slack.type_command(person, GENERAL, text).await;
+        assert!(
+            outcome.is_ok(),
+            "{text}: {:?} {}",
+            outcome.error,
+            outcome.body
+        );
+        outcome
+    }
+
+    /// Types a command, and answers what the person reads in answer.
+    pub(crate) async fn says(&self, person: &str, text: &str) -> String {
+        let before = self.slack.ephemerals(person).len();
+        let outcome = self.types(person, text).await;
+        if let Some(shown) = outcome.shown {
+            assert!(
+                shown.ephemeral_to.is_some(),
+                "only {person} sees what {text} was answered"
+            );
+            return shown.plain();
+        }
+        let shown = self.slack.until("an answer", |slack| {
+            slack.ephemerals(person).get(before).map(Message::plain)
+        });
+        shown.await.unwrap()
+    }
+
+    /// Asks, and carries out what follows.
+    pub(crate) async fn asks(&self, person: &str, text: &str) -> Request {
+        let answer = self.says(person, text).await;
+        let letters = Regex::new(r"[RG]-[0-9A-Z]{4,12}").unwrap();
+        let short = letters
+            .find(&answer)
+            .unwrap_or_else(|| panic!("{person}: {text}\nwas answered: {answer}"));
+        self.settle().await;
+        Request {
+            short: short.as_str().replace("G-", "R-"),
+        }
+    }
+
+    /// Presses Approve on the request's card, and carries out what follows.
+    pub(crate) async fn approves(&self, person: &str, request: &Request) -> Outcome {
+        self.presses(person, request, "Approve").await
+    }
+
+    pub(crate) async fn denies(&self, person: &str, request: &Request) -> Outcome {
+        self.presses(person, request, "Deny").await
+    }
+
+    /// Presses the first button on the card whose label begins with `label`.
+    pub(crate) async fn presses(&self, person: &str, request: &Request, label: &str) -> Outcome {
+        let card = self.card(request);
+        let outcome = self.presses_on(person, &card, label).await;
+        self.settle().await;
+        outcome
+    }
+
+    pub(crate) async fn presses_on(&self, person: &str, message: &Message, label: &str) -> Outcome {
+        let label = message
+            .buttons()
+            .into_iter()
+            .find(|button| button.starts_with(label))
+            .unwrap_or_else(|| panic!("no {label} on:\n{}", message.plain()))
+            .to_owned();
+        let outcome = self.slack.press_label(person, message, &label).await;
+        assert!(
+            outcome.is_ok(),
+            "{label}: {:?} {}",
+            outcome.error,
+            outcome.body
+        );
+        outcome
+    }
+}
+
+/// What is to be seen.
+impl TestBot {
+    /// The request's card in the approvals channel.
+    pub(crate) fn card(&self, request: &Request) -> Message {
+        self.card_in(APPROVALS, request)
+    }
+
+    pub(crate) fn card_in(&self, channel: &str, request: &Request) -> Message {
+        let messages = self.slack.messages(channel);
+        let found = messages
+            .iter()
+            .find(|message| message.plain().contains(&request.short));
+        found
+            .unwrap_or_else(|| panic!("{} has no card in {channel}: {messages:#?}", request.short))
+            .clone()
+    }
+
+    /// The card and what was said under it.
+    pub(crate) fn thread(&self, request: &Request) -> String {
+        let card = self.card(request);
+        let lines: Vec<String> = self
+            .slack
+            .thread(APPROVALS, &card.ts)
+            .iter()
+            .map(Message::plain)
+            .collect();
+        lines.join("\n\n")
+    }
+
+    /// Everything that was said to a person alone, direct or ephemeral.
+    pub(crate) fn told(&self, person: &str) -> String {
+        let mut messages = self.slack.dms(person);
+        messages.extend(self.slack.ephemerals(person));
+        let lines: Vec<String> = messages.iter().map(Message::plain).collect();
+        lines.join("\n\n")
+    }
+
+    /// Everything that was said in a channel, with its threads.
+    pub(crate) fn said_in(&self, channel: &str) -> String {
+        let messages = self.slack.messages(channel);
+        let lines: Vec<String> = messages
+            .iter()
+            .flat_map(|message| self.slack.thread(channel, &message.ts))
+            .map(|message| message.plain())
+            .collect();
+        lines.join("\n\n")
+    }
+
+    /// The request as the store has it.
+    pub(crate) async fn row(&self, request: &Request) -> Row {
+        let row = self
+            .store
+            .request_by_short(&request.letters())
+            .await
+            .unwrap();
+        row.unwrap_or_else(|| panic!("{} is on record", request.short))
+    }
+
+    /// Every request that waits to be decided.
+    pub(crate) async fn pending(&self) -> Vec<Request> {
+        let rows = self
+            .store
+            .requests(RequestFilter::Pending, 100)
+            .await
+            .unwrap();
+        let named = |row: &Row| Request {
+            short: row.short.of_request(),
+        };
+        rows.iter().map(named).collect()
+    }
+
+    /// The grants, by their letters, for which the target was told to give this permission.
+    pub(crate) fn granted(&self, permission: &str) -> BTreeSet<String> {
+        let given = self.backend.done("grant").into_iter();
+        given
+            .filter(|call| call.permission == permission)
+            .map(|call| call.grant)
+            .collect()
+    }
+
+    /// An administrator changes somebody's account, and Slack tells the bot.
+    pub(crate) async fn account_changes(&self, person: &str, change: impl FnOnce(&mut Person)) {
+        let told = |slack: &Sandbox| {
+            let events = slack.deliveries();
+            events
+                .iter()
+                .filter(|event| event.body.contains("user_change") && event.status == 200)
+                .count()
+        };
+        let before = told(&self.slack);
+        self.slack.set_person(person, change);
+        let heard = self
+            .slack
+            .until("the event", |slack| (told(slack) > before).then_some(()));
+        heard.await.unwrap();
+        self.settle().await;
+    }
+
+    /// The kinds of the events of a request, in order.
+    pub(crate) async fn record(&self, request: &Request) -> Vec<&'static str> {
+        let row = self.row(request).await;
+        let events = self.store.events_of(&row.id).await.unwrap();
+        events
+            .iter()
+            .map(|stored| stored.event.kind.as_str())
+            .collect()
+    }
+}
+
+/// For whoever looks for why a story fails: `RUST_LOG=debug`.
+fn logs_where_asked() {
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        // Where another test started it already, that one goes on.
+        drop(telemetry::start(&filter, telemetry::Format::Text));
+    }
+}
+
+async fn database_url(database: Database, dir: &TempDir) -> String {
+    match database {
+        Database::Sqlite => format!("sqlite://{}", dir.path().join("hallpass.db").display()),
+        Database::Postgres => Postgres::shared().await.fresh_database().await,
+    }
+}

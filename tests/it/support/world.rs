@@ -1,0 +1,234 @@
+//! What stays while the bot dies: Slack, the target, and the folder with the database; and the real binary as a process.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use slack_sandbox::{Message, RequestUrls, Sandbox};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use super::Database;
+use super::gate::{self, Gate};
+use super::postgres::Postgres;
+use super::workplace::{self, APPROVALS, GENERAL};
+
+/// How long anything here may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What stays while the bot dies: Slack, the target, the folder with the database.
+pub(crate) struct World {
+    pub slack: Sandbox,
+    pub gate: Gate,
+    pub dir: TempDir,
+    database: Option<String>,
+    /// More of the environment, or another value of it.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+/// A running `hallpass serve`.
+pub(crate) struct Bot {
+    child: Child,
+    pub log: watch::Receiver<Vec<String>>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::on(Database::Sqlite).await
+    }
+
+    pub(crate) async fn on(database: Database) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let slack = Sandbox::start_local(workplace::workspace()).await.unwrap();
+        let gate = Gate::start().await;
+        let dir = tempfile::tempdir().unwrap();
+        let text = workplace::configuration(&gate.url());
+        std::fs::write(dir.path().join("hallpass.toml"), text).unwrap();
+        Self {
+            slack,
+            gate,
+            dir,
+            database: match database {
+                Database::Sqlite => None,
+                Database::Postgres => Some(Postgres::shared().await.fresh_database().await),
+            },
+            variables: Vec::new(),
+        }
+    }
+
+    pub(crate) fn hallpass(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_hallpass")));
+        let database = format!("sqlite://{}", self.dir.path().join("hallpass.db").display());
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("USER", "tester")
+            .env("HALLPASS_LISTEN", "127.0.0.1:0")
+            .env("DATABASE_URL", self.database.as_ref().unwrap_or(&database))
+            .env("SLACK_BOT_TOKEN", workplace::TOKEN)
+            .env("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
+            .env("SLACK_API_URL", self.slack.api_url())
+            .env("GATE_SECRET", gate::SECRET)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts the bot, and points Slack at it once it says where it listens.
+    pub(crate) async fn serve(&self) -> Bot {
+        self.serve_at(r"serving address=(\S+)").await
+    }
+
+    /// `pattern`: how the log says where it listens.
+    pub(crate) async fn serve_at(&self, pattern: &str) -> Bot {
+        let bot = self.spawn();
+        let said = bot.says(pattern).await;
+        self.slack
+            .set_request_urls(RequestUrls::under(&format!("http://{said}")));
+        bot
+    }
+
+    pub(crate) fn spawn(&self) -> Bot {
+        let mut child = self.hallpass(&["serve"]).spawn().unwrap();
+        let (lines, log) = watch::channel(Vec::new());
+        let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = stderr.next_line().await {
+                lines.send_modify(|all| all.push(line));
+            }
+        });
+        Bot { child, log }
+    }
+
+    /// Types a command, and answers the letters of the request.
+    pub(crate) async fn asks(&self, person: &str, text: &str) -> String {
+        let outcome = self.slack.type_command(person, GENERAL, text).await;
+        let answer = outcome
+            .text()
+            .unwrap_or_else(|| panic!("{text}: {outcome:?}"));
+        let letters = Regex::new("R-[0-9A-Z]{4,12}").unwrap();
+        letters
+            .find(&answer)
+            .unwrap_or_else(|| panic!("{text}: {answer}"))
+            .as_str()
+            .to_owned()
+    }
+
+    pub(crate) async fn card(&self, short: &str) -> Message {
+        let card = self.slack.until("the card", |slack| {
+            let open = |message: &Message| {
+                message.plain().contains(short)
+                    && message
+                        .buttons()
+                        .iter()
+                        .any(|label| label.starts_with("Approve"))
+            };
+            slack.messages(APPROVALS).into_iter().find(open)
+        });
+        card.await.unwrap()
+    }
+
+    pub(crate) async fn approves(&self, person: &str, short: &str) {
+        let card = self.card(short).await;
+        let label = card
+            .buttons()
+            .into_iter()
+            .find(|label| label.starts_with("Approve"))
+            .unwrap()
+            .to_owned();
+        let outcome = self.slack.press_label(person, &card, &label).await;
+        assert!(outcome.is_ok(), "{outcome:?}");
+    }
+
+    pub(crate) async fn gone(&self, permission: &str) -> Instant {
+        self.gate
+            .until("the access is gone", |gate| {
+                let revoked = gate.done("revoke");
+                let last = revoked.iter().rfind(|call| call.permission == permission)?;
+                gate.holders(permission).is_empty().then_some(last.at)
+            })
+            .await
+    }
+
+    /// How often the target was told to give a permission that wasn't there; later calls only move its end.
+    pub(crate) fn given_first(&self, permission: &str) -> usize {
+        let given = self.gate.done("grant");
+        given
+            .iter()
+            .filter(|call| call.permission == permission && call.sequence == 1)
+            .count()
+    }
+
+    pub(crate) async fn held(&self, permission: &str) -> Instant {
+        self.gate
+            .until("the access is there", |gate| {
+                let granted = gate.done("grant");
+                granted
+                    .iter()
+                    .find(|call| call.permission == permission)
+                    .map(|call| call.at)
+            })
+            .await
+    }
+}
+
+impl Bot {
+    /// Waits until the log holds a line like this, and answers its first group.
+    pub(crate) async fn says(&self, pattern: &str) -> String {
+        let pattern = Regex::new(pattern).unwrap();
+        let mut log = self.log.clone();
+        let found = async {
+            loop {
+                let found = log.borrow_and_update().iter().find_map(|line| {
+                    let found = pattern.captures(line)?;
+                    Some(
+                        found
+                            .get(1)
+                            .map_or(String::new(), |group| group.as_str().to_owned()),
+                    )
+                });
+                if let Some(found) = found {
+                    return found;
+                }
+                assert!(
+                    log.changed().await.is_ok(),
+                    "it ended: {:#?}",
+                    self.log.borrow()
+                );
+            }
+        };
+        tokio::time::timeout(PATIENCE, found)
+            .await
+            .unwrap_or_else(|_| panic!("{pattern} is not in {:#?}", self.log.borrow()))
+    }
+
+    /// kill -9.
+    pub(crate) async fn dies(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM; answers how long it took and whether it ended well.
+    pub(crate) async fn stops(mut self) -> (Duration, bool) {
+        let began = Instant::now();
+        let id = self.child.id().unwrap().to_string();
+        let told = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .unwrap();
+        assert!(told.success());
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap();
+        (began.elapsed(), status.success())
+    }
+}
