@@ -10,6 +10,7 @@
 
 pub mod check;
 pub mod connect;
+pub mod demo;
 pub mod explain;
 pub mod grants;
 pub mod init;
@@ -38,6 +39,8 @@ pub struct Cli {
 enum Command {
     /// Run the bot; migrates the database first
     Serve,
+    /// Try it in the browser, without Slack: the bot, a simulated Slack and a simulated target
+    Demo(demo::Args),
     /// Write a first configuration, asking what it must
     Init(init::Args),
     /// Read the configuration and report every mistake with file, line and column
@@ -58,6 +61,7 @@ enum Command {
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Serve => serve::run().await,
+        Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => blocking(move || init::run(&args)).await,
         Command::Check(args) if args.connect => connect::run(args).await,
         Command::Check(args) => blocking(move || check::run(&args)).await,

@@ -1,0 +1,57 @@
+// Fills the frames, presses the controls, and shows what the demo says of itself.
+const slack = document.body.dataset.slack;
+const said = document.getElementById("said");
+const clock = document.getElementById("clock");
+
+for (const choice of document.querySelectorAll("select[data-frame]")) {
+  const frame = document.getElementById(choice.dataset.frame);
+  const show = () => { frame.src = `${slack}/?as=${choice.value}&channel=${choice.dataset.channel}&embed=1`; };
+  choice.addEventListener("change", show);
+  show();
+}
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    said.textContent = "Copied. Paste it into Rita's message field.";
+  });
+}
+
+const span = (seconds) => {
+  const minutes = Math.floor(seconds / 60);
+  return [minutes > 0 && `${minutes} min`, (seconds % 60 > 0 || minutes === 0) && `${seconds % 60} s`].filter(Boolean).join(" ");
+};
+
+const show = async () => {
+  const answer = await fetch("/state");
+  if (!answer.ok) return;
+  const state = await answer.json();
+  clock.textContent = state.offset_seconds > 0 ? `Time moved by ${span(state.offset_seconds)}` : "Real time";
+  clock.classList.toggle("moved", state.offset_seconds > 0);
+  const broken = { slack: state.slack_down, target: state.target_down, bot: state.bot_down };
+  const names = {
+    slack: ["Slack down", "Bring Slack back"], target: ["Target down", "Bring the target back"], bot: ["Kill the bot", "Start the bot"],
+  };
+  for (const [what, down] of Object.entries(broken)) {
+    const button = document.querySelector(`[data-post="/break/${what}"]`);
+    button.setAttribute("aria-pressed", String(down));
+    button.textContent = names[what][down ? 1 : 0];
+  }
+  if (state.said) said.textContent = state.said;
+};
+
+for (const button of document.querySelectorAll("[data-post]")) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await fetch(button.dataset.post, { method: "POST" });
+    } catch {
+      said.textContent = "The demo doesn't answer. Is it still running in the terminal?";
+    }
+    button.disabled = false;
+  });
+}
+
+const events = new EventSource("/events");
+events.onmessage = show;
+events.onerror = () => { said.textContent = "The demo doesn't answer. Is it still running in the terminal?"; };

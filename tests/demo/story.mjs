@@ -1,0 +1,132 @@
+// The demo's story in a real browser, by mouse and keyboard: asked, approved, seen in the target, warned, gone.
+// usage: node story.mjs URL FOLDER_FOR_SCREENSHOTS. Prints `N passed, N failed`; exits 1 where anything failed.
+import { chromium } from 'playwright-core';
+import path from 'node:path';
+
+const [, , url, folder] = process.argv;
+const WAIT = 20_000;
+let passed = 0;
+let failed = 0;
+
+const step = async (what, act) => {
+  try {
+    await act();
+    passed += 1;
+    console.log(`ok      ${what}`);
+  } catch (why) {
+    failed += 1;
+    console.log(`FAILED  ${what}: ${String(why).split('\n')[0]}`);
+    await shot(`failed-${failed}`);
+  }
+};
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+});
+const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, timezoneId: 'Europe/Berlin' });
+const page = await context.newPage();
+page.setDefaultTimeout(WAIT);
+const complaints = [];
+page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+page.on('pageerror', (error) => complaints.push(String(error)));
+const shot = (name) => page.screenshot({ path: path.join(folder, `${name}.png`) });
+
+const rita = page.frameLocator('#left-frame');
+const bob = page.frameLocator('#right-frame');
+const orders = page.frameLocator('.target');
+const sees = (frame, text) => frame.getByText(text).first().waitFor({ timeout: WAIT });
+const becomes = (id, account) => page.locator(id).selectOption(account);
+const types = async (text) => {
+  await rita.locator('#composer').fill(text);
+  await rita.locator('#composer').press('Enter');
+};
+
+await page.goto(url);
+await step('the page opens with both people and the target', async () => {
+  await rita.locator('#composer').waitFor();
+  await bob.locator('#composer').waitFor();
+  await sees(orders, 'Nobody. An approved request puts somebody here.');
+  await shot('1-opened');
+});
+await step('without access the target refuses', async () => {
+  await orders.getByRole('button', { name: 'Try: read an order as Rita' }).click();
+  await sees(orders, 'Permission denied for table orders.');
+});
+await step('a guest is refused', async () => {
+  await becomes('#left-who', 'U0GUS');
+  await rita.getByText('You are Gus Weber').waitFor();
+  await types('/prod-access db-admin 2m orders stuck');
+  await rita.getByText('Only visible to you').first().waitFor();
+  await becomes('#left-who', 'U0RITA');
+  await rita.getByText('You are Rita Okafor').waitFor();
+});
+await step('what is wrong is told at once', async () => {
+  await types('/prod-access db-amdin 9h');
+  await sees(rita, 'db-admin');
+  await shot('2-wrong');
+});
+await step('Rita asks by keyboard, and the card reaches Bob', async () => {
+  await types('/prod-access db-admin 2m orders stuck');
+  await bob.getByRole('button', { name: /^Approve/ }).waitFor();
+  await shot('3-asked');
+});
+await step("Rita can't approve her own request", async () => {
+  await rita.getByText('access-requests').click();
+  await rita.getByRole('button', { name: /^Approve/ }).click();
+  await rita.getByText('Only visible to you').first().waitFor();
+  await shot('4-cheated');
+});
+await step('Bob approves, and the target gives access', async () => {
+  await bob.getByRole('button', { name: /^Approve/ }).click();
+  await orders.getByText('orders_admin').first().waitFor();
+  await bob.getByRole('button', { name: /^Approve/ }).waitFor({ state: 'detached' });
+});
+await step('the target shows Rita an order', async () => {
+  await orders.getByRole('button', { name: 'Try: read an order as Rita' }).click();
+  await sees(orders, 'Order 4711');
+  await shot('5-granted');
+});
+await step('the warning comes before the end', async () => {
+  await page.getByRole('button', { name: 'Next event' }).click();
+  await page.getByText('Time moved by').waitFor();
+  await rita.getByText(/repl/i).first().click();
+  await rita.locator('#replies').getByText(/ends in/).waitFor();
+  await shot('6-warned');
+});
+await step('the access goes at its end, and Slack says so', async () => {
+  await page.getByRole('button', { name: 'Next event' }).click();
+  await sees(orders, 'Nobody. An approved request puts somebody here.');
+  await rita.locator('#replies').getByText(/’s db-admin .*Ended/).waitFor();
+  await orders.getByRole('button', { name: 'Try: read an order as Rita' }).click();
+  await sees(orders, 'Permission denied for table orders.');
+  await shot('7-gone');
+});
+await step('the bot is killed with a grant live, and takes it away after its return', async () => {
+  await rita.getByRole('link', { name: 'Close the thread' }).click();
+  await types('/prod-access db-admin 3m again');
+  await bob.getByRole('button', { name: /^Approve/ }).last().click();
+  await orders.getByText('orders_admin').first().waitFor();
+  // Killed before that is on record, the access would rightly last from the bot's return.
+  await bob.getByText(/^Active until/).last().waitFor();
+  await page.getByRole('button', { name: 'Kill the bot' }).click();
+  await page.getByRole('button', { name: 'Start the bot' }).waitFor();
+  await page.getByRole('button', { name: '+10 min' }).click();
+  await shot('8-killed');
+  await page.getByRole('button', { name: 'Start the bot' }).click();
+  await sees(orders, 'Nobody. An approved request puts somebody here.');
+});
+await step('at phone width nothing is cut off', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  if (overflow > 0) throw new Error(`${overflow} px wider than the window`);
+  await shot('9-phone');
+});
+await step('the browser had nothing to complain about', async () => {
+  if (complaints.length > 0) throw new Error(complaints.join(' | '));
+});
+
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
