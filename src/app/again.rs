@@ -49,20 +49,18 @@ impl App {
         reason: &str,
     ) -> Result<Option<Request>, Stop> {
         let limit = u32::try_from(PENDING_AT_MOST * 5).unwrap_or(u32::MAX);
-        let recent = self
-            .store
-            .requests(RequestFilter::Of(me.id.clone()), limit)
-            .await?;
         let since = self.now() - SAME_WITHIN;
-        let mine = |request: &&Request| request.requester == me.id;
+        let asked = RequestFilter::AskedBy {
+            requester: me.id.clone(),
+            since,
+        };
+        let recent = self.store.requests(asked, limit).await?;
         let waiting = recent
             .iter()
-            .filter(mine)
             .filter(|request| matches!(request.state, State::Pending(_)));
         let enough = waiting.count() >= PENDING_AT_MOST;
         let same = recent.into_iter().find(|request| {
-            request.requester == me.id
-                && request.asked_at > since
+            request.asked_at > since
                 && request.kind == Kind::Access
                 && request.terms.digest == terms.digest
                 && request.duration == checked.duration

@@ -2,7 +2,7 @@
 
 use hallpass_domain::request::{PostUseState, State};
 use hallpass_domain::review::{Strength, Verdict};
-use hallpass_domain::{PersonId, Request, RequestId, Review, ReviewId, ShortId};
+use hallpass_domain::{PersonId, Request, RequestId, Review, ReviewId, ShortId, Time};
 use serde_json::json;
 
 use super::database::Arg;
@@ -18,6 +18,8 @@ pub enum RequestFilter {
     Pending,
     /// Requester or holder; newest first.
     Of(PersonId),
+    /// What this requester waits for or asked after that moment; the oldest first.
+    AskedBy { requester: PersonId, since: Time },
     /// Those whose grant is provisioning, active or revoking; the oldest first.
     LiveGrants,
     /// Break-glass whose post-use review is owed or overdue; the oldest first.
@@ -256,6 +258,9 @@ impl Store {
             RequestFilter::Pending => self.in_state("pending", limit).await?,
             RequestFilter::Scheduled => self.in_state("scheduled", limit).await?,
             RequestFilter::Of(person) => self.requests_of(person, limit).await?,
+            RequestFilter::AskedBy { requester, since } => {
+                self.asked_by(requester, *since, limit).await?
+            }
             RequestFilter::LiveGrants => self.with_live_grant(limit).await?,
             RequestFilter::OwedReviews => self.with_owed_review(limit).await?,
         };
@@ -285,6 +290,21 @@ impl Store {
              order by asked_at desc, id desc limit $2"
         );
         self.fetch(&sql, &[person.as_str().into(), limit]).await
+    }
+
+    async fn asked_by(
+        &self,
+        requester: &PersonId,
+        since: Time,
+        limit: Arg,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let sql = requests!(
+            "select * from request where requester = $1 and (state = 'pending' or asked_at > $2) \
+             order by asked_at, id limit $3"
+        );
+        let since = Arg::Int(text::micros(since));
+        self.fetch(&sql, &[requester.as_str().into(), since, limit])
+            .await
     }
 
     async fn with_live_grant(&self, limit: Arg) -> Result<Vec<RequestRow>, StoreError> {

@@ -6,7 +6,7 @@ use hallpass::domain::effect::Subject;
 use hallpass::domain::grant::{EndReason, State as GrantState};
 use hallpass::domain::request::{Kind, PostUseReview, PostUseState, State};
 use hallpass::domain::{
-    Actor, BackendName, Change, EffectKind, Event, EventKind, GrantId, HoldingId, RequestId,
+    Actor, BackendName, Change, EffectKind, Event, EventKind, GrantId, HoldingId, RequestId, Time,
 };
 use hallpass::ports::Entropy;
 use hallpass::store::{Applied, RequestFilter, Store, StoreError};
@@ -312,6 +312,13 @@ fn five_requests() -> [Change; 5] {
     ]
 }
 
+fn asked_by(name: &str, since: Time) -> RequestFilter {
+    RequestFilter::AskedBy {
+        requester: person_id(name),
+        since,
+    }
+}
+
 async fn requests_are_found_by_what_they_wait_for(db: Fresh) {
     for change in five_requests() {
         assert_eq!(db.store.apply_one(change).await, Ok(Applied::Done));
@@ -326,6 +333,9 @@ async fn requests_are_found_by_what_they_wait_for(db: Fresh) {
         (RequestFilter::Of(person_id("alice")), 2, vec![5, 3]),
         (RequestFilter::Of(person_id("carol")), 9, vec![3]),
         (RequestFilter::Of(person_id("nobody")), 9, vec![]),
+        (asked_by("alice", at(0)), 9, vec![1, 2, 5]),
+        (asked_by("alice", at(1_000_000)), 9, vec![1, 5]),
+        (asked_by("bob", at(1_000_000)), 9, vec![]),
     ] {
         let found = db.store.requests(filter.clone(), limit).await.unwrap();
         let found: Vec<_> = found.into_iter().map(|one| one.id).collect();
