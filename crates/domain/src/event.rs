@@ -27,8 +27,6 @@ macro_rules! kinds {
         }
 
         impl EventKind {
-            pub const ALL: &[Self] = &[$(Self::$kind),*];
-
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$kind => $text),* }
             }
