@@ -117,6 +117,7 @@ impl Wired {
         NextEvent {
             store: self.store.clone(),
             clock: Arc::clone(&self.clock),
+            resting: self.worker.resting(),
         }
     }
 
