@@ -15,7 +15,7 @@ test: ## install what the tests need and lacks, run all of them, say how long ea
 
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --features planted-bugs,failpoints -- -D warnings
 
 check: lint test ## what CI runs
 

@@ -3,6 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# One feature set for all that is tested.
+features=planted-bugs,failpoints
+
 report=""
 part() {
     local name=$1 from=$SECONDS
@@ -16,8 +19,8 @@ part() {
 }
 
 part "what the tests need" scripts/test-needs.sh
-part "build" cargo test --locked --workspace --no-run
-part "the core, the sandbox, the bot" cargo test --locked --workspace
+part "build" cargo test --locked --workspace --features "$features" --no-run
+part "the core, the sandbox, the bot" cargo test --locked --workspace --features "$features"
 part "the sandbox, by others' clients" tests/sandbox/run.sh
 part "the demo, in a browser" tests/demo/run.sh
 

@@ -29,8 +29,18 @@ impl App {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }
             (Subject::Grant(id), kind) => self.grant_timer(id, kind).await,
-            (Subject::Holding(_), kind) => {
-                tracing::error!(?kind, "an effect that no holding can have is dropped");
+            (
+                subject @ (Subject::Holding(_)
+                | Subject::Backend(_)
+                | Subject::Announcement(_)
+                | Subject::Ledger),
+                kind,
+            ) => {
+                tracing::error!(
+                    ?subject,
+                    ?kind,
+                    "an effect that its subject can't have is dropped"
+                );
                 Ok(Carried::nothing())
             }
         };

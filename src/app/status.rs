@@ -95,6 +95,17 @@ fn told(event: &Event) -> Option<String> {
         | EventKind::Refused
         | EventKind::PersonPinned
         | EventKind::PersonChanged
-        | EventKind::ConfigurationLoaded => return None,
+        | EventKind::ConfigurationLoaded
+        | EventKind::DriftFound
+        | EventKind::Rescheduled
+        | EventKind::BackendRetired
+        | EventKind::BackendDown
+        | EventKind::BackendBack
+        | EventKind::ClockJumped
+        | EventKind::ClockSkewed
+        | EventKind::Restored
+        | EventKind::RestoreAccepted
+        | EventKind::Erased
+        | EventKind::DrillDone => return None,
     })
 }

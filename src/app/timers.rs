@@ -40,7 +40,14 @@ impl App {
             | EffectKind::GiveUp
             | EffectKind::Expire
             | EffectKind::Warn(_)
-            | EffectKind::Say(_) => Ok(no_such(kind)),
+            | EffectKind::Say(_)
+            | EffectKind::Announce
+            | EffectKind::SyncAlarm
+            | EffectKind::Reconcile
+            | EffectKind::CheckLedger
+            | EffectKind::CheckPeople
+            | EffectKind::Retain
+            | EffectKind::TellCheckpoint => Ok(no_such(kind)),
         }
     }
 
@@ -71,7 +78,14 @@ impl App {
             | EffectKind::Start
             | EffectKind::Warn(_)
             | EffectKind::ReviewDue
-            | EffectKind::Say(_) => Ok(no_such(kind)),
+            | EffectKind::Say(_)
+            | EffectKind::Announce
+            | EffectKind::SyncAlarm
+            | EffectKind::Reconcile
+            | EffectKind::CheckLedger
+            | EffectKind::CheckPeople
+            | EffectKind::Retain
+            | EffectKind::TellCheckpoint => Ok(no_such(kind)),
         }
     }
 

@@ -3,7 +3,8 @@
 
 use hallpass_domain::effect::Subject;
 use hallpass_domain::{
-    BackendName, Duration, EffectKind, GrantId, HoldingId, Lane, Notice, RequestId, Time, Urgency,
+    AnnouncementId, BackendName, Duration, EffectKind, GrantId, HoldingId, Lane, Notice, RequestId,
+    Time, Urgency,
 };
 
 /// Microseconds since 1970, as every moment is kept.
@@ -20,6 +21,9 @@ pub(super) fn subject(subject: &Subject) -> String {
         Subject::Request(id) => format!("request:{id}"),
         Subject::Grant(id) => format!("grant:{id}"),
         Subject::Holding(id) => format!("holding:{id}"),
+        Subject::Backend(name) => format!("backend:{name}"),
+        Subject::Announcement(id) => format!("announcement:{id}"),
+        Subject::Ledger => "ledger:".into(),
     }
 }
 
@@ -29,6 +33,9 @@ pub(super) fn parse_subject(text: &str) -> Option<Subject> {
         "request" => Some(Subject::Request(RequestId::new(id))),
         "grant" => Some(Subject::Grant(GrantId::new(id))),
         "holding" => Some(Subject::Holding(HoldingId::new(id))),
+        "backend" => Some(Subject::Backend(BackendName::new(id))),
+        "announcement" => Some(Subject::Announcement(AnnouncementId::new(id))),
+        "ledger" if id.is_empty() => Some(Subject::Ledger),
         _ => None,
     }
 }
@@ -81,6 +88,13 @@ pub(super) fn kind(kind: &EffectKind) -> String {
         EffectKind::Warn(before) => format!("warn:{}", before.as_secs()),
         EffectKind::ReviewDue => "review-due".into(),
         EffectKind::Say(notice) => format!("say:{}", notice_text(*notice)),
+        EffectKind::Announce => "announce".into(),
+        EffectKind::SyncAlarm => "sync-alarm".into(),
+        EffectKind::Reconcile => "reconcile".into(),
+        EffectKind::CheckLedger => "check-ledger".into(),
+        EffectKind::CheckPeople => "check-people".into(),
+        EffectKind::Retain => "retain".into(),
+        EffectKind::TellCheckpoint => "tell-checkpoint".into(),
     }
 }
 
@@ -103,6 +117,13 @@ pub(super) fn parse_kind(text: &str) -> Option<EffectKind> {
         "give-up" => Some(EffectKind::GiveUp),
         "expire" => Some(EffectKind::Expire),
         "review-due" => Some(EffectKind::ReviewDue),
+        "announce" => Some(EffectKind::Announce),
+        "sync-alarm" => Some(EffectKind::SyncAlarm),
+        "reconcile" => Some(EffectKind::Reconcile),
+        "check-ledger" => Some(EffectKind::CheckLedger),
+        "check-people" => Some(EffectKind::CheckPeople),
+        "retain" => Some(EffectKind::Retain),
+        "tell-checkpoint" => Some(EffectKind::TellCheckpoint),
         _ => None,
     }
 }

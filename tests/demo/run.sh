@@ -9,7 +9,8 @@ tools=$target/demo-tools
 mkdir -p "$shots" "$tools"
 
 # As the tests build it: one feature set, nothing twice.
-cargo test --locked --quiet --workspace --no-run 2>/dev/null || cargo test --locked --workspace --no-run
+cargo test --locked --quiet --workspace --features planted-bugs,failpoints --no-run 2>/dev/null ||
+    cargo test --locked --workspace --features planted-bugs,failpoints --no-run
 [[ -d $tools/node_modules/playwright-core ]] || npm install --silent --no-fund --no-audit --prefix "$tools" playwright-core@1
 ln -sfn "$PWD/tests/demo/story.mjs" "$tools/story.mjs"
 

@@ -109,7 +109,10 @@ fn the_core_is_pure() {
     let impure =
         Regex::new(r"std::(fs|net|io|process|thread|time|env)\b|async fn|\btracing\b|Utc::now")
             .expect("a regex");
-    for file in rust_files(Path::new("crates/domain/src")) {
+    // The switches of the planted bugs are read from the environment; no release build has them.
+    let switches = Path::new("crates/domain/src/planted.rs");
+    let files = rust_files(Path::new("crates/domain/src"));
+    for file in files.iter().filter(|file| *file != switches) {
         let text = fs::read_to_string(&file).expect("a source file");
         for (number, line) in code_lines(&text) {
             assert!(

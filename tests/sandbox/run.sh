@@ -19,5 +19,6 @@ fi
 
 cd "$root"
 # As the tests build it: one feature set, nothing twice.
-cargo test --locked --quiet --workspace --no-run 2>/dev/null || cargo test --locked --workspace --no-run
+cargo test --locked --quiet --workspace --features planted-bugs,failpoints --no-run 2>/dev/null ||
+    cargo test --locked --workspace --features planted-bugs,failpoints --no-run
 exec "$tools/venv/bin/python" "$here/prove.py" "$target/debug/examples/serve" "$tools"

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Subject;
-use crate::{Effect, EffectChange, EffectKind, Event, Grant, Holding, Person, Request};
+use crate::{
+    Announcement, Effect, EffectChange, EffectKind, Event, Grant, Holding, Person, Request,
+};
 
 /// A row to write. Its `version` is the one that was read: 0 inserts, any other updates where it still matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +22,8 @@ pub struct Change {
     pub writes: Vec<Write>,
     pub events: Vec<Event>,
     pub effects: Vec<EffectChange>,
+    /// What the security channel is told; the store gives each an id and schedules it.
+    pub announcements: Vec<Announcement>,
     /// Unique across all changes; a second change with the same key conflicts.
     pub delivery: Option<String>,
 }
@@ -56,6 +60,12 @@ impl Change {
     }
 
     #[must_use]
+    pub fn announce(mut self, announcement: Announcement) -> Self {
+        self.announcements.push(announcement);
+        self
+    }
+
+    #[must_use]
     pub fn schedule(mut self, effect: Effect) -> Self {
         self.put(EffectChange::Schedule(effect));
         self
@@ -72,6 +82,7 @@ impl Change {
     pub fn and(mut self, other: Self) -> Self {
         self.writes.extend(other.writes);
         self.events.extend(other.events);
+        self.announcements.extend(other.announcements);
         for effect in other.effects {
             self.put(effect);
         }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BackendName, Duration, GrantId, HoldingId, RequestId, Time};
+use crate::{AnnouncementId, BackendName, Duration, GrantId, HoldingId, RequestId, Time};
 
 /// What an effect is about; with the kind it is unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -11,6 +11,10 @@ pub enum Subject {
     Request(RequestId),
     Grant(GrantId),
     Holding(HoldingId),
+    Backend(BackendName),
+    Announcement(AnnouncementId),
+    /// The ledger as a whole.
+    Ledger,
 }
 
 /// Who carries it out; each lane is claimed apart, so that one that is stuck doesn't delay the others.
@@ -88,6 +92,20 @@ pub enum EffectKind {
     /// The post-use review is due (request).
     ReviewDue,
     Say(Notice),
+    /// Tell the security channel (announcement).
+    Announce,
+    /// Render the alarm about overdue revocations as it is now, in the security channel (backend).
+    SyncAlarm,
+    /// Compare what the backend says with the ledger (backend); comes again by itself.
+    Reconcile,
+    /// Look for what lost its timer or its authority (ledger); comes again by itself.
+    CheckLedger,
+    /// Look who of the holders and those who wait has left (ledger); comes again by itself.
+    CheckPeople,
+    /// Erase the personal fields that are old enough (ledger); comes again by itself.
+    Retain,
+    /// Tell the security channel the newest checkpoint, daily (ledger).
+    TellCheckpoint,
 }
 
 /// Something that must happen at `due`.

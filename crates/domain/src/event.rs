@@ -75,6 +75,21 @@ kinds! {
     PersonChanged = "person.changed",
     ConfigurationLoaded = "configuration.loaded",
     Warned = "grant.warned",
+    /// A backend's state differed from the grants.
+    DriftFound = "backend.drift_found",
+    /// What had lost its timer got it again.
+    Rescheduled = "ledger.rescheduled",
+    BackendRetired = "backend.retired",
+    BackendDown = "backend.down",
+    BackendBack = "backend.back",
+    ClockJumped = "clock.jumped",
+    ClockSkewed = "clock.skewed",
+    /// The record is older than its anchor.
+    Restored = "record.restored",
+    RestoreAccepted = "record.restore_accepted",
+    /// Personal fields were erased; the facts say of which events.
+    Erased = "record.erased",
+    DrillDone = "drill.done",
 }
 
 /// A field about a person: kept in the side table, the event holds a salted commitment.

@@ -58,6 +58,10 @@ text!(
     /// An audit event.
     EventId
 );
+text!(
+    /// Something that the security channel is told.
+    AnnouncementId
+);
 
 /// Crockford's base 32: no I, L, O or U, so that an id read aloud is written down right.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";

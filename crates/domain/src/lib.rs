@@ -4,6 +4,7 @@
 //! logging may enter: the time is an argument, new ids are arguments, and whatever must happen outside is an
 //! [`Effect`] that the shell stores together with the rows.
 
+pub mod announcement;
 pub mod change;
 pub mod command;
 pub mod duration;
@@ -14,6 +15,7 @@ pub mod holding;
 pub mod ids;
 pub mod nearest;
 pub mod person;
+pub mod planted;
 pub mod refusal;
 pub mod request;
 pub mod review;
@@ -21,13 +23,16 @@ pub mod role;
 #[cfg(test)]
 mod testing;
 
+pub use announcement::Announcement;
 pub use change::{Change, Write};
 pub use duration::Duration;
 pub use effect::{Effect, EffectChange, EffectKind, Lane, Notice, Urgency};
 pub use event::{Actor, Event, EventKind, Personal};
 pub use grant::Grant;
 pub use holding::Holding;
-pub use ids::{EventId, GrantId, HoldingId, PersonId, RequestId, ReviewId, ShortId};
+pub use ids::{
+    AnnouncementId, EventId, GrantId, HoldingId, PersonId, RequestId, ReviewId, ShortId,
+};
 pub use nearest::nearest;
 pub use person::{Email, Membership, Person, SlackId};
 pub use refusal::{Refusal, RefusalKind};

@@ -1,0 +1,107 @@
+//! Announcements: what the security channel is told that belongs to no request. Each is stored with the change that caused
+//! it and said once, however late. Its words are the chat's; here stand the facts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Actor, BackendName, Effect, EffectKind, Email, Lane, ShortId, SlackId, Time, Urgency};
+use crate::{AnnouncementId, effect::Subject};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "announcement", rename_all = "snake_case")]
+pub enum Announcement {
+    /// A configuration that gives or takes authority was loaded.
+    AuthorityChanged {
+        digest: String,
+        gained: Vec<String>,
+        lost: Vec<String>,
+    },
+    /// A person's pinned identity no longer is what Slack says.
+    IdentityChanged {
+        account: SlackId,
+        pinned: Option<Email>,
+        now: Option<Email>,
+    },
+    /// A backend's state differed from the grants.
+    Drift {
+        backend: BackendName,
+        found: Vec<Drift>,
+        /// How many more there were than are listed.
+        more: usize,
+    },
+    /// Live grants need a backend that the configuration no longer has. `reachable`: it is still reached by the section
+    /// that was archived, so that they can end.
+    BackendRetired {
+        backend: BackendName,
+        grants: Vec<ShortId>,
+        reachable: bool,
+    },
+    /// The clock jumped, forward where `by_seconds` is positive.
+    ClockJumped { by_seconds: i64, at: Time },
+    /// This process's clock and the database's differ.
+    ClockSkewed { by_millis: i64, at: Time },
+    /// The record is shorter or other than what was anchored: only revocations are carried out now.
+    Restored { anchored: u64, found: u64, at: Time },
+    /// An operator took the record as it is.
+    RestoreAccepted { by: Actor, at: Time },
+    /// The newest signed checkpoint of the record.
+    Checkpoint {
+        sequence: u64,
+        hash: String,
+        /// Hex of the public key that signed it.
+        key: String,
+        at: Time,
+    },
+    /// The sealer found that what was sealed isn't what stands there now.
+    RecordBroken { sequence: Option<u64>, why: String },
+}
+
+/// One difference between a backend and the grants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    pub kind: DriftKind,
+    pub principal: String,
+    /// As people read it: `orders_admin`.
+    pub entitlement: String,
+    /// The grant concerned, where there is one.
+    pub grant: Option<ShortId>,
+    pub done: DriftDone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftKind {
+    /// A live grant's access isn't there.
+    Missing,
+    /// Access of a grant that is over.
+    LeftOver,
+    /// Access that no grant gave, in an entitlement that is managed.
+    Unknown,
+    /// A live grant whose reviews don't prove it.
+    Unproven,
+    /// Something that must happen had lost its timer.
+    Unscheduled,
+}
+
+/// What was done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriftDone {
+    Told,
+    GivingAgain,
+    Removing,
+    Ending,
+    Rescheduled,
+}
+
+impl Announcement {
+    /// The effect that says it.
+    pub fn effect(id: &AnnouncementId, now: Time) -> Effect {
+        Effect {
+            subject: Subject::Announcement(id.clone()),
+            kind: EffectKind::Announce,
+            lane: Lane::Slack,
+            urgency: Urgency::Normal,
+            due: now,
+        }
+    }
+}
