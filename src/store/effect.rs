@@ -291,7 +291,7 @@ impl Store {
     /// be read is told in the log and left out, so that it doesn't hold up the others.
     pub async fn lanes(&self) -> Result<Vec<(Lane, Time)>, StoreError> {
         let mut lanes: BTreeMap<String, i64> = BTreeMap::new();
-        for row in self.fetch::<LaneRow>(&LANES, &[]).await? {
+        for row in self.look_up::<LaneRow>(&LANES, &[]).await? {
             if let Some(next_at) = row.next_at {
                 let earliest = lanes.entry(row.lane).or_insert(next_at);
                 *earliest = next_at.min(*earliest);

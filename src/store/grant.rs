@@ -145,7 +145,7 @@ impl Store {
     /// Provisioning, active or revoking; the oldest first.
     pub async fn live_grants(&self, limit: u32) -> Result<Vec<Grant>, StoreError> {
         let sql = grants!("live order by id limit $1");
-        self.read_grants(&sql, &[i64::from(limit).into()]).await
+        grants_of(self.fetch(&sql, &[i64::from(limit).into()]).await?)
     }
 
     pub async fn live_grants_of(&self, holder: &PersonId) -> Result<Vec<Grant>, StoreError> {
@@ -156,14 +156,14 @@ impl Store {
     /// Whatever became of them; newest first.
     pub async fn all_grants(&self, limit: u32) -> Result<Vec<Grant>, StoreError> {
         let sql = grants!("true order by id desc limit $1");
-        self.read_grants(&sql, &[i64::from(limit).into()]).await
+        grants_of(self.fetch(&sql, &[i64::from(limit).into()]).await?)
     }
 
     async fn read_grants(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<Grant>, StoreError> {
-        self.fetch::<GrantRow>(sql, args)
-            .await?
-            .into_iter()
-            .map(Grant::try_from)
-            .collect()
+        grants_of(self.look_up(sql, args).await?)
     }
+}
+
+fn grants_of(rows: Vec<GrantRow>) -> Result<Vec<Grant>, StoreError> {
+    rows.into_iter().map(Grant::try_from).collect()
 }

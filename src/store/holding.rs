@@ -162,12 +162,12 @@ impl Store {
         let sql = sql!("principal":
             "select person from principal where backend = $1 and name = $2");
         let args = [backend.as_str().into(), storable(principal).into()];
-        let owner = self.fetch::<Owner>(&sql, &args).await?.pop();
+        let owner = self.look_up::<Owner>(&sql, &args).await?.pop();
         Ok(owner.map(|owner| PersonId::new(owner.person)))
     }
 
     async fn read_holdings(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<Holding>, StoreError> {
-        self.fetch::<HoldingRow>(sql, args)
+        self.look_up::<HoldingRow>(sql, args)
             .await?
             .into_iter()
             .map(Holding::try_from)

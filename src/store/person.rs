@@ -127,7 +127,7 @@ impl Store {
     }
 
     async fn read_people(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<Person>, StoreError> {
-        self.fetch::<PersonRow>(sql, args)
+        self.look_up::<PersonRow>(sql, args)
             .await?
             .into_iter()
             .map(Person::try_from)

@@ -234,7 +234,7 @@ impl Store {
     pub async fn request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
         let sql = requests!("select * from request where id = $1");
         let rows = self
-            .fetch::<RequestRow>(&sql, &[id.as_str().into()])
+            .look_up::<RequestRow>(&sql, &[id.as_str().into()])
             .await?;
         Ok(assemble(&rows)?.pop())
     }
@@ -242,7 +242,7 @@ impl Store {
     pub async fn request_by_short(&self, short: &ShortId) -> Result<Option<Request>, StoreError> {
         let sql = requests!("select * from request where short = $1");
         let rows = self
-            .fetch::<RequestRow>(&sql, &[short.as_str().into()])
+            .look_up::<RequestRow>(&sql, &[short.as_str().into()])
             .await?;
         Ok(assemble(&rows)?.pop())
     }
@@ -303,7 +303,7 @@ impl Store {
              order by asked_at, id limit $3"
         );
         let since = Arg::Int(text::micros(since));
-        self.fetch(&sql, &[requester.as_str().into(), since, limit])
+        self.look_up(&sql, &[requester.as_str().into(), since, limit])
             .await
     }
 
@@ -326,7 +326,7 @@ impl Store {
         row! { Delivered { request: Option<String> } }
         let sql = sql!("delivery": "select request from delivery where key = $1");
         let rows = self
-            .fetch::<Delivered>(&sql, &[storable(key).into()])
+            .look_up::<Delivered>(&sql, &[storable(key).into()])
             .await?;
         Ok(rows
             .into_iter()
@@ -342,7 +342,7 @@ impl Store {
         for length in ShortId::FIRST_LENGTH..=LONGEST_SHORT {
             let drawn: Vec<ShortId> = (0..DRAWS).map(|_| self.draw(length)).collect();
             let list = super::sql::list(drawn.iter().map(ShortId::as_str));
-            let taken = self.fetch::<Taken>(&sql, &[list.into()]).await?;
+            let taken = self.look_up::<Taken>(&sql, &[list.into()]).await?;
             let free = |short: &ShortId| taken.iter().all(|row| row.short != short.as_str());
             if let Some(short) = drawn.into_iter().find(free) {
                 return Ok(short);

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::database::Conn;
 use super::effect::{self, Claim, ClaimedRow, Ended};
-use super::error::Applied;
+use super::error::{Applied, Failed};
 use super::prepared::{Delivery, Owned, Prepared, Row, Rows};
 use super::sql::{Sql, array, list};
 use super::{event, grant, holding, person, request};
@@ -39,7 +39,7 @@ const TABLES: [(&Table, Pick); 4] = [
 pub(super) async fn changes(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
-) -> sqlx::Result<Vec<Applied>> {
+) -> Result<Vec<Applied>, Failed> {
     let mut verdicts = vec![Applied::Done; batch.len()];
     deliveries(conn, batch, &mut verdicts).await?;
     for (table, pick) in &TABLES {
@@ -66,7 +66,7 @@ async fn deliveries(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let wanted: HashMap<&str, (usize, &Delivery)> = batch
         .iter()
         .enumerate()
@@ -109,7 +109,7 @@ async fn guarded(
     pick: Pick,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let rows_of = |choose: fn(&Rows) -> &Vec<Row>| -> Vec<(usize, &Row)> {
         batch
             .iter()
@@ -151,7 +151,7 @@ async fn owned(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let principals = |prepared: &Prepared| prepared.principals.clone();
     let claims = (&holding::CLAIM_PRINCIPALS, &holding::FOREIGN_PRINCIPALS);
     claim(conn, claims, batch, principals, verdicts).await?;
@@ -178,7 +178,7 @@ async fn claim(
     batch: &[&Prepared],
     pick: fn(&Prepared) -> Vec<Owned>,
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let claims: Vec<(usize, Owned)> = batch
         .iter()
         .enumerate()
@@ -220,7 +220,7 @@ async fn claim(
     Ok(())
 }
 
-async fn reviews(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
+async fn reviews(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> {
     let updated: Vec<&Row> = batch
         .iter()
         .flat_map(|prepared| &prepared.requests.updates)
@@ -240,14 +240,14 @@ async fn reviews(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
     insert(conn, &request::INSERT_REVIEWS, rows).await
 }
 
-async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
+async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> {
     let events = batch.iter().flat_map(|prepared| &prepared.events);
     insert(conn, &event::INSERT, events).await?;
     let personal = batch.iter().flat_map(|prepared| &prepared.personal);
     insert(conn, &event::INSERT_PERSONAL, personal).await
 }
 
-async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
+async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> {
     let (scheduled, cancelled) =
         effect::folded(batch.iter().flat_map(|prepared| &prepared.effects));
     if !scheduled.is_empty() {
@@ -267,7 +267,7 @@ async fn insert<'a>(
     conn: &mut Conn<'_>,
     sql: &Sql,
     rows: impl Iterator<Item = &'a String>,
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let rows: Vec<&str> = rows.map(String::as_str).collect();
     if !rows.is_empty() {
         conn.execute(sql, &[array(rows).into()]).await?;
@@ -278,7 +278,7 @@ async fn insert<'a>(
 pub(super) async fn finish(
     conn: &mut Conn<'_>,
     ended: impl Iterator<Item = &Ended>,
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let rows: Vec<&str> = ended.map(|Ended(row)| row.as_str()).collect();
     if !rows.is_empty() {
         let rows = array(rows);
@@ -289,7 +289,7 @@ pub(super) async fn finish(
     Ok(())
 }
 
-pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> sqlx::Result<Vec<ClaimedRow>> {
+pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<ClaimedRow>, Failed> {
     let args = [
         claim.lane.as_str().into(),
         claim.now.into(),
