@@ -8,6 +8,8 @@
 mod bot;
 mod commands;
 mod commits;
+mod cycles;
+mod inside;
 mod memory;
 mod peer;
 mod rivals;
@@ -32,6 +34,7 @@ async fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["peer", database] => peer::serve(database).await,
+        ["cycles", rounds, ..] => only_cycles(rounds.parse()?).await,
         ["--rounds", rounds, ..] => measure(rounds.parse().context("how many rounds")?).await,
         _ => measure(ROUNDS).await,
     }
@@ -46,6 +49,17 @@ async fn measure(rounds: usize) -> Result<()> {
         round::run(&place, &mut table)
             .await
             .with_context(|| format!("round {number}"))?;
+    }
+    table.print(&place.conditions());
+    Ok(())
+}
+
+async fn only_cycles(rounds: usize) -> Result<()> {
+    let place = Place::new(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))).await?;
+    let mut table = Table::default();
+    for _ in 0..rounds {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        cycles::on_sqlite(dir.path(), &mut table).await?;
     }
     table.print(&place.conditions());
     Ok(())
