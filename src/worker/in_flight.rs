@@ -19,8 +19,9 @@ impl InFlight {
         self.tasks().insert(task, claimed);
     }
 
-    pub(super) fn leave(&self, task: u64) {
-        self.tasks().remove(&task);
+    /// Answers the claims as they are at the end: what was claimed anew in the meantime isn't done by this run.
+    pub(super) fn leave(&self, task: u64) -> Vec<Claimed> {
+        self.tasks().remove(&task).unwrap_or_default()
     }
 
     /// A task's claims, in the order in which they were handed to it.

@@ -91,7 +91,7 @@ async fn done(worker: &Worker, label: &str, changes: Vec<(Change, Finish)>) {
     finish(worker, label, back).await;
 }
 
-async fn finish(worker: &Worker, label: &str, finished: Vec<Finish>) {
+pub(super) async fn finish(worker: &Worker, label: &str, finished: Vec<Finish>) {
     if finished.is_empty() {
         return;
     }

@@ -137,14 +137,24 @@ impl Round {
             let work = async {
                 let carried = run::carry_out(&worker, &lane, &claimed).await;
                 let claimed = in_flight.of(number);
-                let outcomes = claimed.into_iter().zip(carried).collect();
+                let outcomes = claimed.iter().cloned().zip(carried).collect();
                 record::outcomes(&worker, &lane, outcomes).await;
+                claimed
             };
-            // Panics of effects are caught before, so this one is ours; its claims go back to their leases.
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                tracing::error!(lane = %lane_label(&lane), "recording an outcome panicked");
+            let recorded = AssertUnwindSafe(work).catch_unwind().await;
+            let left = in_flight.leave(number);
+            match recorded {
+                // Asked for anew and claimed again between the record and the end of this task: nobody runs that.
+                Ok(recorded) => {
+                    let again = left.into_iter().filter(|one| !recorded.contains(one));
+                    let back = again.map(Finish::GiveBack).collect();
+                    record::finish(&worker, &lane_label(&lane), back).await;
+                }
+                // Panics of effects are caught before, so this one is ours; its claims go back to their leases.
+                Err(_) => {
+                    tracing::error!(lane = %lane_label(&lane), "recording an outcome panicked");
+                }
             }
-            in_flight.leave(number);
             place
         });
     }
