@@ -136,7 +136,11 @@ impl Readers {
     }
 }
 
-async fn on_server<R: Filled>(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<Vec<R>, Failed> {
+pub(super) async fn on_server<R: Filled>(
+    pool: &PgPool,
+    sql: &Sql,
+    args: &[Arg],
+) -> Result<Vec<R>, Failed> {
     Ok(bound!(sqlx::query_as(sql.postgres), args)
         .fetch_all(pool)
         .await?)

@@ -93,8 +93,8 @@ pub(super) fn fetch<R: Filled>(
 /// Connections that only read. As many as ever read at once; they are kept.
 pub(super) struct Reading {
     path: PathBuf,
-    looking: Mutex<Vec<Connection>>,
-    reading: Mutex<Vec<Connection>>,
+    for_keys: Mutex<Vec<Connection>>,
+    for_many: Mutex<Vec<Connection>>,
     long: Semaphore,
     closed: AtomicBool,
 }
@@ -103,8 +103,8 @@ impl Reading {
     pub(super) fn new(path: PathBuf) -> Arc<Self> {
         Arc::new(Self {
             path,
-            looking: Mutex::default(),
-            reading: Mutex::default(),
+            for_keys: Mutex::default(),
+            for_many: Mutex::default(),
             long: Semaphore::new(LONG_READS),
             closed: AtomicBool::new(false),
         })
@@ -144,8 +144,8 @@ impl Reading {
 
     fn idle(&self, purpose: Use) -> MutexGuard<'_, Vec<Connection>> {
         let idle = match purpose {
-            Use::LookUp => &self.looking,
-            Use::Read | Use::Write => &self.reading,
+            Use::LookUp => &self.for_keys,
+            Use::Read | Use::Write => &self.for_many,
         };
         idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

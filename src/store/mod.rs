@@ -16,6 +16,7 @@ mod effect;
 mod error;
 mod event;
 mod file;
+mod gather;
 mod grant;
 mod holding;
 mod lock;
@@ -48,6 +49,7 @@ pub use serving::Counts;
 
 use crate::ports::Entropy;
 use database::{Arg, Filled, Readers};
+use gather::{Gather, Gathers, Keyed};
 use open::{File, Server, Tasks};
 use prepared::Prepared;
 use sql::Sql;
@@ -209,6 +211,19 @@ impl Store {
     /// As [`Store::fetch`], of the few rows that a key or an index leads to.
     async fn look_up<R: Filled>(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<R>, StoreError> {
         self.readers().look_up(sql, args).await
+    }
+
+    /// The rows of one key, by a statement that reads those of a list of keys.
+    async fn keyed<R: Keyed>(
+        &self,
+        sql: &Sql,
+        kind: fn(&Gathers) -> &Gather<R>,
+        key: &str,
+    ) -> Result<Vec<R>, StoreError> {
+        match &self.0.database {
+            Database::Sqlite(_) => self.look_up(sql, &[sql::list([key]).into()]).await,
+            Database::Postgres(server) => kind(&server.gathers).get(key).await,
+        }
     }
 
     fn readers(&self) -> Readers {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::file::{self, Reading, Use};
+use super::gather::Gathers;
 use super::replicas::{self, Bell};
 use super::writer::{self, Message, QUEUE};
 use super::{StoreError, changed, lock, migrations};
@@ -48,6 +49,7 @@ pub(super) struct Server {
     pub(super) pool: PgPool,
     pub(super) writer: mpsc::Sender<Message>,
     pub(super) bell: Bell,
+    pub(super) gathers: Gathers,
     options: PgConnectOptions,
 }
 
@@ -102,8 +104,9 @@ impl File {
         })?;
         let (writer, queue) = mpsc::channel(QUEUE);
         let (its, told) = (path.clone(), changed.clone());
-        let writes = move || writer::run(&its, conn, queue, &told);
-        tasks.running.spawn_blocking(writes);
+        tasks
+            .running
+            .spawn_blocking(move || writer::run(&its, conn, queue, &told));
         let reading = options.clone().pragma("query_only", "on");
         tasks.spawn(changed::look(reading, changed.clone()));
         Ok(Self {
@@ -186,14 +189,17 @@ impl Server {
             committed: committed.clone(),
         };
         let (writer, queue) = mpsc::channel(QUEUE);
-        let writes = replicas::run(pool.clone(), queue, bell.clone());
-        tasks.running.spawn(writes);
+        tasks
+            .running
+            .spawn(replicas::run(pool.clone(), queue, bell.clone()));
+        let gathers = Gathers::start(&pool);
         tasks.spawn(changed::notify(pool.clone(), committed, me.clone()));
         tasks.spawn(changed::listen(pool.clone(), changed.clone(), me));
         Ok(Self {
             pool,
             writer,
             bell,
+            gathers,
             options,
         })
     }

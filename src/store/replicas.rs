@@ -73,6 +73,11 @@ pub(super) async fn alone(pool: &PgPool, job: &Job) -> Result<Outcome, StoreErro
 }
 
 async fn attempt(pool: &PgPool, job: &Job) -> Result<Outcome, Failed> {
+    // One statement is a transaction by itself.
+    if matches!(job, Job::Claim(_) | Job::Run(..)) {
+        let mut conn = pool.acquire().await?;
+        return outcome(&mut Conn::Postgres(&mut conn), job).await;
+    }
     let mut transaction = pool.begin().await?;
     let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
     transaction.commit().await?;

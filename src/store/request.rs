@@ -6,8 +6,9 @@ use hallpass_domain::{PersonId, Request, RequestId, Review, ReviewId, ShortId, T
 use serde_json::json;
 
 use super::database::Arg;
+use super::gather::Keyed;
 use super::prepared::{Prepared, Row, body};
-use super::sql::storable;
+use super::sql::{Sql, storable};
 use super::write::Table;
 use super::{Store, StoreError, text};
 
@@ -230,12 +231,17 @@ macro_rules! requests {
     };
 }
 
+pub(super) const BY_ID: Sql = requests!("select * from request where id in " [list 1]);
+
+impl Keyed for RequestRow {
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Store {
     pub async fn request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
-        let sql = requests!("select * from request where id = $1");
-        let rows = self
-            .look_up::<RequestRow>(&sql, &[id.as_str().into()])
-            .await?;
+        let rows = self.keyed(&BY_ID, |of| &of.requests, id.as_str()).await?;
         Ok(assemble(&rows)?.pop())
     }
 

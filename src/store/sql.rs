@@ -59,7 +59,7 @@ macro_rules! postgres_text {
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident { $($column:ident: $kind:ty),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug)]
+        #[derive(Debug, Clone)]
         pub(super) struct $name { $(pub(super) $column: $kind),+ }
 
         impl<'r, R> sqlx::FromRow<'r, R> for $name
