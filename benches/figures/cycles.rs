@@ -9,6 +9,7 @@ use futures_util::future::try_join_all;
 
 use super::commits::Raw;
 use super::inside::Inside;
+use super::server::{CLIENTS, Server};
 use super::table::{Table, Unit};
 
 /// One at a time, for each slice.
@@ -20,10 +21,39 @@ const EACH: usize = 6;
 const SLICES: usize = 4;
 /// Commits of one row, for each slice.
 const ROWS: usize = 1_000;
+const PGBENCH_SECONDS: u32 = 1;
 /// Enough that nobody asks more often than people do.
 pub(crate) const PEOPLE: usize = 640;
 
 const SQLITE: &str = "Full cycles on SQLite: ask, approve, grant, end, verified";
+
+const POSTGRES: &str = "Full cycles on PostgreSQL";
+
+/// The limit: commits of one row by eight clients of `pgbench`.
+pub(crate) async fn on_postgres(folder: &Path, server: &Server, table: &mut Table) -> Result<()> {
+    let database = server.fresh_database().await?;
+    let inside = Arc::new(Inside::start(folder, &database).await?);
+    inside.meet(PEOPLE).await?;
+    inside.mailbox.close();
+    crowd(&inside, 0, EACH).await?;
+    let (mut many, mut rows) = (0.0, 0.0);
+    for slice in 1..=SLICES {
+        many += crowd(&inside, slice, EACH).await?;
+        rows += server.one_row_commits(PGBENCH_SECONDS).await?;
+    }
+    let limit = format!("limit: pgbench, one insert a commit, {CLIENTS} clients");
+    table.note(POSTGRES, &limit, Unit::PerSecond, rows / slices());
+    let cycles = format!("cycles, {CROWD} in flight");
+    table.note(POSTGRES, &cycles, Unit::PerSecond, many / slices());
+    let ratio = format!("{CROWD} in flight over the limit (at least 1/4: 0.250)");
+    table.note(POSTGRES, &ratio, Unit::Ratio, many / rows);
+    drained(inside).await
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a small number")]
+fn slices() -> f64 {
+    SLICES as f64
+}
 
 pub(crate) async fn on_sqlite(folder: &Path, table: &mut Table) -> Result<()> {
     let database = format!("sqlite://{}", folder.join("cycles.db").display());
@@ -41,8 +71,7 @@ pub(crate) async fn on_sqlite(folder: &Path, table: &mut Table) -> Result<()> {
         many += crowd(&inside, slice, EACH).await?;
         rows += rate(ROWS, async { raw.commit(1, ROWS).await.map(drop) }).await?;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a small number")]
-    let slices = SLICES as f64;
+    let slices = slices();
     table.note(
         SQLITE,
         "limit: commits of one row, WAL, synchronous=FULL",
@@ -76,7 +105,7 @@ pub(crate) async fn on_sqlite(folder: &Path, table: &mut Table) -> Result<()> {
     drained(inside).await
 }
 
-async fn drained(inside: Arc<Inside>) -> Result<()> {
+pub(crate) async fn drained(inside: Arc<Inside>) -> Result<()> {
     match Arc::try_unwrap(inside) {
         Ok(inside) => inside.stop().await,
         Err(_) => anyhow::bail!("a cycle is still under way"),

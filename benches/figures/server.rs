@@ -34,27 +34,51 @@ impl Server {
         let bin = programs().context(MISSING)?;
         let root = fs::metadata("/proc/self")?.uid() == 0;
         let user = if root {
-            Some(user("postgres").or_else(|| user("nobody")).context("an unprivileged user")?)
+            Some(
+                user("postgres")
+                    .or_else(|| user("nobody"))
+                    .context("an unprivileged user")?,
+            )
         } else {
             None
         };
-        let folder = tempfile::Builder::new().prefix("postgres-").tempdir_in(place)?;
+        let folder = tempfile::Builder::new()
+            .prefix("postgres-")
+            .tempdir_in(place)?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid))?;
         }
         let made = command(&bin, "initdb", user, folder.path())
-            .args(["--pgdata=data", "--username=admin", "--auth=trust", "--no-instructions"])
+            .args([
+                "--pgdata=data",
+                "--username=admin",
+                "--auth=trust",
+                "--no-instructions",
+            ])
             .args(["--encoding=UTF8", "--locale=C"])
             .output()
             .context(MISSING)?;
-        ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        ensure!(
+            made.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
         drop(listener);
         let log = File::create(folder.path().join("log"))?;
         let postgres = command(&bin, "postgres", user, folder.path())
-            .args(["-D", "data", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string()])
+            .args([
+                "-D",
+                "data",
+                "-h",
+                "127.0.0.1",
+                "-k",
+                "",
+                "-p",
+                &port.to_string(),
+            ])
             .args(["-c", "max_connections=100"])
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -103,20 +127,43 @@ impl Server {
     /// Commits of one row a second, by eight clients of `pgbench`, for so many seconds.
     pub(crate) async fn one_row_commits(&self, seconds: u32) -> Result<f64> {
         let mut conn = PgConnection::connect(&self.url("postgres")).await?;
-        sqlx::raw_sql("create table if not exists line (id bigserial primary key, body text not null)")
-            .execute(&mut conn)
-            .await?;
+        sqlx::raw_sql(
+            "create table if not exists line (id bigserial primary key, body text not null)",
+        )
+        .execute(&mut conn)
+        .await?;
         conn.close().await?;
         let script = self.folder.path().join("one-row.sql");
-        fs::write(&script, "insert into line (body) values ('order 4711 is stuck, INC-4711');\n")?;
+        fs::write(
+            &script,
+            "insert into line (body) values ('order 4711 is stuck, INC-4711');\n",
+        )?;
         let mut pgbench = command(&self.bin, "pgbench", self.user, self.folder.path());
         pgbench
-            .args(["-h", "127.0.0.1", "-U", "admin", "-p", &self.port.to_string()])
-            .args(["-n", "-M", "prepared", "-j", "2", "-c", &CLIENTS.to_string()])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "admin",
+                "-p",
+                &self.port.to_string(),
+            ])
+            .args([
+                "-n",
+                "-M",
+                "prepared",
+                "-j",
+                "2",
+                "-c",
+                &CLIENTS.to_string(),
+            ])
             .args(["-T", &seconds.to_string(), "-f"])
             .arg(&script)
             .arg("postgres");
-        let output = tokio::process::Command::from(pgbench).output().await.context("pgbench is missing: apt-get install postgresql")?;
+        let output = tokio::process::Command::from(pgbench)
+            .output()
+            .await
+            .context("pgbench is missing: apt-get install postgresql")?;
         let said = String::from_utf8_lossy(&output.stdout);
         let rate = said.lines().find_map(|line| line.strip_prefix("tps = "));
         let rate = rate.and_then(|rest| rest.split(' ').next());
@@ -153,7 +200,9 @@ fn programs() -> Option<PathBuf> {
 
 fn user(name: &str) -> Option<(u32, u32)> {
     let people = fs::read_to_string("/etc/passwd").ok()?;
-    let line = people.lines().find(|line| line.split(':').next() == Some(name))?;
+    let line = people
+        .lines()
+        .find(|line| line.split(':').next() == Some(name))?;
     let mut fields = line.split(':').skip(2);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }

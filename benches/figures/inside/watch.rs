@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// On `PostgreSQL` a lower position may show later than a higher one; after this long a gap is no row.
 const GAP: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 const SQL: &str = "select position, kind, request from event where position > $1 order by position";
 
@@ -128,7 +128,7 @@ impl Watch {
         if let (Some(kind), Some(request)) = (kind, request)
             && let Some(waits) = self.waiting().remove(&(request, kind.as_str()))
         {
-            drop(waits.send(()));
+            let _ = waits.send(());
         }
     }
 
