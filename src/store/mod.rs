@@ -23,6 +23,7 @@ mod person;
 mod prepared;
 mod replicas;
 mod request;
+mod seal;
 mod serving;
 mod text;
 mod write;
@@ -42,6 +43,9 @@ pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
 pub use lock::ServingLock;
 pub use request::RequestFilter;
+pub use seal::{
+    Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,
+};
 pub use serving::Counts;
 
 use crate::ports::Entropy;
@@ -165,7 +169,7 @@ impl Store {
                 for answer in answers {
                     match answer.await.map_err(|_| StoreError::closed())?? {
                         Outcome::Applied(one) => applied.push(one),
-                        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran => {
+                        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
                             unreachable!("a change is answered as a change")
                         }
                     }

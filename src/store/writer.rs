@@ -35,7 +35,8 @@ pub(super) enum Outcome {
     Applied(Applied),
     Claimed(Vec<ClaimedRow>),
     Finished,
-    Ran,
+    /// With how many rows it wrote.
+    Ran(u64),
 }
 
 impl Outcome {
@@ -162,8 +163,8 @@ pub(super) async fn outcome(conn: &mut Conn<'_>, job: &Job) -> sqlx::Result<Outc
             Outcome::Finished
         }
         Job::Run(sql, args) => {
-            conn.execute(sql, args).await?;
-            Outcome::Ran
+            let rows = conn.execute(sql, args).await?;
+            Outcome::Ran(rows)
         }
     })
 }

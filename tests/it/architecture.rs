@@ -15,12 +15,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["ports"]),
     ("backend", &["ports", "config"]),
     ("oncall", &["ports", "config"]),
+    ("audit", &["store"]),
     ("app", &["policy", "ports", "store"]),
     ("slack", &["app", "ports"]),
-    ("http", &["slack", "app"]),
-    ("worker", &["app", "store", "ports"]),
+    ("http", &["slack", "app", "audit"]),
+    ("worker", &["app", "audit", "store", "ports"]),
     ("wiring", &["*"]),
-    ("cli", &["config", "policy", "app", "wiring"]),
+    ("cli", &["config", "policy", "audit", "app", "wiring"]),
 ];
 
 /// A file longer than this has outgrown its room.

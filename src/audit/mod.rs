@@ -1,0 +1,6 @@
+//! The proof that the record is whole: a sealer chains the events, checkpoints of the chain are signed and anchored outside
+//! the database, and whoever doubts can verify. It reads the record and adds to the proof; it never changes an event,
+//! and nothing waits for it.
+
+pub mod chain;
+pub mod checkpoint;
