@@ -25,6 +25,7 @@ impl App {
             }
             (Subject::Grant(id), EffectKind::Say(notice)) => self.say_of_grant(id, *notice).await,
             (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before).await,
+            (Subject::Announcement(id), EffectKind::Announce) => self.say_announcement(id).await,
             (Subject::Request(id), kind) => {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }

@@ -7,6 +7,7 @@
 #[macro_use]
 mod sql;
 
+mod announcement;
 mod card;
 mod changed;
 mod configuration;
@@ -36,6 +37,7 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use announcement::StoredAnnouncement;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};

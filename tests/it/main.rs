@@ -4,6 +4,7 @@
     reason = "a test that can't go on fails there and then"
 )]
 
+mod apart_announced;
 mod architecture;
 mod backends_postgres;
 mod backends_webhook;
@@ -22,6 +23,7 @@ mod slack_inbound;
 mod slack_samples;
 mod slack_sandbox;
 mod slack_shown;
+mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;

@@ -429,23 +429,5 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             },
             Channel,
         ),
-        (
-            "authority",
-            Message::Authority {
-                digest: "9f86d081884c7d659a2feaa0c55ad015".into(),
-                gained: vec!["U0MALLORY may now approve db-admin".into()],
-                lost: vec!["group:backend may no longer ask for logs".into()],
-            },
-            Channel,
-        ),
-        (
-            "identity_changed",
-            Message::IdentityChanged {
-                account: SlackId::parse("U0RITA").unwrap(),
-                pinned: Email::parse("rita@example.com"),
-                now: Email::parse("root@example.com"),
-            },
-            Channel,
-        ),
     ]
 }
