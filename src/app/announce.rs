@@ -13,7 +13,7 @@ use crate::ports::{ChatError, Place};
 use crate::store::StoreError;
 
 /// How long one attempt to post may take, beside the adapter's own limit.
-pub(super) const POST_WITHIN: StdDuration = StdDuration::from_secs(20);
+pub(super) const POST_WITHIN: StdDuration = StdDuration::from_secs(25);
 
 /// What the channel refuses for good is tried again after this: somebody may have let the bot in.
 const REFUSED_PAUSE: StdDuration = StdDuration::from_secs(3_600);

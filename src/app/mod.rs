@@ -28,6 +28,7 @@ mod people;
 mod read;
 mod read_grant;
 mod review;
+mod say;
 mod settings;
 mod status;
 mod stop;

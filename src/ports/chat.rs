@@ -225,8 +225,10 @@ pub enum Message {
     RevokeStuck {
         request: RequestShown,
     },
+    /// `since`: where nobody was told that it was there.
     Ended {
         request: RequestShown,
+        since: Option<Time>,
     },
     Extended {
         request: RequestShown,

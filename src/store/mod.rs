@@ -27,6 +27,7 @@ mod request;
 mod seal;
 mod serving;
 mod text;
+mod unsaid;
 mod write;
 mod writer;
 

@@ -5,6 +5,7 @@
 )]
 
 mod apart_announced;
+mod apart_notices;
 mod architecture;
 mod backends_postgres;
 mod backends_webhook;

@@ -134,8 +134,9 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::RevokeStuck { request } => Message::RevokeStuck {
             request: poison(request),
         },
-        Message::Ended { request } => Message::Ended {
+        Message::Ended { request, since } => Message::Ended {
             request: poison(request),
+            since,
         },
         Message::Extended { request, ends_at } => Message::Extended {
             request: poison(request),

@@ -378,18 +378,31 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             "ended",
             Message::Ended {
                 request: ended(EndShown::Expired),
+                since: None,
             },
             Channel,
         ),
         (
             "ended_revoked",
-            Message::Ended { request: revoked },
+            Message::Ended {
+                request: revoked,
+                since: None,
+            },
             Person(&RITA),
         ),
         (
             "ended_dropped",
             Message::Ended {
                 request: with_notes(ended(EndShown::Dropped)),
+                since: None,
+            },
+            Channel,
+        ),
+        (
+            "ended_untold",
+            Message::Ended {
+                request: ended(EndShown::Expired),
+                since: Some(at(4)),
             },
             Channel,
         ),

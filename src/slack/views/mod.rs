@@ -87,7 +87,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
             ends_at,
         } => notices::warning(request, *left, *ends_at, audience),
         Message::RevokeStuck { request } => notices::revoke_stuck(request, audience),
-        Message::Ended { request } => notices::ended(request, audience),
+        Message::Ended { request, since } => notices::ended(request, *since, audience),
         Message::Extended { request, ends_at } => notices::extended(request, *ends_at, audience),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
         Message::Announcement { announcement } => announcements::announcement(announcement),

@@ -211,8 +211,25 @@ pub(super) fn revoke_stuck(request: &RequestShown, audience: Audience<'_>) -> Re
     outcome(request, audience)
 }
 
-pub(super) fn ended(request: &RequestShown, audience: Audience<'_>) -> Rendered {
-    outcome(request, audience)
+pub(super) fn ended(
+    request: &RequestShown,
+    since: Option<Time>,
+    audience: Audience<'_>,
+) -> Rendered {
+    let Some(since) = since else {
+        return outcome(request, audience);
+    };
+    let told = state::told(request);
+    let line = whose(request, audience)
+        .say(": ")
+        .line(told.line)
+        .say(" It was there since ")
+        .time(since)
+        .say("; nobody could be told before.");
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
+    out.extend(card::notes(request));
+    Rendered::new(line, out)
 }
 
 pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience<'_>) -> Rendered {
