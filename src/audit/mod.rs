@@ -4,3 +4,5 @@
 
 pub mod chain;
 pub mod checkpoint;
+pub mod export;
+pub mod sink;

@@ -61,6 +61,7 @@ pub async fn serving(
         .load_configuration(&loaded.digest, &loaded.text)
         .await
         .context("the configuration can't be put on record")?;
+    parts.app.begin_retention().await?;
 
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     let worker = Worker::new(worker::Parts {
