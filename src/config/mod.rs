@@ -39,7 +39,7 @@ pub use pattern::compile as compile_pattern;
 pub use people::{MappedPerson, PeopleSection};
 pub use resolved::ResolvedKey;
 pub use scope::{is_email, is_slack_id};
-pub use sections::{AccessSection, SlackSection};
+pub use sections::{AccessSection, AuditSection, SlackSection};
 pub use source::{At, Place, Source};
 pub use targets::{BackendKind, BackendSection, OnCallSection};
 pub use tree::Layer;
@@ -55,6 +55,7 @@ use tree::{Entry, Table, Value};
 pub struct Config {
     pub slack: SlackSection,
     pub access: AccessSection,
+    pub audit: AuditSection,
     /// Who runs it; they approve nothing by that.
     pub operators: Vec<Who>,
     pub people: PeopleSection,
@@ -177,6 +178,7 @@ fn read(root: &Table, found: &Findings) -> (Config, Resolved) {
     let access = sections::access(root, found);
     let config = Config {
         slack: sections::slack(root, found),
+        audit: sections::audit(root, found),
         operators: sections::operators(root, &scope, found),
         people: people::people(root, &scope, found),
         groups: people::groups(root, &scope, found),
@@ -196,6 +198,7 @@ fn tell_unknown_sections(root: &Table, found: &Findings) {
     let sections = [
         "slack",
         "access",
+        "audit",
         "operators",
         "people",
         "groups",
