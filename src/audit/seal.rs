@@ -246,7 +246,10 @@ impl Sealer {
             newest = store.newest_checkpoint().await?.map(Checkpoint::from);
         }
         let Some(newest) = newest else { return Ok(()) };
-        if self.signed.is_none_or(|(known, _)| known != newest.sequence) {
+        if self
+            .signed
+            .is_none_or(|(known, _)| known != newest.sequence)
+        {
             self.signed = Some((newest.sequence, Instant::now()));
         }
         if newest.key != self.parts.key.public() || !newest.is_authentic() {

@@ -38,7 +38,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the bot; migrates the database first
-    Serve,
+    Serve(serve::Args),
     /// Try it in the browser, without Slack: the bot, a simulated Slack and a simulated target
     Demo(demo::Args),
     /// Write a first configuration, asking what it must
@@ -60,7 +60,7 @@ enum Command {
 /// Does what was asked. What goes wrong is one sentence on stderr.
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
-        Command::Serve => serve::run().await,
+        Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => blocking(move || init::run(&args)).await,
         Command::Check(args) if args.connect => connect::run(args).await,

@@ -45,6 +45,8 @@ struct KeptBy {
 pub struct Ledger {
     pub requests: Vec<(String, i64)>,
     pub live_grants: i64,
+    /// Nothing is granted, until an operator accepts the record as it is.
+    pub revoke_only: bool,
 }
 
 #[derive(Debug)]
@@ -162,11 +164,6 @@ impl Metrics {
         self.anchor_failures.get_or_create(&KeptBy { sink }).inc();
     }
 
-    /// Nothing is granted any more, until an operator accepts the record as it is.
-    pub fn revoke_only(&self) {
-        self.revoke_only.set(1);
-    }
-
     /// One effect was carried out. `outcome`: `done`, `retried` or `given_back`.
     pub fn effect(&self, lane: &str, outcome: &'static str) {
         let lane = lane.to_owned();
@@ -193,6 +190,7 @@ impl Metrics {
             self.requests.get_or_create(&InState { state }).set(*count);
         }
         self.live_grants.set(ledger.live_grants);
+        self.revoke_only.set(i64::from(ledger.revoke_only));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -218,6 +216,7 @@ mod tests {
         let ledger = Ledger {
             requests: vec![("pending".into(), 2)],
             live_grants: 1,
+            revoke_only: true,
         };
         let text = metrics.text(&ledger).unwrap();
         for line in [
@@ -226,6 +225,7 @@ mod tests {
             "hallpass_end_lateness_seconds_bucket{le=\"1.0\"} 1",
             "hallpass_requests{state=\"pending\"} 2",
             "hallpass_grants_live 1",
+            "hallpass_revoke_only 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -5,6 +5,7 @@ mod clock;
 mod entropy;
 mod next;
 mod parts;
+mod proof;
 mod reach;
 mod serving;
 mod vitals;
@@ -24,6 +25,7 @@ pub use clock::{MovableClock, SystemClock};
 pub use entropy::SystemEntropy;
 pub use next::NextEvent;
 pub use parts::{Parts, beside, reaching};
+pub use proof::{anchor, anchor_problem};
 pub use reach::reached;
 pub use serving::{Wired, serving};
 
