@@ -30,6 +30,7 @@ impl App {
             }
             (Subject::Grant(id), kind) => self.grant_timer(id, kind).await,
             (Subject::Ledger, EffectKind::Retain) => self.retain().await,
+            (Subject::Ledger, EffectKind::TellCheckpoint) => self.tell_checkpoint().await,
             (
                 subject @ (Subject::Holding(_)
                 | Subject::Backend(_)

@@ -6,10 +6,10 @@ use hallpass_domain::{
     Actor, Change, Email, Event, EventKind, Grant, Person, PersonId, Request, SlackId,
 };
 
+use super::App;
 use super::forget::{self, ERASED};
 use super::read::grant_of;
 use super::words::quoted;
-use super::App;
 use crate::store::{About, Applied, Erasure, FieldPlace, Span, StoreError};
 
 /// Requests that are rewritten in one commit.
@@ -84,13 +84,17 @@ impl App {
                 .fact("person", person.as_str())
                 .personal("reason", why)
         };
-        self.erase_rows(&person.id, &event(&person.id), &mut erased).await?;
+        self.erase_rows(&person.id, &event(&person.id), &mut erased)
+            .await?;
         let about = self.about(&person).await?;
         let highest = self.store.horizon().await?.highest;
         let mut after = 0;
         while after < highest {
             let up_to = highest.min(after + WINDOW);
-            let fields = self.store.fields_about(&about, Span { after, up_to }).await?;
+            let fields = self
+                .store
+                .fields_about(&about, Span { after, up_to })
+                .await?;
             for batch in in_batches(&fields) {
                 let batch = batch.to_vec();
                 let told = told(event(&person.id), &batch);
@@ -100,7 +104,8 @@ impl App {
             }
             after = up_to;
         }
-        self.erase_identity(person.id.clone(), event(&person.id)).await?;
+        self.erase_identity(person.id.clone(), event(&person.id))
+            .await?;
         Ok((person.id, erased))
     }
 
@@ -154,7 +159,11 @@ impl App {
             return Ok(());
         }
         let more = open.len().saturating_sub(NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let more = if more == 0 {
+            String::new()
+        } else {
+            format!(" and {more} more")
+        };
         open.truncate(NAMED);
         Err(NotErased::Refused(format!(
             "{}{more} isn't over: end or cancel it first, and have what is owed reviewed.",
@@ -166,7 +175,10 @@ impl App {
     pub(super) async fn is_over(&self, request: &Request) -> Result<bool, StoreError> {
         use hallpass_domain::request::PostUseState;
         let owed = request.post_use_review.as_ref().is_some_and(|review| {
-            matches!(review.state, PostUseState::Owed | PostUseState::Overdue { .. })
+            matches!(
+                review.state,
+                PostUseState::Owed | PostUseState::Overdue { .. }
+            )
         });
         if owed || !request.is_final() {
             return Ok(false);
@@ -197,7 +209,9 @@ impl App {
         let mut after = String::new();
         loop {
             let page = self.store.requests_with(person, &after, REQUESTS).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
             let next = last.id.to_string();
             let mut bare = Vec::new();
             for request in page {

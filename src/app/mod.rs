@@ -22,6 +22,7 @@ mod incident;
 mod key;
 mod leave;
 mod lists;
+mod mode;
 mod notices;
 mod opening;
 mod operator;
@@ -37,6 +38,7 @@ mod stop;
 mod submit;
 mod sync_card;
 mod sync_holding;
+mod tell_checkpoint;
 mod timers;
 mod words;
 
@@ -61,6 +63,7 @@ pub use configuration::Loaded;
 pub use erase::Erased;
 pub use explain::Explained;
 pub use key::ReviewKey;
+pub use mode::Mode;
 pub use operator::GrantLine;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
@@ -93,6 +96,7 @@ pub struct App {
     entropy: Arc<dyn Entropy>,
     key: ReviewKey,
     settings: Settings,
+    mode: mode::Present,
     /// Differences of identity that were told since the start.
     alarmed: StdMutex<HashSet<(SlackId, Option<Email>)>>,
     /// One ask of a person at a time, so that two identical ones in the same instant are one.
@@ -121,6 +125,7 @@ impl App {
             entropy: parts.entropy,
             key: parts.key,
             settings,
+            mode: mode::Present::default(),
             alarmed: StdMutex::default(),
             asking: Turns::default(),
             posting: Turns::default(),
@@ -165,6 +170,9 @@ impl App {
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
         let me = self.caller(caller).await?;
+        if matches!(command, Command::Ask(_) | Command::BreakGlass(_)) {
+            self.require_giving().await?;
+        }
         match command {
             Command::Form => self.form(&me).await,
             Command::Help => self.help(&me).await,
@@ -200,6 +208,9 @@ impl App {
         let me = self.caller(caller).await?;
         if let Some(card) = card {
             self.adopt(press.request(), &card).await?;
+        }
+        if matches!(press, Press::Approve(_)) {
+            self.require_giving().await?;
         }
         let id = press.request();
         let answer = match &press {

@@ -50,14 +50,18 @@ impl App {
             None => self.retain_requests(before, progress).await?,
         };
         let due = if next.is_some() { now } else { now + EVERY };
-        *self.retained.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            next.unwrap_or_default();
+        *self
+            .retained
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = next.unwrap_or_default();
         Ok(Carried::Done(Change::default().schedule(effect(due))))
     }
 
     fn progress(&self) -> Progress {
         let retained = self.retained.lock();
-        retained.unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        retained
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// None where no events are left.
@@ -72,7 +76,10 @@ impl App {
             return Ok(None);
         }
         let up_to = highest.min(after + WINDOW);
-        let fields = self.store.fields_before(before, Span { after, up_to }).await?;
+        let fields = self
+            .store
+            .fields_before(before, Span { after, up_to })
+            .await?;
         let batches = in_batches(&fields);
         progress.events = up_to;
         if let Some(batch) = batches.first() {
@@ -92,7 +99,10 @@ impl App {
         mut progress: Progress,
     ) -> Result<Option<Progress>, StoreError> {
         let after = progress.requests.as_ref().map(|(at, id)| (*at, id));
-        let page = self.store.requests_asked_before(before, after, REQUESTS).await?;
+        let page = self
+            .store
+            .requests_asked_before(before, after, REQUESTS)
+            .await?;
         let Some(last) = page.last() else {
             return Ok(None);
         };

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use hallpass_domain::role::GroupName;
-use hallpass_domain::{BackendName, Change, Duration, Email, RequestId, Role, RoleName, SlackId, Who};
+use hallpass_domain::{
+    BackendName, Change, Duration, Email, RequestId, Role, RoleName, SlackId, Who,
+};
 
 /// The configuration as far as use cases need it.
 #[derive(Debug, Clone)]

@@ -11,7 +11,8 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::path::Path;
 use object_store::signer::Signer;
 use object_store::{
-    BackoffConfig, ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions, RetryConfig,
+    BackoffConfig, ClientOptions, Error, GetOptions, ObjectMeta, ObjectStore, PutMode, PutOptions,
+    RetryConfig,
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -81,7 +82,8 @@ impl S3 {
             "" => format!("s3://{}", bucket.name),
             prefix => format!("s3://{}/{prefix}", bucket.name),
         };
-        let unusable = |why: &dyn std::fmt::Display| SinkError(format!("{name} can't be used: {why}"));
+        let unusable =
+            |why: &dyn std::fmt::Display| SinkError(format!("{name} can't be used: {why}"));
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
@@ -147,7 +149,9 @@ impl S3 {
             let sequence = checkpoint.sequence;
             let differs = |why: String| {
                 let name = &self.name;
-                Disagreement::Differs(format!("record {sequence}: {why} ({name} holds its checkpoint)"))
+                Disagreement::Differs(format!(
+                    "record {sequence}: {why} ({name} holds its checkpoint)"
+                ))
             };
             if !checkpoint.is_authentic() {
                 let why = "the checkpoint that the sink holds isn't signed by the key it names";
@@ -174,30 +178,44 @@ impl S3 {
     /// Whether the bucket takes an object, and whether it locks what it takes; a sentence.
     pub async fn check(&self) -> Result<String, SinkError> {
         let place = self.prefix.clone().join(CANARY);
-        self.create(&place, "An object of Hallpass, to see that this bucket can be written to.\n".into())
-            .await?;
+        self.create(
+            &place,
+            "An object of Hallpass, to see that this bucket can be written to.\n".into(),
+        )
+        .await?;
         let signed = self.bucket.signed_url(Method::HEAD, &place, CALL);
         let url = bounded(&self.name, signed).await?;
         let url = url.map_err(|error| self.failed(&error))?;
         let answer = self.http.head(url).send().await;
         let answer = answer.map_err(|error| {
-            SinkError(format!("{} doesn't answer: {}", self.name, error.without_url()))
+            SinkError(format!(
+                "{} doesn't answer: {}",
+                self.name,
+                error.without_url()
+            ))
         })?;
         let said = |name: &str| {
             let value = answer.headers().get(name)?.to_str().ok()?;
             Some(value.to_owned())
         };
         let name = &self.name;
-        Ok(match (said("x-amz-object-lock-mode"), said("x-amz-object-lock-retain-until-date")) {
-            (Some(mode), Some(until)) => {
-                format!("{name} takes checkpoints and locks them ({mode}, this one until {until})")
-            }
-            (Some(mode), None) => format!("{name} takes checkpoints and locks them ({mode})"),
-            (None, _) => format!(
-                "{name} takes checkpoints, and nothing says that it locks them: turn Object Lock with a default \
+        Ok(
+            match (
+                said("x-amz-object-lock-mode"),
+                said("x-amz-object-lock-retain-until-date"),
+            ) {
+                (Some(mode), Some(until)) => {
+                    format!(
+                        "{name} takes checkpoints and locks them ({mode}, this one until {until})"
+                    )
+                }
+                (Some(mode), None) => format!("{name} takes checkpoints and locks them ({mode})"),
+                (None, _) => format!(
+                    "{name} takes checkpoints, and nothing says that it locks them: turn Object Lock with a default \
                  retention on, and allow s3:GetObjectRetention so that it can be seen"
-            ),
-        })
+                ),
+            },
+        )
     }
 
     fn failed(&self, error: &Error) -> SinkError {
@@ -260,7 +278,12 @@ fn client(bucket: &Bucket) -> object_store::Result<AmazonS3> {
     let options = ClientOptions::new()
         .with_timeout(CALL)
         .with_connect_timeout(CONNECT)
-        .with_allow_http(bucket.endpoint.as_ref().is_some_and(|url| url.scheme() == "http"));
+        .with_allow_http(
+            bucket
+                .endpoint
+                .as_ref()
+                .is_some_and(|url| url.scheme() == "http"),
+        );
     builder
         .with_bucket_name(&bucket.name)
         // What a bucket with Object Lock demands of a put.
@@ -276,7 +299,12 @@ fn client(bucket: &Bucket) -> object_store::Result<AmazonS3> {
 
 async fn bounded<T>(name: &str, work: impl Future<Output = T>) -> Result<T, SinkError> {
     let answer = tokio::time::timeout(PATIENCE, work).await;
-    answer.map_err(|_| SinkError(format!("{name} doesn't answer within {} s", PATIENCE.as_secs())))
+    answer.map_err(|_| {
+        SinkError(format!(
+            "{name} doesn't answer within {} s",
+            PATIENCE.as_secs()
+        ))
+    })
 }
 
 /// What a server says may be long and may hold anything.

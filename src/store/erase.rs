@@ -1,9 +1,7 @@
 //! What erasing needs: personal fields found by whom they are about or by their age, and one commit that takes them away
 //! beside the change that puts it on record. Events, seals and the bodies that hashes cover are never touched.
 
-use hallpass_domain::{
-    Change, Holding, HoldingId, PersonId, Request, RequestId, Review, Time,
-};
+use hallpass_domain::{Change, Holding, HoldingId, PersonId, Request, RequestId, Review, Time};
 use serde_json::json;
 
 use super::prepared::{Prepared, body};
@@ -78,7 +76,10 @@ impl PreparedErasure {
             holding.version += 1;
             let body = body("holding", holding.id.as_str(), &holding)?;
             let (id, version, principal) = (&holding.id, holding.version, &holding.principal);
-            Ok(json!({ "id": id, "version": version, "principal": principal, "body": body }).to_string())
+            Ok(
+                json!({ "id": id, "version": version, "principal": principal, "body": body })
+                    .to_string(),
+            )
         });
         Ok(Self {
             fields: fields
@@ -138,7 +139,10 @@ impl Store {
              or (e.body like $5 and p.field not in ('holder', 'principal'))) order by e.position, p.position");
         let known_as = list(about.known_as.iter().map(String::as_str));
         // As an actor stands in a body.
-        let acts = format!("%\"actor\":{{\"actor\":\"person\",\"id\":\"{}\"}}%", about.person);
+        let acts = format!(
+            "%\"actor\":{{\"actor\":\"person\",\"id\":\"{}\"}}%",
+            about.person
+        );
         let args = [
             span.after.into(),
             span.up_to.into(),
@@ -171,11 +175,7 @@ impl Store {
         self.places(&sql, &args).await
     }
 
-    async fn places(
-        &self,
-        sql: &Sql,
-        args: &[super::Arg],
-    ) -> Result<Vec<FieldPlace>, StoreError> {
+    async fn places(&self, sql: &Sql, args: &[super::Arg]) -> Result<Vec<FieldPlace>, StoreError> {
         let rows = self.fetch::<FieldRow>(sql, args).await?;
         let place = |row: FieldRow| FieldPlace {
             position: row.position,
@@ -215,7 +215,11 @@ impl Store {
         let sql = sql!("request":
             "select id from request where id > $1 and (requester = $2 or holder = $2 \
              or id in (select request from review where reviewer = $2)) order by id limit $3");
-        let args = [after.into(), person.as_str().into(), i64::from(limit).into()];
+        let args = [
+            after.into(),
+            person.as_str().into(),
+            i64::from(limit).into(),
+        ];
         self.requests_by(&sql, &args).await
     }
 

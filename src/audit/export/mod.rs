@@ -69,7 +69,9 @@ pub enum ExportError {
     Store(#[from] StoreError),
     #[error("the export can't be written: {0}")]
     Write(#[from] io::Error),
-    #[error("record {sequence} can't be read ({why}); `hallpass audit verify` says where the record was changed")]
+    #[error(
+        "record {sequence} can't be read ({why}); `hallpass audit verify` says where the record was changed"
+    )]
     Unreadable { sequence: u64, why: String },
 }
 

@@ -368,8 +368,16 @@ fn privileges<'a>(one: &'a Read<'_>) -> Vec<&'a str> {
 
 fn managed(one: &Read<'_>, entity: Entity) -> Value {
     let (kind, uid, name) = match entity {
-        Entity::Request => ("request", one.request.as_ref().map(ToString::to_string), one.request_shown()),
-        Entity::Grant => ("grant", one.grant.as_ref().map(ToString::to_string), one.grant_shown()),
+        Entity::Request => (
+            "request",
+            one.request.as_ref().map(ToString::to_string),
+            one.request_shown(),
+        ),
+        Entity::Grant => (
+            "grant",
+            one.grant.as_ref().map(ToString::to_string),
+            one.grant_shown(),
+        ),
         Entity::Holding => (
             "holding",
             one.holding.as_ref().map(ToString::to_string),

@@ -43,7 +43,9 @@ pub(super) struct Read<'a> {
 impl Read<'_> {
     pub(super) fn personal(&self, field: &str) -> Option<&str> {
         let mut fields = self.personal.iter();
-        fields.find(|(name, _)| *name == field).map(|(_, value)| *value)
+        fields
+            .find(|(name, _)| *name == field)
+            .map(|(_, value)| *value)
     }
 
     pub(super) fn fact(&self, name: &str) -> Option<&str> {
