@@ -9,6 +9,7 @@ mod backends_postgres;
 mod backends_webhook;
 mod command_line;
 mod config;
+mod crash_points;
 mod forged_rows;
 mod processes;
 mod revocations;
