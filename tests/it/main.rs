@@ -11,6 +11,7 @@ mod command_line;
 mod config;
 mod crash_points;
 mod forged_rows;
+mod killed;
 mod processes;
 mod revocations;
 mod slack_chat;
