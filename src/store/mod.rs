@@ -9,6 +9,7 @@ mod sql;
 
 mod card;
 mod changed;
+mod commit;
 mod configuration;
 mod database;
 mod effect;
