@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::pace::Pace;
+use crate::points::{Failed, SLACK};
 use crate::ports::{ChatError, Clock};
 
 /// How long one call of the Web API may take; posting and updating a message three times as long.
@@ -235,7 +236,11 @@ async fn within(
     limit: Duration,
     call: impl Future<Output = Result<Value, SlackClientError>>,
 ) -> Result<Value, ChatError> {
-    match tokio::time::timeout(limit, call).await {
+    let broken = |failed: Failed| ChatError::Unavailable(failed.to_string());
+    SLACK.before().await.map_err(broken)?;
+    let answered = tokio::time::timeout(limit, call).await;
+    SLACK.after().await.map_err(broken)?;
+    match answered {
         Err(_) => Err(ChatError::Unavailable("no answer in time".into())),
         Ok(Err(error)) => Err(translated(error)),
         Ok(Ok(answer)) if answer.get("ok") == Some(&Value::Bool(false)) => {

@@ -2,7 +2,11 @@
 
 pub(crate) mod bot;
 pub(crate) mod gate;
+pub(crate) mod judge;
+pub(crate) mod patience;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
+pub(crate) mod soak;
 pub(crate) mod workplace;
 pub(crate) mod world;
 
