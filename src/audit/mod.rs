@@ -8,6 +8,7 @@ pub mod checkpoint;
 mod keeper;
 mod positions;
 mod seal;
+pub mod verify;
 
 pub use keeper::Keeper;
 pub use seal::{Broken, Parts, Sealer};

@@ -8,6 +8,7 @@
     reason = "this is where people read what the program answers"
 )]
 
+pub mod audit;
 pub mod check;
 pub mod connect;
 pub mod demo;
@@ -51,6 +52,9 @@ enum Command {
     Grants(grants::Args),
     /// End a grant
     Revoke(revoke::Args),
+    /// Prove the record
+    #[command(subcommand)]
+    Audit(audit::Args),
     /// Print the Slack app manifest for this configuration
     Manifest(manifest::Args),
     /// Bring the database's tables up to date
@@ -68,6 +72,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Explain(args) => explain::run(args).await,
         Command::Grants(args) => grants::run(args).await,
         Command::Revoke(args) => revoke::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Manifest(args) => blocking(move || manifest::run(&args)).await,
         Command::Migrate => migrate::run().await,
     };
