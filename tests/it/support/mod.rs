@@ -3,6 +3,7 @@
 pub(crate) mod bot;
 pub(crate) mod gate;
 pub(crate) mod postgres;
+pub(crate) mod proof;
 pub(crate) mod workplace;
 pub(crate) mod world;
 

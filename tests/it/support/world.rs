@@ -97,8 +97,21 @@ impl World {
         bot
     }
 
+    /// Serves, told something more.
+    pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Bot {
+        let bot = self.spawn_with(arguments);
+        let said = bot.says(r"serving address=(\S+)").await;
+        self.slack
+            .set_request_urls(RequestUrls::under(&format!("http://{said}")));
+        bot
+    }
+
     pub(crate) fn spawn(&self) -> Bot {
-        let mut child = self.hallpass(&["serve"]).spawn().unwrap();
+        self.spawn_with(&["serve"])
+    }
+
+    fn spawn_with(&self, arguments: &[&str]) -> Bot {
+        let mut child = self.hallpass(arguments).spawn().unwrap();
         let (lines, log) = watch::channel(Vec::new());
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
         tokio::spawn(async move {
