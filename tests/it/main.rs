@@ -5,6 +5,9 @@
 )]
 
 mod architecture;
+mod audit_chain;
+mod audit_restored;
+mod audit_verify;
 mod backends_postgres;
 mod backends_webhook;
 mod command_line;

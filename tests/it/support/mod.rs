@@ -5,6 +5,7 @@ pub(crate) mod gate;
 pub(crate) mod judge;
 pub(crate) mod patience;
 pub(crate) mod postgres;
+pub(crate) mod proof;
 pub(crate) mod proxy;
 pub(crate) mod soak;
 pub(crate) mod workplace;

@@ -97,8 +97,21 @@ impl World {
         bot
     }
 
+    /// Serves, told something more.
+    pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Bot {
+        let bot = self.spawn_with(arguments);
+        let said = bot.says(r"serving address=(\S+)").await;
+        self.slack
+            .set_request_urls(RequestUrls::under(&format!("http://{said}")));
+        bot
+    }
+
     pub(crate) fn spawn(&self) -> Bot {
-        Self::watched(self.hallpass(&["serve"]))
+        self.spawn_with(&["serve"])
+    }
+
+    fn spawn_with(&self, arguments: &[&str]) -> Bot {
+        Self::watched(self.hallpass(arguments))
     }
 
     /// Starts what `hallpass` prepared, and keeps what it says.
