@@ -5,6 +5,11 @@
 )]
 
 mod architecture;
+mod audit_erase;
+mod audit_export;
+mod audit_ocsf;
+mod audit_retention;
+mod audit_sink;
 mod backends_postgres;
 mod backends_webhook;
 mod command_line;

@@ -2,6 +2,7 @@
 
 pub(crate) mod bot;
 pub(crate) mod gate;
+pub(crate) mod moto;
 pub(crate) mod postgres;
 pub(crate) mod workplace;
 pub(crate) mod world;
