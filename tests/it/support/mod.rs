@@ -4,6 +4,7 @@ pub(crate) mod bot;
 pub(crate) mod gate;
 pub(crate) mod judge;
 pub(crate) mod patience;
+pub(crate) mod moto;
 pub(crate) mod postgres;
 pub(crate) mod proof;
 pub(crate) mod proxy;
