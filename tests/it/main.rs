@@ -4,6 +4,8 @@
     reason = "a test that can't go on fails there and then"
 )]
 
+mod apart_announced;
+mod apart_notices;
 mod architecture;
 mod audit_chain;
 mod audit_restored;
@@ -32,6 +34,7 @@ mod slack_inbound;
 mod slack_samples;
 mod slack_sandbox;
 mod slack_shown;
+mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;
