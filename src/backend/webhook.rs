@@ -22,7 +22,7 @@ use url::Url;
 use self::answer::Answer;
 use self::wire::Action;
 use super::{cut, quoted};
-use crate::ports::{Backend, BackendError, Clock, HoldingRef, Order, Receipt};
+use crate::ports::{Backend, BackendError, Clock, HoldingRef, Inventory, Order, Receipt};
 
 /// How much of a body is read at all.
 const BODY_BYTES: usize = 64 * 1024;
@@ -219,6 +219,11 @@ impl Backend for Webhook {
 
     async fn revoke(&self, order: &Order) -> Result<Receipt, BackendError> {
         self.order(Action::Revoke, order).await
+    }
+
+    /// The contract has no such action: a receiver is asked about one principal at a time.
+    async fn inventory(&self, _: &[Entitlement]) -> Result<Inventory, BackendError> {
+        Ok(Inventory::NotListable)
     }
 
     async fn check(&self) -> Result<String, BackendError> {
