@@ -25,6 +25,9 @@ impl App {
             }
             (Subject::Grant(id), EffectKind::Say(notice)) => self.say_of_grant(id, *notice).await,
             (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before).await,
+            (Subject::Backend(name), EffectKind::Reconcile) => self.reconcile(name).await,
+            (Subject::Ledger, EffectKind::CheckLedger) => self.check_ledger().await,
+            (Subject::Ledger, EffectKind::CheckPeople) => self.check_people().await,
             (Subject::Request(id), kind) => {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }

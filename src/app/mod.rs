@@ -19,6 +19,7 @@ mod facts;
 mod incident;
 mod key;
 mod leave;
+mod ledger;
 mod lists;
 mod notices;
 mod opening;
@@ -27,6 +28,8 @@ mod panels;
 mod people;
 mod read;
 mod read_grant;
+mod reconcile;
+mod retired;
 mod review;
 mod settings;
 mod status;
@@ -58,6 +61,7 @@ pub use configuration::Loaded;
 pub use explain::Explained;
 pub use key::ReviewKey;
 pub use operator::GrantLine;
+pub use retired::living_in;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).

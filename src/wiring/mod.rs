@@ -6,6 +6,7 @@ mod entropy;
 mod next;
 mod parts;
 mod reach;
+mod retired;
 mod serving;
 mod vitals;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::ports::{Chat, OnCall, OnCallError};
+use crate::store::StoreError;
 
 use super::{Outside, Parts, parts};
 
@@ -27,6 +28,15 @@ pub async fn reached(
         checked.map(|()| "answers, and its tables are there".to_owned())
     });
     all.push(("database".into(), database.await));
+    let orphaned = bounded(async {
+        let sentences = parts.app.orphaned().await?;
+        Ok::<_, StoreError>(if sentences.is_empty() {
+            "each has its role and its backends in this configuration".to_owned()
+        } else {
+            format!("WARNING: {}.", sentences.join("; "))
+        })
+    });
+    all.push(("live grants".into(), orphaned.await));
     for (name, backend) in &parts.backends {
         all.push((format!("backend {name}"), bounded(backend.check()).await));
     }
