@@ -47,6 +47,8 @@ struct Scan<'a> {
     /// Keys of the entitlements that it lists.
     asked: BTreeSet<String>,
     rule: UnknownAccess,
+    /// It was removed from the configuration, or the record isn't to be believed.
+    gives_nothing: bool,
     until: Instant,
     findings: Findings,
 }
@@ -116,6 +118,7 @@ impl App {
         let rule = self.settings.unknown_access.get(name);
         let rule = rule.copied().unwrap_or_default();
         let mut scan = Scan::new(backend, inventory, &managed, rule, until);
+        scan.gives_nothing = backend.is_retired() || self.nothing_given().is_some();
         let place = format!("backend:{name}");
         let mut after = self.store.scan_place(&place).await?;
         let turn = match self.look_at_holdings(&mut scan, &mut after).await? {
@@ -154,7 +157,7 @@ impl App {
         loop {
             let page = self
                 .store
-                .holdings_of(scan.backend.name(), after, PAGE)
+                .holdings_in(scan.backend.name(), after, PAGE)
                 .await?;
             if page.is_empty() {
                 return Ok(Turn::Through);
@@ -227,8 +230,7 @@ impl App {
             Err(broken) => return Err(broken),
         };
         let claimed_by = holding.claims.keys().find_map(|id| grants.get(id));
-        let short = claimed_by.map(|grant| grant.short.clone());
-        self.found(scan, holding, &seen, short);
+        self.found(scan, holding, &seen, claimed_by);
         Ok(())
     }
 
@@ -238,16 +240,17 @@ impl App {
         scan: &mut Scan<'_>,
         holding: Holding,
         seen: &Observation,
-        grant: Option<hallpass_domain::ShortId>,
+        grant: Option<&Grant>,
     ) {
         let now = self.now();
         let findings = &mut scan.findings;
         match compare(&holding, seen, scan.rule, now) {
             Verdict::Agrees => {}
             Verdict::Learn(known) => findings.learn(holding, known),
-            Verdict::Sync if scan.backend.is_retired() && !holding.claims.is_empty() => {}
+            // Where nothing is given now, its sync would only be refused again.
+            Verdict::Sync if scan.gives_nothing && !holding.claims.is_empty() => {}
             Verdict::Sync => findings.sync(holding, now),
-            Verdict::Missing { .. } if scan.backend.is_retired() => {
+            Verdict::Missing { .. } if scan.gives_nothing => {
                 findings.gone(holding, grant, now);
             }
             Verdict::Missing { others: true } => findings.replaced(holding, grant, now),
@@ -328,6 +331,7 @@ impl<'a> Scan<'a> {
             complete,
             asked: managed.iter().map(Entitlement::key).collect(),
             rule,
+            gives_nothing: false,
             until,
             findings: Findings::default(),
         }

@@ -27,7 +27,7 @@ pub async fn living_in(store: &Store, backend: &BackendName) -> Result<Vec<Short
     let mut named = BTreeSet::new();
     let mut after = String::new();
     loop {
-        let page = store.holdings_of(backend, &after, PAGE).await?;
+        let page = store.holdings_in(backend, &after, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(named.into_iter().collect());
         };

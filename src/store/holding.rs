@@ -112,7 +112,7 @@ macro_rules! holdings {
     };
 }
 
-/// Where a page of a backend's holdings ends: what [`Store::holdings_of`] goes on after.
+/// Where a page of a backend's holdings ends: what [`Store::holdings_in`] goes on after.
 pub fn place_of(holding: &Holding) -> String {
     let grant = holding.grant.as_ref().map_or("", GrantId::as_str);
     json!([
@@ -170,7 +170,7 @@ impl Store {
 
     /// All holdings of a backend, a page at a time: those after `after` (a [`place_of`]; empty: from the
     /// start), in the order of the places.
-    pub async fn holdings_of(
+    pub async fn holdings_in(
         &self,
         backend: &BackendName,
         after: &str,

@@ -9,9 +9,11 @@ mod sql;
 
 mod card;
 mod changed;
+mod commit;
 mod configuration;
 mod database;
 mod effect;
+mod erase;
 mod error;
 mod event;
 mod grant;
@@ -21,9 +23,11 @@ mod migrations;
 mod open;
 mod person;
 mod prepared;
+mod record;
 mod replicas;
 mod request;
 mod scan;
+mod seal;
 mod section;
 mod serving;
 mod text;
@@ -40,11 +44,16 @@ use tokio::time::timeout;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};
+pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
 pub use holding::place_of;
 pub use lock::ServingLock;
+pub use record::Named;
 pub use request::RequestFilter;
+pub use seal::{
+    Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,
+};
 pub use section::ArchivedSection;
 pub use serving::Counts;
 
@@ -169,7 +178,7 @@ impl Store {
                 for answer in answers {
                     match answer.await.map_err(|_| StoreError::closed())?? {
                         Outcome::Applied(one) => applied.push(one),
-                        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran => {
+                        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
                             unreachable!("a change is answered as a change")
                         }
                     }

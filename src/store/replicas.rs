@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use sqlx::postgres::PgPool;
 
-use super::database::Conn;
+use super::commit;
+use super::database::{Arg, Conn};
 use super::error::{Applied, StoreError, is_unique_violation, is_worth_another_try};
 use super::prepared::Prepared;
+use super::sql::Sql;
 use super::write;
 use super::writer::{Job, Outcome, outcome};
 
@@ -33,8 +35,33 @@ pub(super) async fn run(pool: &PgPool, job: &Job) -> Result<Outcome, StoreError>
 async fn attempt(pool: &PgPool, job: &Job) -> sqlx::Result<Outcome> {
     let mut transaction = pool.begin().await?;
     let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
-    transaction.commit().await?;
+    commit::postgres(transaction).await?;
     Ok(outcome)
+}
+
+/// The lock that one sealer at a time holds: any number that nothing else here uses.
+const SEALING: i64 = 0x6861_6c6c_7061_7373;
+
+/// Runs a sealer's statement and answers how many rows it wrote: none where another replica is sealing, or was first.
+pub(super) async fn seal(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<u64, StoreError> {
+    let written = async {
+        let mut transaction = pool.begin().await?;
+        let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)")
+            .bind(SEALING)
+            .fetch_one(&mut *transaction)
+            .await?;
+        if !alone {
+            return Ok(0);
+        }
+        let mut conn = Conn::Postgres(&mut transaction);
+        let written = conn.execute(sql, args).await?;
+        commit::postgres(transaction).await?;
+        Ok(written)
+    };
+    match written.await {
+        Err(error) if is_unique_violation(&error) => Ok(0),
+        other => other.map_err(StoreError::unavailable),
+    }
 }
 
 /// All changes, each done or not by itself; `told` is called after each commit.
@@ -94,7 +121,7 @@ async fn together(pool: &PgPool, batch: &[&Prepared]) -> sqlx::Result<Vec<Applie
     let mut transaction = pool.begin().await?;
     let answers = write::changes(&mut Conn::Postgres(&mut transaction), batch).await?;
     if write::all_well(&answers) {
-        transaction.commit().await?;
+        commit::postgres(transaction).await?;
     } else {
         transaction.rollback().await?;
     }

@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
+use super::commit;
 use super::database::{Arg, Conn};
 use super::effect::{Claim, ClaimedRow, Ended};
 use super::error::{Applied, StoreError, is_unique_violation};
@@ -35,7 +36,8 @@ pub(super) enum Outcome {
     Applied(Applied),
     Claimed(Vec<ClaimedRow>),
     Finished,
-    Ran,
+    /// With how many rows it wrote.
+    Ran(u64),
 }
 
 impl Outcome {
@@ -123,7 +125,7 @@ async fn batch(
         next = more.then(|| queue.try_recv().ok()).flatten();
     }
     match failed {
-        None => raw(conn, "commit").await,
+        None => commit::sqlite(conn).await,
         Some(error) => Err(error),
     }
 }
@@ -162,8 +164,8 @@ pub(super) async fn outcome(conn: &mut Conn<'_>, job: &Job) -> sqlx::Result<Outc
             Outcome::Finished
         }
         Job::Run(sql, args) => {
-            conn.execute(sql, args).await?;
-            Outcome::Ran
+            let rows = conn.execute(sql, args).await?;
+            Outcome::Ran(rows)
         }
     })
 }

@@ -210,6 +210,7 @@ fn settings(config: &Config, env: &EnvSettings, team: Option<String>) -> AppSett
         reconcile_every: config.access.reconcile_every.to_delta(),
         base_url: env.base_url.clone(),
         team,
+        keep_personal: config.retention.personal,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::audit::sink::S3;
 use crate::config::Config;
 use crate::ports::{Chat, OnCall, OnCallError};
 use crate::store::StoreError;
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub async fn reached(
     parts: &Parts,
     config: &Config,
+    bucket: Option<S3>,
     outside: &Outside,
 ) -> Vec<(String, Result<String, String>)> {
     let mut all = vec![("Slack".to_owned(), bounded(parts.chat.check()).await)];
@@ -37,6 +39,9 @@ pub async fn reached(
         })
     });
     all.push(("live grants".into(), orphaned.await));
+    if let Some(bucket) = bucket {
+        all.push(("audit record".into(), bounded(bucket.check()).await));
+    }
     for (name, backend) in &parts.backends {
         all.push((format!("backend {name}"), bounded(backend.check()).await));
     }

@@ -39,7 +39,9 @@ pub(super) fn compare(
 
 fn beside_claims(known: &Known, seen: &Observation, wanted: Time) -> Verdict {
     match (known, seen.ours, &seen.others) {
-        (Known::Held { until, .. }, true, _) if *until == wanted => Verdict::Agrees,
+        (Known::Held { until, .. }, true, _) if until.is_none_or(|told| told == wanted) => {
+            Verdict::Agrees
+        }
         (Known::Standing { .. }, false, Some(_)) => Verdict::Agrees,
         (Known::Held { .. }, false, Some(_)) => Verdict::Missing { others: true },
         (Known::Held { .. } | Known::Standing { .. }, false, None) => {
@@ -120,7 +122,7 @@ mod tests {
     fn held() -> Known {
         Known::Held {
             at: now(),
-            until: until(),
+            until: Some(until()),
         }
     }
 

@@ -4,7 +4,7 @@
 use hallpass_domain::announcement::{Drift, DriftDone, DriftKind};
 use hallpass_domain::holding::Known;
 use hallpass_domain::{
-    Actor, Announcement, BackendName, Change, Event, EventKind, Holding, ShortId, Time,
+    Actor, Announcement, BackendName, Change, Event, EventKind, Grant, Holding, Time,
 };
 
 /// How many are listed in one announcement; the rest are counted.
@@ -49,7 +49,7 @@ impl Findings {
     }
 
     /// A live grant's access isn't there: it is given again, where authority still stands.
-    pub(super) fn missing(&mut self, holding: Holding, grant: Option<ShortId>, now: Time) {
+    pub(super) fn missing(&mut self, holding: Holding, grant: Option<&Grant>, now: Time) {
         self.tell(
             &about(&holding, now),
             DriftKind::Missing,
@@ -60,7 +60,7 @@ impl Findings {
     }
 
     /// Ours is gone, and the principal holds it by somebody else's: that is left alone.
-    pub(super) fn replaced(&mut self, holding: Holding, grant: Option<ShortId>, now: Time) {
+    pub(super) fn replaced(&mut self, holding: Holding, grant: Option<&Grant>, now: Time) {
         self.tell(
             &about(&holding, now),
             DriftKind::Missing,
@@ -71,7 +71,7 @@ impl Findings {
     }
 
     /// The same where nothing can be given any more.
-    pub(super) fn gone(&mut self, holding: Holding, grant: Option<ShortId>, now: Time) {
+    pub(super) fn gone(&mut self, holding: Holding, grant: Option<&Grant>, now: Time) {
         self.tell(
             &about(&holding, now),
             DriftKind::Missing,
@@ -110,18 +110,12 @@ impl Findings {
         }
     }
 
-    fn tell(
-        &mut self,
-        about: &About<'_>,
-        kind: DriftKind,
-        grant: Option<ShortId>,
-        done: DriftDone,
-    ) {
+    fn tell(&mut self, about: &About<'_>, kind: DriftKind, grant: Option<&Grant>, done: DriftDone) {
         let drift = Drift {
             kind,
             principal: about.holding.principal.clone(),
             entitlement: about.holding.entitlement.shown(),
-            grant,
+            grant: grant.map(|grant| grant.short.clone()),
             done,
         };
         let holding = about.holding;
@@ -136,8 +130,8 @@ impl Findings {
             .fact("kind", serde_json::json!(kind))
             .fact("done", serde_json::json!(done))
             .personal("principal", holding.principal.as_str());
-        if let Some(grant) = holding.claims.keys().next() {
-            event = event.grant(grant);
+        if let Some(grant) = grant {
+            event = event.request(&grant.request).grant(&grant.id);
         }
         if let Some(note) = about.note {
             event = event.personal("note", note);

@@ -156,6 +156,10 @@ impl TestBot {
             ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET.to_owned()),
             ("SLACK_API_URL", slack.api_url()),
             ("GATE_SECRET", gate::SECRET.to_owned()),
+            (
+                "STATE_DIRECTORY",
+                dir.path().join("state").display().to_string(),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
@@ -390,6 +394,18 @@ impl TestBot {
             .filter(|call| call.permission == permission)
             .map(|call| call.grant)
             .collect()
+    }
+
+    /// Somebody's account is deactivated, and the event is lost on its way.
+    pub(crate) async fn leaves_unheard(&self, person: &str) {
+        let nowhere = RequestUrls {
+            events: None,
+            ..RequestUrls::under(&self.base)
+        };
+        self.slack.set_request_urls(nowhere);
+        self.slack
+            .set_person(person, |person| person.deleted = true);
+        self.settle().await;
     }
 
     /// An administrator changes somebody's account, and Slack tells the bot.

@@ -32,10 +32,10 @@ pub enum Known {
     Absent {
         at: Time,
     },
-    /// By us, until then.
+    /// By us. `until`: the end that the backend was told; none where it keeps none.
     Held {
         at: Time,
-        until: Time,
+        until: Option<Time>,
     },
     /// The principal holds it without us.
     Standing {
@@ -81,13 +81,23 @@ pub enum Step {
     },
 }
 
+/// Whose call gave what is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// This attempt's.
+    Now,
+    /// An earlier one's: it was there already when this attempt first looked.
+    Before,
+}
+
 /// How an attempt to bring the holding to its wanted state came out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Held by us until then, read back.
+    /// Held by us, read back. `until`: the end that the backend was told; none where it keeps none.
     Held {
-        until: Time,
+        until: Option<Time>,
         receipt: Option<String>,
+        given: Given,
     },
     /// Held without us; left alone.
     Standing { note: Option<String> },
@@ -204,6 +214,14 @@ impl Holding {
             .personal("principal", self.principal.as_str());
         let sync = self.sync(now);
         Change::default().holding(self).event(event).schedule(sync)
+    }
+
+    /// Whether its backend must hear that its end moved. One that was given by us and keeps no end needn't.
+    pub(crate) fn is_told_ends(&self) -> bool {
+        match &self.known {
+            Known::Held { until, .. } => until.is_some(),
+            Known::Unknown | Known::Absent { .. } | Known::Standing { .. } => true,
+        }
     }
 
     /// The effect that brings it to its wanted state, due `now`. Taking away goes before giving.
