@@ -93,7 +93,8 @@ impl Seen {
     fn allowed(&self, due: Instant, ended: Instant) -> Duration {
         let befell = |one: &&Misfortune| one.from < ended && one.until + LEASE > due;
         let all = self.misfortunes.iter().filter(befell);
-        let away = |one: &Misfortune| LEASE + one.until.min(ended).saturating_duration_since(one.from);
+        let away =
+            |one: &Misfortune| LEASE + one.until.min(ended).saturating_duration_since(one.from);
         LATE + BLUR + all.map(away).sum::<Duration>()
     }
 
@@ -113,9 +114,12 @@ impl Seen {
                 wrong.push(format!("{late:?} late: {span:#?}"));
             }
             let dropped = span.permission == "orders_admin";
-            let early = span.promised.zip(span.ended_at).is_some_and(|(promised, ended)| {
-                (promised - ended).to_std().is_ok_and(|early| early > BLUR)
-            });
+            let early = span
+                .promised
+                .zip(span.ended_at)
+                .is_some_and(|(promised, ended)| {
+                    (promised - ended).to_std().is_ok_and(|early| early > BLUR)
+                });
             if early && !dropped && span.late().is_some() {
                 wrong.push(format!("taken early: {span:#?}"));
             }
@@ -200,7 +204,12 @@ fn judged(world: &World, database: Database, replicas: usize, seed: u64, seen: &
     let doubled = doubled(&world.slack);
     let kills = seen.misfortunes.iter().filter(|one| one.kills).count();
     let stops = seen.misfortunes.len() - kills;
-    let stale = world.gate.calls().iter().filter(|call| call.status == 409).count();
+    let stale = world
+        .gate
+        .calls()
+        .iter()
+        .filter(|call| call.status == 409)
+        .count();
     let people = ["alice", "rita"].map(|who| seen.asked.iter().filter(|one| one.by == who).count());
     soak::figure(
         "processes",
@@ -208,7 +217,10 @@ fn judged(world: &World, database: Database, replicas: usize, seed: u64, seen: &
             "{database:?}, {replicas} replicas, seed {seed}: {kills} kills, {stops} pauses, {people:?} requests, {} \
              accesses, {} left over, worst end {:.2} s late, {stale} late calls refused, {} notices doubled",
             seen.spans.len(),
-            seen.spans.iter().filter(|span| span.ended.is_none()).count(),
+            seen.spans
+                .iter()
+                .filter(|span| span.ended.is_none())
+                .count(),
             worst.as_secs_f32(),
             doubled.len(),
         ),

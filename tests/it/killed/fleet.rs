@@ -100,7 +100,11 @@ impl<'a> Fleet<'a> {
                 self.kills(at).await;
             }
         }
-        let last = self.replicas.iter().filter_map(|one| one.paused).map(|(_, until)| until);
+        let last = self
+            .replicas
+            .iter()
+            .filter_map(|one| one.paused)
+            .map(|(_, until)| until);
         if let Some(last) = last.max() {
             tokio::time::sleep_until(last.into()).await;
             self.continues(last).await;

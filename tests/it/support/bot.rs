@@ -399,6 +399,18 @@ impl TestBot {
             .collect()
     }
 
+    /// Somebody's account is deactivated, and the event is lost on its way.
+    pub(crate) async fn leaves_unheard(&self, person: &str) {
+        let nowhere = RequestUrls {
+            events: None,
+            ..RequestUrls::under(&self.base)
+        };
+        self.slack.set_request_urls(nowhere);
+        self.slack
+            .set_person(person, |person| person.deleted = true);
+        self.settle().await;
+    }
+
     /// An administrator changes somebody's account, and Slack tells the bot.
     pub(crate) async fn account_changes(&self, person: &str, change: impl FnOnce(&mut Person)) {
         let told = |slack: &Sandbox| {
