@@ -35,6 +35,7 @@ mod submit;
 mod sync_card;
 mod sync_holding;
 mod timers;
+mod unanswered;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

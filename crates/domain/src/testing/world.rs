@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fresh_holding;
 use crate::change::Write;
 use crate::effect::{Notice, Subject};
-use crate::holding::{Attempt, Called, Observation, Outcome, Step};
+use crate::holding::{Attempt, Called, Observation, Outcome, Stale, Step};
 use crate::request::{Ask, Opening, Panel};
 use crate::{
     Change, Effect, EffectChange, EffectKind, Event, Grant, GrantId, Holding, HoldingId, Refusal,
@@ -249,11 +249,14 @@ impl World {
             .map(|sibling| (sibling.id.clone(), sibling))
             .collect();
         let siblings = siblings.into_values().collect();
-        // Stale: the change that made it so has scheduled the work again.
-        if let Ok(change) =
-            holding.settle(running.snapshot.generation, outcome, grants, siblings, now)
-        {
-            self.apply(change);
+        let again = holding.sync(now);
+        match holding.settle(running.snapshot.generation, outcome, grants, siblings, now) {
+            Ok(change) => self.apply(change),
+            // Given back, as the worker does: it is due again.
+            Err(Stale) => {
+                let key = (again.subject.clone(), again.kind.clone());
+                self.effects.entry(key).or_insert(again);
+            }
         }
     }
 
