@@ -7,11 +7,14 @@
 #[macro_use]
 mod sql;
 
+mod announcement;
 mod card;
 mod changed;
+mod commit;
 mod configuration;
 mod database;
 mod effect;
+mod erase;
 mod error;
 mod event;
 mod grant;
@@ -21,11 +24,13 @@ mod migrations;
 mod open;
 mod person;
 mod prepared;
+mod record;
 mod replicas;
 mod request;
 mod seal;
 mod serving;
 mod text;
+mod unsaid;
 mod write;
 mod writer;
 
@@ -36,12 +41,15 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use announcement::StoredAnnouncement;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};
+pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
 pub use lock::ServingLock;
+pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{
     Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,

@@ -4,12 +4,24 @@
     reason = "a test that can't go on fails there and then"
 )]
 
+mod apart_announced;
+mod apart_notices;
 mod architecture;
+mod audit_chain;
+mod audit_restored;
+mod audit_verify;
+mod audit_erase;
+mod audit_export;
+mod audit_ocsf;
+mod audit_retention;
+mod audit_sink;
 mod backends_postgres;
 mod backends_webhook;
 mod command_line;
 mod config;
+mod crash_points;
 mod forged_rows;
+mod killed;
 mod processes;
 mod revocations;
 mod slack_chat;
@@ -22,6 +34,7 @@ mod slack_inbound;
 mod slack_samples;
 mod slack_sandbox;
 mod slack_shown;
+mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;
