@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fresh_holding;
 use crate::change::Write;
 use crate::effect::{Notice, Subject};
-use crate::holding::{Attempt, Called, Observation, Outcome, Stale, Step};
+use crate::holding::{Attempt, Called, Observation, Outcome, Step};
 use crate::request::{Ask, Opening, Panel};
 use crate::{
     Change, Effect, EffectChange, EffectKind, Event, Grant, GrantId, Holding, HoldingId, Refusal,
@@ -250,13 +250,13 @@ impl World {
             .collect();
         let siblings = siblings.into_values().collect();
         let again = holding.sync(now);
-        match holding.settle(running.snapshot.generation, outcome, grants, siblings, now) {
-            Ok(change) => self.apply(change),
+        let generation = running.snapshot.generation;
+        if let Ok(change) = holding.settle(generation, outcome, grants, siblings, now) {
+            self.apply(change);
+        } else {
             // Given back, as the worker does: it is due again.
-            Err(Stale) => {
-                let key = (again.subject.clone(), again.kind.clone());
-                self.effects.entry(key).or_insert(again);
-            }
+            let key = (again.subject.clone(), again.kind.clone());
+            self.effects.entry(key).or_insert(again);
         }
     }
 
