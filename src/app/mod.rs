@@ -44,6 +44,7 @@ mod sync_card;
 mod sync_holding;
 mod tell_checkpoint;
 mod timers;
+mod unanswered;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
