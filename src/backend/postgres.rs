@@ -137,8 +137,9 @@ impl Postgres {
         &self,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        let broken =
-            |failed: Failed| BackendError::retry(format!("{} can't be reached: {failed}.", self.name));
+        let broken = |failed: Failed| {
+            BackendError::retry(format!("{} can't be reached: {failed}.", self.name))
+        };
         let call = async {
             POSTGRES.before().await.map_err(broken)?;
             let done = call.await?;

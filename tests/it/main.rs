@@ -12,6 +12,7 @@ mod config;
 mod crash_points;
 mod forged_rows;
 mod killed;
+mod outages;
 mod processes;
 mod revocations;
 mod slack_chat;

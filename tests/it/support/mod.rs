@@ -1,6 +1,7 @@
 //! What the integration tests share: servers that are started, people who ask, clocks that are moved.
 
 pub(crate) mod bot;
+pub(crate) mod crowd;
 pub(crate) mod gate;
 pub(crate) mod judge;
 pub(crate) mod patience;

@@ -59,6 +59,12 @@ impl World {
         }
     }
 
+    /// Another configuration than the stories' own.
+    pub(crate) fn configures(&self, gate: &str, more: &str) {
+        let text = workplace::configuration(gate) + more;
+        std::fs::write(self.dir.path().join("hallpass.toml"), text).unwrap();
+    }
+
     pub(crate) fn hallpass(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_hallpass")));
         let database = format!("sqlite://{}", self.dir.path().join("hallpass.db").display());
