@@ -45,6 +45,10 @@ impl App {
         holding: &Holding,
         calls: bool,
     ) -> Result<Option<String>, StoreError> {
+        let given = calls || matches!(grant.state, GrantState::Provisioning { .. });
+        if let (true, Some(why)) = (given, self.nothing_given()) {
+            return Ok(Some(why));
+        }
         let Some(request) = self.store.request(&grant.request).await? else {
             return Ok(Some("Its request isn't on record.".into()));
         };

@@ -14,12 +14,15 @@ mod check_ask;
 mod configuration;
 mod effects;
 mod end;
+mod erase;
 mod explain;
 mod facts;
+mod forget;
 mod incident;
 mod key;
 mod leave;
 mod lists;
+mod mode;
 mod notices;
 mod opening;
 mod operator;
@@ -27,6 +30,7 @@ mod panels;
 mod people;
 mod read;
 mod read_grant;
+mod retain;
 mod review;
 mod settings;
 mod status;
@@ -34,6 +38,7 @@ mod stop;
 mod submit;
 mod sync_card;
 mod sync_holding;
+mod tell_checkpoint;
 mod timers;
 mod words;
 
@@ -55,8 +60,10 @@ use answer::Answer;
 use stop::Stop;
 
 pub use configuration::Loaded;
+pub use erase::Erased;
 pub use explain::Explained;
 pub use key::ReviewKey;
+pub use mode::Mode;
 pub use operator::GrantLine;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
@@ -89,12 +96,15 @@ pub struct App {
     entropy: Arc<dyn Entropy>,
     key: ReviewKey,
     settings: Settings,
+    mode: mode::Present,
     /// Differences of identity that were told since the start.
     alarmed: StdMutex<HashSet<(SlackId, Option<Email>)>>,
     /// One ask of a person at a time, so that two identical ones in the same instant are one.
     asking: Turns,
     /// One writer of a request's messages at a time, so that none is posted twice.
     posting: Turns,
+    /// How far today's round of retention has come.
+    retained: StdMutex<retain::Progress>,
 }
 
 impl App {
@@ -115,9 +125,11 @@ impl App {
             entropy: parts.entropy,
             key: parts.key,
             settings,
+            mode: mode::Present::default(),
             alarmed: StdMutex::default(),
             asking: Turns::default(),
             posting: Turns::default(),
+            retained: StdMutex::default(),
         })
     }
 
@@ -158,6 +170,9 @@ impl App {
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
         let me = self.caller(caller).await?;
+        if matches!(command, Command::Ask(_) | Command::BreakGlass(_)) {
+            self.require_giving().await?;
+        }
         match command {
             Command::Form => self.form(&me).await,
             Command::Help => self.help(&me).await,
@@ -193,6 +208,9 @@ impl App {
         let me = self.caller(caller).await?;
         if let Some(card) = card {
             self.adopt(press.request(), &card).await?;
+        }
+        if matches!(press, Press::Approve(_)) {
+            self.require_giving().await?;
         }
         let id = press.request();
         let answer = match &press {

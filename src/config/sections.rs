@@ -1,6 +1,7 @@
 //! The sections around the roles: Slack, access, operators, environments.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
@@ -48,6 +49,15 @@ impl Default for AccessSection {
             heartbeat_url_env: None,
         }
     }
+}
+
+/// `[audit]`: where the proof of the record is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditSection {
+    /// The anchor file; none: one in the user's state folder.
+    pub anchor: Option<PathBuf>,
+    /// The write-once bucket.
+    pub s3: Option<super::keeping::S3Section>,
 }
 
 /// The table of a required section; told where it is missing.
@@ -185,6 +195,28 @@ pub(super) fn access(root: &Table, found: &Findings) -> AccessSection {
     section.refuse_secret("heartbeat_url", "heartbeat_url_env");
     section.finish();
     access
+}
+
+pub(super) fn audit(root: &Table, found: &Findings) -> AuditSection {
+    let Some(section) = optional(root, "audit", found) else {
+        return AuditSection::default();
+    };
+    let anchor = section.text("anchor").and_then(|(text, at)| {
+        let path = PathBuf::from(text);
+        if path.is_absolute() {
+            return Some(path);
+        }
+        found.mistake_with(
+            Kind::WrongValue,
+            at,
+            "`anchor` isn't an absolute path",
+            "write where the file stands from / on, outside the database's folder".to_owned(),
+        );
+        None
+    });
+    let s3 = super::keeping::s3(&section, found);
+    section.finish();
+    AuditSection { anchor, s3 }
 }
 
 fn time_zone(text: &str, at: At, found: &Findings) -> Option<Tz> {

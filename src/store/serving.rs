@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use hallpass_domain::Time;
+use hallpass_domain::effect::Subject;
+use hallpass_domain::{EffectKind, Time};
 use serde_json::json;
 
 use super::lock::ServingLock;
@@ -55,6 +56,19 @@ impl Store {
         self.run(Job::Run(&RENEW, vec![rows.into(), until.into()]))
             .await
             .map(drop)
+    }
+
+    /// Whether it is scheduled, due or not.
+    pub async fn has_effect(
+        &self,
+        subject: &Subject,
+        kind: &EffectKind,
+    ) -> Result<bool, StoreError> {
+        let sql = sql!("effect":
+            "select count(*) as number from effect where subject = $1 and kind = $2");
+        let args = [text::subject(subject).into(), text::kind(kind).into()];
+        let row = self.fetch::<Live>(&sql, &args).await?.pop();
+        Ok(row.is_some_and(|row| row.number > 0))
     }
 
     pub async fn counts(&self) -> Result<Counts, StoreError> {

@@ -35,11 +35,18 @@ struct InState {
     state: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeptBy {
+    sink: String,
+}
+
 /// How many requests are in each state, and how many grants are live: what the store says at a scrape.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     pub requests: Vec<(String, i64)>,
     pub live_grants: i64,
+    /// Nothing is granted, until an operator accepts the record as it is.
+    pub revoke_only: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +58,10 @@ pub struct Metrics {
     lateness: Histogram,
     requests: Family<InState, Gauge>,
     live_grants: Gauge,
+    sealed: Gauge,
+    anchored: Family<KeptBy, Gauge>,
+    anchor_failures: Family<KeptBy, Counter>,
+    revoke_only: Gauge,
 }
 
 impl Default for Metrics {
@@ -63,8 +74,13 @@ impl Default for Metrics {
             lateness: Histogram::new(LATENESS),
             requests: Family::default(),
             live_grants: Gauge::default(),
+            sealed: Gauge::default(),
+            anchored: Family::default(),
+            anchor_failures: Family::default(),
+            revoke_only: Gauge::default(),
         };
         metrics.register();
+        metrics.register_proof();
         metrics
     }
 }
@@ -106,6 +122,48 @@ impl Metrics {
         );
     }
 
+    fn register_proof(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "sealed_sequence",
+            "The newest sealed record",
+            self.sealed.clone(),
+        );
+        registry.register(
+            "anchored_sequence",
+            "The newest record whose checkpoint is kept outside the database, by where",
+            self.anchored.clone(),
+        );
+        registry.register(
+            "anchor_failures",
+            "Checkpoints that couldn't be kept, by where",
+            self.anchor_failures.clone(),
+        );
+        registry.register(
+            "revoke_only",
+            "1 where the record is older than its anchor: nothing is granted",
+            self.revoke_only.clone(),
+        );
+    }
+
+    /// The newest sealed record.
+    pub fn sealed(&self, sequence: u64) {
+        self.sealed.set(gauge(sequence));
+    }
+
+    /// The newest record whose checkpoint `sink` keeps.
+    pub fn anchored(&self, sink: &str, sequence: u64) {
+        let sink = sink.to_owned();
+        let kept = self.anchored.get_or_create(&KeptBy { sink });
+        kept.set(gauge(sequence));
+    }
+
+    /// A checkpoint that `sink` didn't take.
+    pub fn anchor_failed(&self, sink: &str) {
+        let sink = sink.to_owned();
+        self.anchor_failures.get_or_create(&KeptBy { sink }).inc();
+    }
+
     /// One effect was carried out. `outcome`: `done`, `retried` or `given_back`.
     pub fn effect(&self, lane: &str, outcome: &'static str) {
         let lane = lane.to_owned();
@@ -132,10 +190,15 @@ impl Metrics {
             self.requests.get_or_create(&InState { state }).set(*count);
         }
         self.live_grants.set(ledger.live_grants);
+        self.revoke_only.set(i64::from(ledger.revoke_only));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+fn gauge(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -153,6 +216,7 @@ mod tests {
         let ledger = Ledger {
             requests: vec![("pending".into(), 2)],
             live_grants: 1,
+            revoke_only: true,
         };
         let text = metrics.text(&ledger).unwrap();
         for line in [
@@ -161,6 +225,7 @@ mod tests {
             "hallpass_end_lateness_seconds_bucket{le=\"1.0\"} 1",
             "hallpass_requests{state=\"pending\"} 2",
             "hallpass_grants_live 1",
+            "hallpass_revoke_only 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

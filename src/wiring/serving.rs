@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::audit::Broken;
+use crate::audit::checkpoint::CheckpointKey;
 use crate::config::env::Env;
 use crate::config::{Environment, Loaded};
 use crate::domain::BackendName;
@@ -22,6 +24,7 @@ use crate::telemetry::{Health, Metrics};
 use crate::worker::{self, Limits, Worker};
 
 use super::parts::{Parts, to_serve};
+use super::proof::Proof;
 use super::vitals::Pulse;
 use super::{NextEvent, Outside};
 
@@ -37,6 +40,8 @@ pub struct Wired {
     /// What goes on after an answer was given.
     pub after: TaskTracker,
     clock: Arc<dyn Clock>,
+    proof: Proof,
+    metrics: Arc<Metrics>,
     lock: ServingLock,
 }
 
@@ -52,15 +57,24 @@ pub async fn serving(
             "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
         );
     }
+    let key = CheckpointKey::derive(&env.key);
+    let anchor = super::anchor(&loaded.config, variables, key.public())?;
     let parts = to_serve(&loaded, env, variables, &outside).await?;
     let lock = parts.store.lock_for_serving()?;
     parts.store.migrate().await?;
     parts.store.void_leases(&lock).await?;
+    let mut proof = Proof::of(&parts.store, anchor, key).await?;
+    proof.bucket = super::bucket(&loaded.config, variables)?;
+    if let Some(Broken { anchored, found }) = proof.broken {
+        parts.app.revoke_only(anchored, found);
+    }
     parts
         .app
         .load_configuration(&loaded.digest, &loaded.text)
         .await
         .context("the configuration can't be put on record")?;
+    parts.app.begin_retention().await?;
+    parts.app.schedule_checkpoint().await?;
 
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     let worker = Worker::new(worker::Parts {
@@ -81,12 +95,13 @@ pub async fn serving(
         now: Box::new(move || clock.now()),
         vitals: Arc::new(Pulse {
             store: parts.store.clone(),
+            app: Arc::clone(&parts.app),
             chat: parts.chat,
             slack_health: parts.slack_health,
             health,
             asked: Mutex::default(),
         }),
-        metrics,
+        metrics: Arc::clone(&metrics),
         after: after.clone(),
     };
     Ok(Wired {
@@ -96,6 +111,8 @@ pub async fn serving(
         router: http::router(Arc::new(front)),
         after,
         clock: outside.clock,
+        proof,
+        metrics,
         lock,
     })
 }
@@ -121,9 +138,34 @@ impl Wired {
         }
     }
 
+    /// Takes the record as it is, where it isn't what was anchored; answers whether it wasn't.
+    pub async fn accept_restored(&mut self, by: &str) -> anyhow::Result<bool> {
+        if self.proof.broken.is_none() {
+            return Ok(false);
+        }
+        self.app.accept_restored(by).await?;
+        let Proof { anchor, key, .. } = &self.proof;
+        anchor
+            .start_over(&self.store, key, by, self.clock.now())
+            .await
+            .context("the anchor can't start over")?;
+        self.proof.broken = None;
+        Ok(true)
+    }
+
     /// Serves until `stop`; then no more is claimed or accepted, and what runs is finished or given back.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        if let Some(Broken { anchored, found }) = self.proof.broken {
+            let app = Arc::clone(&self.app);
+            tokio::spawn(async move { app.tell_restored(anchored, found).await });
+        }
         let working = tokio::spawn(self.worker.run(stop.clone()));
+        // It outlives the worker, so that what that did last is sealed, too.
+        let sealed_up = CancellationToken::new();
+        let sealer = self
+            .proof
+            .sealer(&self.app, &self.store, &self.clock, &self.metrics);
+        let sealing = tokio::spawn(sealer.run(sealed_up.clone()));
         let told = stop.clone();
         let served = axum::serve(listener, self.router)
             .with_graceful_shutdown(async move { told.cancelled().await });
@@ -144,6 +186,10 @@ impl Wired {
             tracing::warn!("answers were still under way at the stop");
         }
         let worked = working.await;
+        sealed_up.cancel();
+        if let Err(error) = sealing.await {
+            tracing::error!(%error, "the sealer was lost");
+        }
         self.store.close().await;
         drop(self.lock);
         worked.context("the worker was lost")?;

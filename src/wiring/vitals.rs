@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use crate::app::{App, Mode};
 use crate::http::Vitals;
 use crate::ports::Chat;
 use crate::slack;
@@ -15,6 +16,7 @@ use crate::telemetry::{Health, Ledger};
 const ASK_SLACK: Duration = Duration::from_secs(60);
 
 pub(super) struct Pulse {
+    pub(super) app: Arc<App>,
     pub(super) store: Store,
     pub(super) chat: Arc<slack::SlackChat>,
     pub(super) slack_health: Arc<slack::Health>,
@@ -58,6 +60,13 @@ impl Vitals for Pulse {
         }
     }
 
+    fn record(&self) -> Result<(), String> {
+        match self.app.mode() {
+            Mode::Normal => Ok(()),
+            Mode::RevokeOnly { why } => Err(format!("Only revocations are carried out. {why}")),
+        }
+    }
+
     fn worker(&self) -> Result<(), String> {
         self.health.worker()
     }
@@ -67,6 +76,7 @@ impl Vitals for Pulse {
             Ok(counts) => Some(Ledger {
                 requests: counts.requests,
                 live_grants: counts.live_grants,
+                revoke_only: self.app.mode() != Mode::Normal,
             }),
             Err(error) => {
                 tracing::warn!(%error, "requests and grants can't be counted");

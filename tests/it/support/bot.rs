@@ -156,6 +156,10 @@ impl TestBot {
             ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET.to_owned()),
             ("SLACK_API_URL", slack.api_url()),
             ("GATE_SECRET", gate::SECRET.to_owned()),
+            (
+                "STATE_DIRECTORY",
+                dir.path().join("state").display().to_string(),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();

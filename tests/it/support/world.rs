@@ -80,6 +80,7 @@ impl World {
             .env("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
             .env("SLACK_API_URL", self.slack.api_url())
             .env("GATE_SECRET", gate::SECRET)
+            .env("STATE_DIRECTORY", self.dir.path().join("state"))
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
