@@ -32,6 +32,7 @@ mod read;
 mod read_grant;
 mod retain;
 mod review;
+mod say;
 mod settings;
 mod status;
 mod stop;

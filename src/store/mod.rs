@@ -7,6 +7,7 @@
 #[macro_use]
 mod sql;
 
+mod announcement;
 mod card;
 mod changed;
 mod commit;
@@ -30,6 +31,7 @@ mod request;
 mod seal;
 mod serving;
 mod text;
+mod unsaid;
 mod write;
 mod writer;
 
@@ -40,6 +42,7 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use announcement::StoredAnnouncement;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};

@@ -59,6 +59,7 @@ pub async fn serving(
     }
     let key = CheckpointKey::derive(&env.key);
     let anchor = super::anchor(&loaded.config, variables, key.public())?;
+    tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
     let parts = to_serve(&loaded, env, variables, &outside).await?;
     let lock = parts.store.lock_for_serving()?;
     parts.store.migrate().await?;

@@ -154,6 +154,7 @@ fn settings() -> Settings {
         principal_templates: BTreeMap::new(),
         base_url: "http://127.0.0.1:8080".into(),
         team: Some("T1".into()),
+        keep_personal: None,
     }
 }
 
