@@ -19,6 +19,7 @@ mod error;
 mod event;
 mod grant;
 mod holding;
+mod lent;
 mod lock;
 mod migrations;
 mod open;

@@ -2,6 +2,7 @@
 
 pub(crate) mod bot;
 pub(crate) mod drift;
+pub(crate) mod crowd;
 pub(crate) mod gate;
 pub(crate) mod judge;
 pub(crate) mod moto;

@@ -59,6 +59,12 @@ impl World {
         }
     }
 
+    /// Another configuration than the stories' own.
+    pub(crate) fn configures(&self, gate: &str, more: &str) {
+        let text = workplace::configuration(gate) + more;
+        std::fs::write(self.dir.path().join("hallpass.toml"), text).unwrap();
+    }
+
     pub(crate) fn database_url(&self) -> String {
         let file = self.dir.path().join("hallpass.db");
         let sqlite = || format!("sqlite://{}", file.display());
