@@ -28,6 +28,9 @@ impl App {
             }
             (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before, claimed).await,
             (Subject::Announcement(id), EffectKind::Announce) => self.say_announcement(id).await,
+            (Subject::Backend(name), EffectKind::Reconcile) => self.reconcile(name).await,
+            (Subject::Ledger, EffectKind::CheckLedger) => self.check_ledger().await,
+            (Subject::Ledger, EffectKind::CheckPeople) => self.check_people().await,
             (Subject::Request(id), kind) => {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }

@@ -21,6 +21,7 @@ mod forget;
 mod incident;
 mod key;
 mod leave;
+mod ledger;
 mod lists;
 mod mode;
 mod notices;
@@ -30,7 +31,9 @@ mod panels;
 mod people;
 mod read;
 mod read_grant;
+mod reconcile;
 mod retain;
+mod retired;
 mod review;
 mod say;
 mod settings;
@@ -41,6 +44,7 @@ mod sync_card;
 mod sync_holding;
 mod tell_checkpoint;
 mod timers;
+mod unanswered;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -66,6 +70,7 @@ pub use explain::Explained;
 pub use key::ReviewKey;
 pub use mode::Mode;
 pub use operator::GrantLine;
+pub use retired::living_in;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).

@@ -19,6 +19,7 @@ mod error;
 mod event;
 mod grant;
 mod holding;
+mod lent;
 mod lock;
 mod migrations;
 mod open;
@@ -27,7 +28,9 @@ mod prepared;
 mod record;
 mod replicas;
 mod request;
+mod scan;
 mod seal;
+mod section;
 mod serving;
 mod text;
 mod unsaid;
@@ -48,12 +51,14 @@ pub use effect::{Claimed, Finish};
 pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
+pub use holding::place_of;
 pub use lock::ServingLock;
 pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{
     Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,
 };
+pub use section::ArchivedSection;
 pub use serving::Counts;
 
 use crate::ports::Entropy;

@@ -25,8 +25,9 @@ use crate::worker::{self, Limits, Worker};
 
 use super::parts::{Parts, to_serve};
 use super::proof::Proof;
+use super::retired::{Gone, reachable, retired};
 use super::vitals::Pulse;
-use super::{NextEvent, Outside};
+use super::{NextEvent, Outside, open_store};
 
 /// Answers under way at a stop get so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -59,12 +60,16 @@ pub async fn serving(
     }
     let key = CheckpointKey::derive(&env.key);
     let anchor = super::anchor(&loaded.config, variables, key.public())?;
-    let parts = to_serve(&loaded, env, variables, &outside).await?;
-    let lock = parts.store.lock_for_serving()?;
-    parts.store.migrate().await?;
-    parts.store.void_leases(&lock).await?;
-    let mut proof = Proof::of(&parts.store, anchor, key).await?;
+    tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
+    let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
+    let lock = store.lock_for_serving()?;
+    store.migrate().await?;
+    store.void_leases(&lock).await?;
+    let mut proof = Proof::of(&store, anchor, key).await?;
     proof.bucket = super::bucket(&loaded.config, variables)?;
+    let retired = retired(&loaded.config, &store, variables, &outside.clock).await?;
+    let backends = reachable(&retired);
+    let parts = to_serve(&loaded, env, variables, &outside, (store, backends)).await?;
     if let Some(Broken { anchored, found }) = proof.broken {
         parts.app.revoke_only(anchored, found);
     }
@@ -73,6 +78,8 @@ pub async fn serving(
         .load_configuration(&loaded.digest, &loaded.text)
         .await
         .context("the configuration can't be put on record")?;
+    tell_of(&parts.app, retired).await?;
+    parts.app.look_at_everything().await?;
     parts.app.begin_retention().await?;
     parts.app.schedule_checkpoint().await?;
 
@@ -115,6 +122,16 @@ pub async fn serving(
         metrics,
         lock,
     })
+}
+
+async fn tell_of(app: &App, retired: BTreeMap<BackendName, Gone>) -> anyhow::Result<()> {
+    for (backend, gone) in retired {
+        let reached = gone.reached.is_some();
+        let told = app.backend_retired(&backend, gone.grants, reached);
+        told.await
+            .context("a removed backend can't be put on record")?;
+    }
+    Ok(())
 }
 
 fn limits(parts: &Parts) -> BTreeMap<BackendName, Limits> {

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::support::Database;
 use crate::support::judge::{self, LEASE, Plan};
-use crate::support::patience::{approves, asks, end_is_told, eventually};
+use crate::support::patience::{approves, asks, end_is_told, eventually, shown};
 use crate::support::soak;
 use crate::support::world::World;
 
@@ -132,12 +132,18 @@ struct Told {
 
 async fn story(world: &World) {
     let (slack, gate) = (&world.slack, &world.gate);
-    let short = asks(slack, "alice", "/prod-access db-admin 1s orders stuck", STEP).await;
+    let short = asks(
+        slack,
+        "alice",
+        "/prod-access db-admin 1s orders stuck",
+        STEP,
+    )
+    .await;
     approves(slack, gate, "bob", &short, STEP).await;
     let gone = || gate.holders("orders_admin").is_empty() && !gate.done("revoke").is_empty();
     let calls = || format!("gone: {:#?}", gate.calls());
     eventually(calls, STEP, || gone().then_some(())).await;
-    let said = || format!("the end of {short} in {:#?}", slack.messages("C0APPROVE"));
+    let said = || format!("the end of {short} in {:#?}", shown(slack));
     eventually(said, STEP, || end_is_told(slack, &short).then_some(())).await;
 }
 
@@ -203,7 +209,9 @@ async fn every_point(database: Database) {
         (case, told)
     });
     let ends: Vec<_> = stories.buffer_unordered(AT_ONCE).collect().await;
-    let fired = ends.iter().filter(|(_, told)| told.as_ref().is_ok_and(|told| told.fired));
+    let fired = ends
+        .iter()
+        .filter(|(_, told)| told.as_ref().is_ok_and(|told| told.fired));
     let fired = fired.count();
     let mut wrong = Vec::new();
     for (case, told) in ends {
