@@ -29,6 +29,7 @@ impl App {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }
             (Subject::Grant(id), kind) => self.grant_timer(id, kind).await,
+            (Subject::Ledger, EffectKind::Retain) => self.retain().await,
             (Subject::Ledger, EffectKind::TellCheckpoint) => self.tell_checkpoint().await,
             (
                 subject @ (Subject::Holding(_)

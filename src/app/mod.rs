@@ -14,8 +14,10 @@ mod check_ask;
 mod configuration;
 mod effects;
 mod end;
+mod erase;
 mod explain;
 mod facts;
+mod forget;
 mod incident;
 mod key;
 mod leave;
@@ -28,6 +30,7 @@ mod panels;
 mod people;
 mod read;
 mod read_grant;
+mod retain;
 mod review;
 mod settings;
 mod status;
@@ -57,6 +60,7 @@ use answer::Answer;
 use stop::Stop;
 
 pub use configuration::Loaded;
+pub use erase::Erased;
 pub use explain::Explained;
 pub use key::ReviewKey;
 pub use mode::Mode;
@@ -99,6 +103,8 @@ pub struct App {
     asking: Turns,
     /// One writer of a request's messages at a time, so that none is posted twice.
     posting: Turns,
+    /// How far today's round of retention has come.
+    retained: StdMutex<retain::Progress>,
 }
 
 impl App {
@@ -123,6 +129,7 @@ impl App {
             alarmed: StdMutex::default(),
             asking: Turns::default(),
             posting: Turns::default(),
+            retained: StdMutex::default(),
         })
     }
 

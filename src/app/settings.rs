@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use hallpass_domain::role::GroupName;
-use hallpass_domain::{BackendName, Change, Email, RequestId, Role, RoleName, SlackId, Who};
+use hallpass_domain::{
+    BackendName, Change, Duration, Email, RequestId, Role, RoleName, SlackId, Who,
+};
 
 /// The configuration as far as use cases need it.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct Settings {
     pub base_url: String,
     /// The workspace's id, from `auth.test`.
     pub team: Option<String>,
+    /// How long personal fields are kept; for ever where it isn't said.
+    pub keep_personal: Option<Duration>,
 }
 
 /// `[people.map."U…"]`: wins over what Slack says.

@@ -5,9 +5,11 @@
 pub mod anchor;
 pub mod chain;
 pub mod checkpoint;
+pub mod export;
 mod keeper;
 mod positions;
 mod seal;
+pub mod sink;
 pub mod verify;
 
 pub use keeper::Keeper;

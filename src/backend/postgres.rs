@@ -28,6 +28,7 @@ use self::errors::{INSUFFICIENT_PRIVILEGE, sort, sqlstate};
 use self::membership::{Membership, PER_GRANTOR};
 use self::names::RoleName;
 use super::quoted;
+use crate::points::{Failed, POSTGRES};
 use crate::ports::{Backend, BackendError, HoldingRef, Order, Receipt};
 
 /// The entitlement's one attribute.
@@ -136,6 +137,15 @@ impl Postgres {
         &self,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
+        let broken = |failed: Failed| {
+            BackendError::retry(format!("{} can't be reached: {failed}.", self.name))
+        };
+        let call = async {
+            POSTGRES.before().await.map_err(broken)?;
+            let done = call.await?;
+            POSTGRES.after().await.map_err(broken)?;
+            Ok(done)
+        };
         tokio::time::timeout(self.timeout, call)
             .await
             .unwrap_or_else(|_| {

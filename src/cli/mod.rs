@@ -52,8 +52,7 @@ enum Command {
     Grants(grants::Args),
     /// End a grant
     Revoke(revoke::Args),
-    /// Prove the record
-    #[command(subcommand)]
+    /// Prove the record, export it, or erase a person from it
     Audit(audit::Args),
     /// Print the Slack app manifest for this configuration
     Manifest(manifest::Args),

@@ -7,6 +7,7 @@ pub mod env;
 mod files;
 mod findings;
 mod glob;
+mod keeping;
 mod key;
 mod layers;
 mod mistake;
@@ -34,6 +35,7 @@ use crate::domain::role::{GroupName, Risk, ScheduleName};
 use crate::domain::{BackendName, Role, RoleName, Who};
 
 pub use env::Environment;
+pub use keeping::{RetentionSection, S3Section};
 pub use mistake::{Kind, Look, Mistake, Mistakes, Severity};
 pub use pattern::compile as compile_pattern;
 pub use people::{MappedPerson, PeopleSection};
@@ -56,6 +58,7 @@ pub struct Config {
     pub slack: SlackSection,
     pub access: AccessSection,
     pub audit: AuditSection,
+    pub retention: RetentionSection,
     /// Who runs it; they approve nothing by that.
     pub operators: Vec<Who>,
     pub people: PeopleSection,
@@ -179,6 +182,7 @@ fn read(root: &Table, found: &Findings) -> (Config, Resolved) {
     let config = Config {
         slack: sections::slack(root, found),
         audit: sections::audit(root, found),
+        retention: keeping::retention(root, found),
         operators: sections::operators(root, &scope, found),
         people: people::people(root, &scope, found),
         groups: people::groups(root, &scope, found),
@@ -199,6 +203,7 @@ fn tell_unknown_sections(root: &Table, found: &Findings) {
         "slack",
         "access",
         "audit",
+        "retention",
         "operators",
         "people",
         "groups",

@@ -56,6 +56,8 @@ impl Default for AccessSection {
 pub struct AuditSection {
     /// The anchor file; none: one in the user's state folder.
     pub anchor: Option<PathBuf>,
+    /// The write-once bucket.
+    pub s3: Option<super::keeping::S3Section>,
 }
 
 /// The table of a required section; told where it is missing.
@@ -212,8 +214,9 @@ pub(super) fn audit(root: &Table, found: &Findings) -> AuditSection {
         );
         None
     });
+    let s3 = super::keeping::s3(&section, found);
     section.finish();
-    AuditSection { anchor }
+    AuditSection { anchor, s3 }
 }
 
 fn time_zone(text: &str, at: At, found: &Findings) -> Option<Tz> {

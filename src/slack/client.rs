@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::pace::Pace;
+use crate::points::{Failed, SLACK};
 use crate::ports::{ChatError, Clock};
 
 /// How long one call of the Web API may take.
@@ -223,7 +224,11 @@ impl Client {
         &self,
         call: impl Future<Output = Result<Value, SlackClientError>>,
     ) -> Result<Value, ChatError> {
-        match tokio::time::timeout(self.timeout, call).await {
+        let broken = |failed: Failed| ChatError::Unavailable(failed.to_string());
+        SLACK.before().await.map_err(broken)?;
+        let answered = tokio::time::timeout(self.timeout, call).await;
+        SLACK.after().await.map_err(broken)?;
+        match answered {
             Err(_) => Err(ChatError::Unavailable("no answer in time".into())),
             Ok(Err(error)) => Err(translated(error)),
             Ok(Ok(answer)) if answer.get("ok") == Some(&Value::Bool(false)) => {

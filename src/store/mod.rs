@@ -9,9 +9,11 @@ mod sql;
 
 mod card;
 mod changed;
+mod commit;
 mod configuration;
 mod database;
 mod effect;
+mod erase;
 mod error;
 mod event;
 mod grant;
@@ -21,6 +23,7 @@ mod migrations;
 mod open;
 mod person;
 mod prepared;
+mod record;
 mod replicas;
 mod request;
 mod seal;
@@ -39,9 +42,11 @@ use tokio::time::timeout;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};
+pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
 pub use lock::ServingLock;
+pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{
     Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,

@@ -4,6 +4,7 @@
 use hallpass_domain::{Change, Write};
 
 use super::effect::{self, EffectOp, Ended, Finish};
+use super::erase::PreparedErasure;
 use super::{StoreError, event, grant, holding, person, request};
 use crate::ports::Entropy;
 
@@ -62,6 +63,7 @@ pub(super) struct Prepared {
     pub(super) personal: Vec<String>,
     pub(super) effects: Vec<EffectOp>,
     pub(super) ended: Option<Ended>,
+    pub(super) erasure: PreparedErasure,
 }
 
 impl Prepared {

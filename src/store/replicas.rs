@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgPool;
 
+use super::commit;
 use super::database::{Arg, Conn};
 use super::error::{Applied, StoreError, is_unique_violation, is_worth_another_try};
 use super::prepared::Prepared;
@@ -34,7 +35,7 @@ pub(super) async fn run(pool: &PgPool, job: &Job) -> Result<Outcome, StoreError>
 async fn attempt(pool: &PgPool, job: &Job) -> sqlx::Result<Outcome> {
     let mut transaction = pool.begin().await?;
     let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
-    transaction.commit().await?;
+    commit::postgres(transaction).await?;
     Ok(outcome)
 }
 
@@ -54,7 +55,7 @@ pub(super) async fn seal(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<u64, 
         }
         let mut conn = Conn::Postgres(&mut transaction);
         let written = conn.execute(sql, args).await?;
-        transaction.commit().await?;
+        commit::postgres(transaction).await?;
         Ok(written)
     };
     match written.await {
@@ -120,7 +121,7 @@ async fn together(pool: &PgPool, batch: &[&Prepared]) -> sqlx::Result<Vec<Applie
     let mut transaction = pool.begin().await?;
     let answers = write::changes(&mut Conn::Postgres(&mut transaction), batch).await?;
     if write::all_well(&answers) {
-        transaction.commit().await?;
+        commit::postgres(transaction).await?;
     } else {
         transaction.rollback().await?;
     }

@@ -51,6 +51,9 @@ pub(super) async fn changes(
         owned(conn, batch, &mut verdicts).await?;
     }
     if all_well(&verdicts) {
+        erasures(conn, batch, &mut verdicts).await?;
+    }
+    if all_well(&verdicts) {
         reviews(conn, batch).await?;
         events(conn, batch).await?;
         effects(conn, batch).await?;
@@ -215,6 +218,31 @@ async fn claim(
             if claim.thing == thing && claim.person != person {
                 verdicts[*at] = Applied::Conflict;
             }
+        }
+    }
+    Ok(())
+}
+
+/// What is taken away beside a change; a holding that moved on is a conflict.
+async fn erasures(
+    conn: &mut Conn<'_>,
+    batch: &[&Prepared],
+    verdicts: &mut [Applied],
+) -> sqlx::Result<()> {
+    for (at, prepared) in batch.iter().enumerate() {
+        for (sql, rows) in prepared.erasure.statements() {
+            insert(conn, sql, rows.iter()).await?;
+        }
+        let (sql, rows) = prepared.erasure.holdings();
+        if !rows.is_empty() {
+            let rows_json = array(rows.iter().map(String::as_str));
+            let written = conn.execute(sql, &[rows_json.into()]).await?;
+            if usize::try_from(written) != Ok(rows.len()) {
+                verdicts[at] = Applied::Conflict;
+            }
+        }
+        if let Some((sql, people)) = prepared.erasure.principals() {
+            conn.execute(sql, &[people.into()]).await?;
         }
     }
     Ok(())

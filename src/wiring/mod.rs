@@ -8,6 +8,7 @@ mod parts;
 mod proof;
 mod reach;
 mod serving;
+mod sink;
 mod vitals;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ pub use parts::{Parts, beside, reaching};
 pub use proof::{anchor, anchor_problem};
 pub use reach::reached;
 pub use serving::{Wired, serving};
+pub use sink::bucket;
 
 /// Time and randomness, as they are handed to everything.
 #[derive(Clone)]

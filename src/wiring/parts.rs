@@ -191,6 +191,7 @@ fn settings(config: &Config, env: &EnvSettings, team: Option<String>) -> AppSett
         principal_templates: config.backends.iter().filter_map(template).collect(),
         base_url: env.base_url.clone(),
         team,
+        keep_personal: config.retention.personal,
     }
 }
 

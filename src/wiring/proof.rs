@@ -8,11 +8,15 @@ use anyhow::anyhow;
 use crate::app::App;
 use crate::audit::anchor::Anchor;
 use crate::audit::checkpoint::CheckpointKey;
+use crate::audit::sink::S3;
 use crate::audit::{Broken, Keeper, Sealer};
+use crate::config::env::Env;
 use crate::config::{Config, Environment};
 use crate::ports::Clock;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+
+use super::Parts;
 
 /// The folder of the anchor where the configuration doesn't name the file: `$STATE_DIRECTORY` (systemd's), else
 /// `$XDG_STATE_HOME/hallpass` (the XDG base directories), else `~/.local/state/hallpass`.
@@ -78,21 +82,31 @@ fn folder(file: &Path) -> PathBuf {
 pub(super) struct Proof {
     pub(super) anchor: Anchor,
     pub(super) key: CheckpointKey,
+    /// The bucket that takes checkpoints too.
+    pub(super) bucket: Option<S3>,
     /// What differs from the anchor.
     pub(super) broken: Option<Broken>,
 }
 
 impl Proof {
-    /// Compares the record with its anchor.
-    pub(super) async fn of(
-        store: &Store,
-        anchor: Anchor,
-        key: CheckpointKey,
+    /// Compares the record with its anchor; where it isn't what was anchored, only revocations are carried out from here.
+    pub(super) async fn begin(
+        parts: &Parts,
+        config: &Config,
+        env: &Env,
+        variables: &dyn Environment,
     ) -> anyhow::Result<Self> {
-        let broken = anchor.differs(store, key.public()).await?;
+        let key = CheckpointKey::derive(&env.key);
+        let anchor = anchor(config, variables, key.public())?;
+        tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
+        let broken = anchor.differs(&parts.store, key.public()).await?;
+        if let Some(Broken { anchored, found }) = broken {
+            parts.app.revoke_only(anchored, found);
+        }
         Ok(Self {
             anchor,
             key,
+            bucket: super::bucket(config, variables)?,
             broken,
         })
     }
@@ -110,11 +124,14 @@ impl Proof {
             let app = Arc::clone(&app);
             tokio::spawn(async move { app.tell_restored(anchored, found).await });
         };
+        let keepers = [Keeper::of(self.anchor)]
+            .into_iter()
+            .chain(self.bucket.map(Keeper::of));
         Sealer::new(crate::audit::Parts {
             store: store.clone(),
             now: Box::new(move || clock.now()),
             key: self.key,
-            keepers: vec![Keeper::of(self.anchor)],
+            keepers: keepers.collect(),
             metrics: Arc::clone(metrics),
             broken: self.broken.is_some(),
             on_broken: Box::new(on_broken),

@@ -12,7 +12,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::audit::Broken;
-use crate::audit::checkpoint::CheckpointKey;
 use crate::config::env::Env;
 use crate::config::{Environment, Loaded};
 use crate::domain::BackendName;
@@ -57,22 +56,17 @@ pub async fn serving(
             "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
         );
     }
-    let key = CheckpointKey::derive(&env.key);
-    let anchor = super::anchor(&loaded.config, variables, key.public())?;
-    tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
     let parts = to_serve(&loaded, env, variables, &outside).await?;
     let lock = parts.store.lock_for_serving()?;
     parts.store.migrate().await?;
     parts.store.void_leases(&lock).await?;
-    let proof = Proof::of(&parts.store, anchor, key).await?;
-    if let Some(Broken { anchored, found }) = proof.broken {
-        parts.app.revoke_only(anchored, found);
-    }
+    let proof = Proof::begin(&parts, &loaded.config, env, variables).await?;
     parts
         .app
         .load_configuration(&loaded.digest, &loaded.text)
         .await
         .context("the configuration can't be put on record")?;
+    parts.app.begin_retention().await?;
     parts.app.schedule_checkpoint().await?;
 
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));

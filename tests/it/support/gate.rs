@@ -11,6 +11,9 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use hallpass::domain::Time;
+use hallpass::ports::Clock;
+use hallpass::wiring::SystemClock;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -35,6 +38,8 @@ pub(crate) struct Call {
     pub expires_at: Option<String>,
     pub status: u16,
     pub at: Instant,
+    /// The same moment by the calendar.
+    pub time: Time,
 }
 
 /// How it behaves.
@@ -63,6 +68,8 @@ struct State {
     calls: Vec<Call>,
     forged: usize,
     hold_next: Option<String>,
+    /// How long each call takes to arrive.
+    takes: Duration,
     most_at_once: BTreeMap<(String, String), (usize, usize)>,
 }
 
@@ -123,6 +130,11 @@ impl Gate {
 
     pub(crate) fn feels(&self, mood: Mood) {
         self.state().mood = mood;
+    }
+
+    /// From now on each call takes so long before it is carried out.
+    pub(crate) fn takes(&self, time: Duration) {
+        self.state().takes = time;
     }
 
     /// The next call of this action is carried out, but its answer waits for `release`.
@@ -280,6 +292,7 @@ impl Order {
             expires_at: self.expires_at.clone(),
             status: status.as_u16(),
             at: Instant::now(),
+            time: SystemClock::default().now(),
         }
     }
 }
@@ -324,6 +337,10 @@ async fn called(gate: Shared<Gate>, headers: HeaderMap, body: Bytes) -> Response
         return StatusCode::BAD_REQUEST.into_response();
     };
     let _passage = Passage::enter(&gate, &order);
+    let takes = gate.state().takes;
+    if !takes.is_zero() {
+        tokio::time::sleep(takes).await;
+    }
     let released = gate.released.notified();
     let (status, body, held_back) = gate.carry_out(&order);
     gate.changed.send_modify(|count| *count += 1);

@@ -2,8 +2,12 @@
 
 pub(crate) mod bot;
 pub(crate) mod gate;
+pub(crate) mod judge;
+pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod proof;
+pub(crate) mod proxy;
+pub(crate) mod soak;
 pub(crate) mod workplace;
 pub(crate) mod world;
 

@@ -1,4 +1,5 @@
-//! `hallpass audit …`: what the record proves. `verify` needs no secret: an export, a public key and an anchor are enough.
+//! `hallpass audit verify`: whether the record is whole, or the first thing that is wrong with it. It needs no secret: an
+//! export, a public key and an anchor are enough.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,8 @@ use crate::config::Loaded;
 use crate::config::env::{Process, Settings, is_set, review_key};
 use crate::wiring::{self, Outside};
 
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum Args {
-    /// Say whether the record is whole, or name the first thing that is wrong with it
-    Verify(Verify),
-}
-
 #[derive(Debug, Clone, clap::Args)]
-pub struct Verify {
+pub(super) struct Args {
     /// An export [default: the database that `serve` uses]
     pub file: Option<PathBuf>,
     /// The public key that must have signed, in hex; may be given again after a change of `HALLPASS_KEY`
@@ -31,13 +26,7 @@ pub struct Verify {
     pub anchor: Option<PathBuf>,
 }
 
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args {
-        Args::Verify(args) => verify(args).await,
-    }
-}
-
-async fn verify(args: Verify) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut against = Against {
         keys: keys(&args.key)?,
         anchored: Vec::new(),
@@ -67,7 +56,7 @@ fn told(found: Result<Verified, Wrong>) -> ExitCode {
             println!("{verified}");
             ExitCode::SUCCESS
         }
-        Err(wrong) => super::failed(&format!("the record isn't whole: {wrong}")),
+        Err(wrong) => crate::cli::failed(&format!("the record isn't whole: {wrong}")),
     }
 }
 
@@ -87,7 +76,7 @@ async fn of_database(
     anchored: bool,
 ) -> anyhow::Result<Result<Verified, Wrong>> {
     let settings = Settings::read(&Process)?;
-    super::start_log(&settings)?;
+    crate::cli::start_log(&settings)?;
     let loaded = wiring::readable(&settings, &Process)?;
     let parts = wiring::beside(&loaded, &settings, &Process, &Outside::system()).await?;
     if against.keys.is_empty() {
