@@ -21,6 +21,7 @@ mod forget;
 mod incident;
 mod key;
 mod leave;
+mod ledger;
 mod lists;
 mod mode;
 mod notices;
@@ -30,8 +31,11 @@ mod panels;
 mod people;
 mod read;
 mod read_grant;
+mod reconcile;
 mod retain;
+mod retired;
 mod review;
+mod say;
 mod settings;
 mod status;
 mod stop;
@@ -65,6 +69,7 @@ pub use explain::Explained;
 pub use key::ReviewKey;
 pub use mode::Mode;
 pub use operator::GrantLine;
+pub use retired::living_in;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::holding::{Attempt, Called, Known, Outcome, Step, Wanted};
-use hallpass_domain::{Actor, Grant, GrantId, Holding, HoldingId, RefusalKind};
+use hallpass_domain::{Actor, Change, Grant, GrantId, Holding, HoldingId, RefusalKind};
 use tokio::time::timeout;
 
 use super::people::with_patience;
@@ -266,6 +266,12 @@ impl App {
         let (after, refused) = match &error {
             BackendError::Retry { after, .. } => (*after, false),
             BackendError::Permanent { .. } => (None, true),
+            BackendError::Stale { .. } => {
+                if let Some(carried) = self.leap(holding).await? {
+                    return Ok(carried);
+                }
+                (None, true)
+            }
         };
         if holding.wanted() == Wanted::Absent && (late || refused) {
             self.stuck(holding, &error.to_string()).await?;
@@ -274,6 +280,26 @@ impl App {
             after,
             why: error.to_string(),
         })
+    }
+
+    /// The target saw a newer order. Where the row has moved on, that was it; else the record is older than what was
+    /// ordered, and goes on above it, so that what it must take away doesn't stay for ever. None where that didn't help.
+    async fn leap(&self, holding: &Holding) -> Result<Option<Carried>, StoreError> {
+        let Some(now) = self.store.holding(&holding.id).await? else {
+            return Ok(Some(Carried::nothing()));
+        };
+        if now.generation != holding.generation {
+            return Ok(Some(Carried::Again));
+        }
+        let leapt = now.leap(self.now());
+        Ok(leapt.map(|leapt| {
+            tracing::warn!(
+                holding = %leapt.id, from = holding.generation, to = leapt.generation,
+                "the target saw a newer order than is on record: its sequence goes on above"
+            );
+            let sync = leapt.sync(self.now());
+            Carried::Done(Change::default().holding(leapt).schedule(sync))
+        }))
     }
 
     async fn stuck(&self, holding: &Holding, why: &str) -> Result<(), StoreError> {

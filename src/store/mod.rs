@@ -7,6 +7,7 @@
 #[macro_use]
 mod sql;
 
+mod announcement;
 mod card;
 mod changed;
 mod commit;
@@ -26,9 +27,12 @@ mod prepared;
 mod record;
 mod replicas;
 mod request;
+mod scan;
 mod seal;
+mod section;
 mod serving;
 mod text;
+mod unsaid;
 mod write;
 mod writer;
 
@@ -39,18 +43,21 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use announcement::StoredAnnouncement;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};
 pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
+pub use holding::place_of;
 pub use lock::ServingLock;
 pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{
     Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,
 };
+pub use section::ArchivedSection;
 pub use serving::Counts;
 
 use crate::ports::Entropy;

@@ -21,7 +21,6 @@ const RENEW: Sql = sql!("effect":
 
 row! { InState { state: String, number: i64 } }
 row! { Live { number: i64 } }
-row! { Next { next_at: Option<i64> } }
 
 /// How many rows there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,18 +69,6 @@ impl Store {
         let args = [text::subject(subject).into(), text::kind(kind).into()];
         let row = self.fetch::<Live>(&sql, &args).await?.pop();
         Ok(row.is_some_and(|row| row.number > 0))
-    }
-
-    /// When the next thing about a request, a grant or a holding is due after `now`. It reads every effect there is.
-    pub async fn next_of_people(&self, now: Time) -> Result<Option<Time>, StoreError> {
-        let sql = sql!("effect":
-            "select min(next_at) as next_at from effect where next_at > $1 \
-             and subject not like 'ledger:%' and subject not like 'backend:%'");
-        let row = self
-            .fetch::<Next>(&sql, &[text::micros(now).into()])
-            .await?;
-        let next = row.first().and_then(|row| row.next_at);
-        Ok(next.and_then(text::time))
     }
 
     pub async fn counts(&self) -> Result<Counts, StoreError> {

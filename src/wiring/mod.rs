@@ -7,6 +7,7 @@ mod next;
 mod parts;
 mod proof;
 mod reach;
+mod retired;
 mod serving;
 mod sink;
 mod vitals;

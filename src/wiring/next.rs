@@ -24,15 +24,14 @@ pub struct NextEvent {
 }
 
 impl NextEvent {
-    /// How long until the next thing is due that is about somebody's access; none when nothing is scheduled, or the store
-    /// doesn't answer.
+    /// How long until the next thing is due; none when nothing is scheduled, or the store doesn't answer.
     /// Waits a moment for the worker to rest: a lease of what is in flight would look like something that is due.
     pub async fn left(&self) -> Option<TimeDelta> {
         let mut resting = self.resting.clone();
         // Where it doesn't come to rest, what is known by then must do.
         drop(tokio::time::timeout(AT_WORK, resting.wait_for(Option::is_some)).await);
         let now = self.clock.now();
-        let next = self.store.next_of_people(now + AHEAD).await.ok()??;
-        Some(next - now)
+        let next = self.store.next_for_people(now + AHEAD).await.ok()?;
+        next.map(|due| due - now)
     }
 }

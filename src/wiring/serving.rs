@@ -24,8 +24,9 @@ use crate::worker::{self, Limits, Worker};
 
 use super::parts::{Parts, to_serve};
 use super::proof::Proof;
+use super::retired::{Gone, reachable, retired};
 use super::vitals::Pulse;
-use super::{NextEvent, Outside};
+use super::{NextEvent, Outside, open_store};
 
 /// Answers under way at a stop get so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -56,18 +57,15 @@ pub async fn serving(
             "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
         );
     }
-    let parts = to_serve(&loaded, env, variables, &outside).await?;
-    let lock = parts.store.lock_for_serving()?;
-    parts.store.migrate().await?;
-    parts.store.void_leases(&lock).await?;
+    let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
+    let lock = store.lock_for_serving()?;
+    store.migrate().await?;
+    store.void_leases(&lock).await?;
+    let retired = retired(&loaded.config, &store, variables, &outside.clock).await?;
+    let backends = reachable(&retired);
+    let parts = to_serve(&loaded, env, variables, &outside, (store, backends)).await?;
     let proof = Proof::begin(&parts, &loaded.config, env, variables).await?;
-    parts
-        .app
-        .load_configuration(&loaded.digest, &loaded.text)
-        .await
-        .context("the configuration can't be put on record")?;
-    parts.app.begin_retention().await?;
-    parts.app.schedule_checkpoint().await?;
+    begin(&parts.app, &loaded, retired).await?;
 
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     let worker = Worker::new(worker::Parts {
@@ -108,6 +106,32 @@ pub async fn serving(
         metrics,
         lock,
     })
+}
+
+/// Puts on record what the new configuration changes, and sees to it that what comes again by itself is scheduled.
+async fn begin(
+    app: &App,
+    loaded: &Loaded,
+    retired: BTreeMap<BackendName, Gone>,
+) -> anyhow::Result<()> {
+    app.load_configuration(&loaded.digest, &loaded.text)
+        .await
+        .context("the configuration can't be put on record")?;
+    tell_of(app, retired).await?;
+    app.look_at_everything().await?;
+    app.begin_retention().await?;
+    app.schedule_checkpoint().await?;
+    Ok(())
+}
+
+async fn tell_of(app: &App, retired: BTreeMap<BackendName, Gone>) -> anyhow::Result<()> {
+    for (backend, gone) in retired {
+        let reached = gone.reached.is_some();
+        let told = app.backend_retired(&backend, gone.grants, reached);
+        told.await
+            .context("a removed backend can't be put on record")?;
+    }
+    Ok(())
 }
 
 fn limits(parts: &Parts) -> BTreeMap<BackendName, Limits> {

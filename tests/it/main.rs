@@ -4,9 +4,16 @@
     reason = "a test that can't go on fails there and then"
 )]
 
+mod apart_announced;
+mod apart_notices;
 mod architecture;
 mod audit_chain;
+mod audit_erase;
+mod audit_export;
+mod audit_ocsf;
 mod audit_restored;
+mod audit_retention;
+mod audit_sink;
 mod audit_verify;
 mod backends_postgres;
 mod backends_webhook;
@@ -16,6 +23,10 @@ mod crash_points;
 mod forged_rows;
 mod killed;
 mod processes;
+mod reconcile;
+mod reconcile_configuration;
+mod reconcile_ledger;
+mod reconcile_postgres;
 mod revocations;
 mod slack_chat;
 mod slack_checker;
@@ -27,6 +38,7 @@ mod slack_inbound;
 mod slack_samples;
 mod slack_sandbox;
 mod slack_shown;
+mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;

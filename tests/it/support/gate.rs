@@ -128,6 +128,24 @@ impl Gate {
         self.state().held.insert(key, 0);
     }
 
+    /// Somebody takes what we gave, behind our back.
+    pub(crate) fn takes_away(&self, principal: &str, permission: &str) {
+        let key = (principal.to_owned(), permission.to_owned());
+        assert!(self.state().held.remove(&key).is_some(), "it was there");
+    }
+
+    /// Somebody else takes what others gave.
+    pub(crate) fn takes_standing(&self, principal: &str, permission: &str) {
+        let key = (principal.to_owned(), permission.to_owned());
+        assert!(self.state().standing.remove(&key), "it was there");
+    }
+
+    /// It has seen an order with this sequence, of which the record knows nothing.
+    pub(crate) fn saw(&self, principal: &str, permission: &str, sequence: i64) {
+        let key = (principal.to_owned(), permission.to_owned());
+        self.state().seen.insert(key, sequence);
+    }
+
     pub(crate) fn feels(&self, mood: Mood) {
         self.state().mood = mood;
     }
@@ -161,7 +179,7 @@ impl Gate {
         self.state().forged
     }
 
-    /// The most calls that were in flight for one holding.
+    /// The most calls that were in flight for one holding, of those that change something: a scan may look meanwhile.
     pub(crate) fn most_at_once(&self) -> usize {
         let state = self.state();
         state
@@ -300,27 +318,30 @@ impl Order {
 /// Counts a call of a holding as in flight until it is dropped.
 struct Passage {
     gate: Gate,
-    key: (String, String),
+    key: Option<(String, String)>,
 }
 
 impl Passage {
     fn enter(gate: &Gate, order: &Order) -> Self {
         let key = (order.principal.clone(), order.permission.clone());
-        let mut state = gate.state();
-        let (now, most) = state.most_at_once.entry(key.clone()).or_default();
-        *now += 1;
-        *most = (*most).max(*now);
-        drop(state);
+        let counts = order.action != "observe";
+        if counts {
+            let mut state = gate.state();
+            let (now, most) = state.most_at_once.entry(key.clone()).or_default();
+            *now += 1;
+            *most = (*most).max(*now);
+        }
         Self {
             gate: gate.clone(),
-            key,
+            key: counts.then_some(key),
         }
     }
 }
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        if let Some((now, _)) = self.gate.state().most_at_once.get_mut(&self.key) {
+        let Some(key) = &self.key else { return };
+        if let Some((now, _)) = self.gate.state().most_at_once.get_mut(key) {
             *now -= 1;
         }
     }

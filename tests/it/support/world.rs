@@ -59,9 +59,14 @@ impl World {
         }
     }
 
+    pub(crate) fn database_url(&self) -> String {
+        let file = self.dir.path().join("hallpass.db");
+        let sqlite = || format!("sqlite://{}", file.display());
+        self.database.clone().unwrap_or_else(sqlite)
+    }
+
     pub(crate) fn hallpass(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_hallpass")));
-        let database = format!("sqlite://{}", self.dir.path().join("hallpass.db").display());
         command
             .args(arguments)
             .current_dir(self.dir.path())
@@ -69,7 +74,7 @@ impl World {
             .env("PATH", "/usr/bin:/bin")
             .env("USER", "tester")
             .env("HALLPASS_LISTEN", "127.0.0.1:0")
-            .env("DATABASE_URL", self.database.as_ref().unwrap_or(&database))
+            .env("DATABASE_URL", self.database_url())
             .env("SLACK_BOT_TOKEN", workplace::TOKEN)
             .env("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
             .env("SLACK_API_URL", self.slack.api_url())

@@ -4,10 +4,13 @@
 //! touches it raises its generation and schedules ONE effect, `SyncHolding`; whoever carries that out asks
 //! [`Holding::plan`] what to do next, and hands the outcome to [`Holding::settle`].
 
+mod found;
 mod plan;
 mod settle;
 #[cfg(test)]
 mod tests;
+
+pub use found::UnknownAccess;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,6 +134,9 @@ pub struct Holding {
     /// The grant whose claim opened the present holding; told to the backend.
     pub opened_by: Option<GrantId>,
     pub known: Known,
+    /// Its person was set in this change: the principal has yet to become theirs. Not stored.
+    #[serde(skip)]
+    pub adopted: bool,
 }
 /// The holding has changed since the work began: do it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +167,7 @@ impl Holding {
             releasing: BTreeSet::new(),
             opened_by: None,
             known: Known::Unknown,
+            adopted: false,
         }
     }
 
