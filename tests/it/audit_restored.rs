@@ -8,13 +8,15 @@ use std::path::Path;
 use hallpass::audit::anchor::Anchor;
 use hallpass::audit::checkpoint::Sink;
 use hallpass::config::Config;
-use hallpass::domain::EventKind;
+use hallpass::domain::effect::Subject;
+use hallpass::domain::{EffectKind, EventKind};
 use hallpass::wiring;
 
 use crate::store::{Fresh, open};
-use crate::support::proof::{Proof, happened, key};
-use crate::support::workplace::{self, GENERAL};
+use crate::support::proof::{Proof, happened, key, until};
+use crate::support::workplace::{self, GENERAL, SECURITY};
 use crate::support::world::{Bot, World};
+use crate::support::{everywhere, minutes};
 
 const DATABASE: [&str; 3] = ["hallpass.db", "hallpass.db-wal", "hallpass.db-shm"];
 
@@ -41,6 +43,15 @@ async fn served_by(bot: &Bot, path: &str) -> (u16, String) {
         .await
         .unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// What `/readyz` says once the worker has gone round.
+async fn ready(bot: &Bot) -> String {
+    until("it is ready", async || {
+        served_by(bot, "/readyz").await.0 == 200
+    })
+    .await;
+    served_by(bot, "/readyz").await.1
 }
 
 async fn verify(world: &World) -> (bool, String) {
@@ -80,11 +91,8 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
     assert!(whole && said.contains("pin it with --key"), "{said}");
 
     let bot = world.serve().await;
-    let (status, ready) = served_by(&bot, "/readyz").await;
-    assert!(
-        status == 200 && ready.contains(r#""record":{"ok":true}"#),
-        "{ready}"
-    );
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
     world
         .asks("rita", "/prod-access logs node=web-1 30m why is it slow")
         .await;
@@ -93,12 +101,19 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
 
     let bot = world.serve().await;
     bot.says("only revocations are carried out").await;
-    let (status, ready) = served_by(&bot, "/readyz").await;
-    assert_eq!(status, 200, "revocations need it in service: {ready}");
+    // In service: revocations need it.
+    let said = ready(&bot).await;
     assert!(
-        ready.contains(r#""record":{"ok":false,"why":"Only revocations"#),
-        "{ready}"
+        said.contains(r#""record":{"ok":false,"why":"Only revocations"#),
+        "{said}"
     );
+    let heard = world.slack.until("the security channel hears", |slack| {
+        let said = slack.messages(SECURITY);
+        let restored =
+            |message: &slack_sandbox::Message| message.plain().contains("--accept-restored");
+        said.iter().any(restored).then_some(())
+    });
+    heard.await.unwrap();
     let (_, metrics) = served_by(&bot, "/metrics").await;
     assert!(metrics.contains("hallpass_revoke_only 1"), "{metrics}");
     for (person, text) in [
@@ -138,8 +153,8 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
     world.approves("bob", &again).await;
     assert!(bot.stops().await.1);
     let bot = world.serve().await;
-    let (_, ready) = served_by(&bot, "/readyz").await;
-    assert!(ready.contains(r#""record":{"ok":true}"#), "{ready}");
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
     assert!(bot.stops().await.1);
     let (whole, said) = verify(&world).await;
     assert!(whole, "{said}");
@@ -292,6 +307,33 @@ async fn events_go_on_being_sealed_after_a_new_start() {
     sealing.ends().await;
     let verified = proof.verify(&db.store).await.unwrap();
     assert_eq!(verified.anchored.map(|anchor| anchor.sequence), Some(4));
+}
+
+/// Every morning at nine by `[access] time_zone`, and once a morning.
+#[tokio::test]
+async fn the_newest_checkpoint_is_told_every_morning() {
+    everywhere(async |bot| {
+        bot.asks("alice", "/prod-access logs node=web-1 30m why is it slow")
+            .await;
+        until("a checkpoint", async || {
+            bot.store.newest_checkpoint().await.unwrap().is_some()
+        })
+        .await;
+        let told = || {
+            bot.said_in(SECURITY)
+                .matches("Checkpoint of the record")
+                .count()
+        };
+        let before = told();
+        for morning in 1..=2 {
+            bot.clock.advance(minutes(24 * 60));
+            bot.settle().await;
+            assert_eq!(told() - before, morning, "{}", bot.said_in(SECURITY));
+        }
+        let kind = EffectKind::TellCheckpoint;
+        assert!(bot.store.has_effect(&Subject::Ledger, &kind).await.unwrap());
+    })
+    .await;
 }
 
 #[test]
