@@ -12,7 +12,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::audit::Broken;
-use crate::audit::checkpoint::CheckpointKey;
 use crate::config::env::Env;
 use crate::config::{Environment, Loaded};
 use crate::domain::BackendName;
@@ -58,30 +57,15 @@ pub async fn serving(
             "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
         );
     }
-    let key = CheckpointKey::derive(&env.key);
-    let anchor = super::anchor(&loaded.config, variables, key.public())?;
-    tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
     let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
     let lock = store.lock_for_serving()?;
     store.migrate().await?;
     store.void_leases(&lock).await?;
-    let mut proof = Proof::of(&store, anchor, key).await?;
-    proof.bucket = super::bucket(&loaded.config, variables)?;
     let retired = retired(&loaded.config, &store, variables, &outside.clock).await?;
     let backends = reachable(&retired);
     let parts = to_serve(&loaded, env, variables, &outside, (store, backends)).await?;
-    if let Some(Broken { anchored, found }) = proof.broken {
-        parts.app.revoke_only(anchored, found);
-    }
-    parts
-        .app
-        .load_configuration(&loaded.digest, &loaded.text)
-        .await
-        .context("the configuration can't be put on record")?;
-    tell_of(&parts.app, retired).await?;
-    parts.app.look_at_everything().await?;
-    parts.app.begin_retention().await?;
-    parts.app.schedule_checkpoint().await?;
+    let proof = Proof::begin(&parts, &loaded.config, env, variables).await?;
+    begin(&parts.app, &loaded, retired).await?;
 
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     let worker = Worker::new(worker::Parts {
@@ -122,6 +106,22 @@ pub async fn serving(
         metrics,
         lock,
     })
+}
+
+/// Puts on record what the new configuration changes, and sees to it that what comes again by itself is scheduled.
+async fn begin(
+    app: &App,
+    loaded: &Loaded,
+    retired: BTreeMap<BackendName, Gone>,
+) -> anyhow::Result<()> {
+    app.load_configuration(&loaded.digest, &loaded.text)
+        .await
+        .context("the configuration can't be put on record")?;
+    tell_of(app, retired).await?;
+    app.look_at_everything().await?;
+    app.begin_retention().await?;
+    app.schedule_checkpoint().await?;
+    Ok(())
 }
 
 async fn tell_of(app: &App, retired: BTreeMap<BackendName, Gone>) -> anyhow::Result<()> {
