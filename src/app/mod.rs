@@ -35,6 +35,7 @@ mod reconcile;
 mod retain;
 mod retired;
 mod review;
+mod say;
 mod settings;
 mod status;
 mod stop;
@@ -43,6 +44,7 @@ mod sync_card;
 mod sync_holding;
 mod tell_checkpoint;
 mod timers;
+mod unanswered;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

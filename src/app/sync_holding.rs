@@ -68,6 +68,10 @@ impl App {
                 .failed(claimed, &holding, BackendError::retry(why))
                 .await;
         };
+        if claimed.attempts > 1 {
+            // Whoever tried before may have called and died.
+            self.unanswered(id, backend.timeout() + LEASE).await?;
+        }
         let mut work = Work {
             order: self.reference(&holding).await?,
             backend: backend.as_ref(),
@@ -113,6 +117,7 @@ impl App {
                 }
             }
         }
+        let calls = matches!(step, Step::Grant { .. } | Step::Revoke);
         let receipt = match step {
             Step::Settle(outcome) => return Ok(Next::Settled(outcome)),
             Step::Fail { why } => Err(BackendError::retry(why)),
@@ -138,7 +143,13 @@ impl App {
                 work.attempt.called = Some(receipt);
                 Next::On
             }
-            Err(error) => Next::Failed(error),
+            Err(error) => {
+                if calls {
+                    let over = work.backend.timeout() + LEASE;
+                    self.unanswered(&holding.id, over).await?;
+                }
+                Next::Failed(error)
+            }
         })
     }
 

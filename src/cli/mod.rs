@@ -52,7 +52,7 @@ enum Command {
     Grants(grants::Args),
     /// End a grant
     Revoke(revoke::Args),
-    /// Export the record, or erase a person from it
+    /// Prove the record, export it, or erase a person from it
     Audit(audit::Args),
     /// Print the Slack app manifest for this configuration
     Manifest(manifest::Args),

@@ -7,6 +7,7 @@
 #[macro_use]
 mod sql;
 
+mod announcement;
 mod card;
 mod changed;
 mod commit;
@@ -18,6 +19,7 @@ mod error;
 mod event;
 mod grant;
 mod holding;
+mod lent;
 mod lock;
 mod migrations;
 mod open;
@@ -31,6 +33,7 @@ mod seal;
 mod section;
 mod serving;
 mod text;
+mod unsaid;
 mod write;
 mod writer;
 
@@ -41,6 +44,7 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use announcement::StoredAnnouncement;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};

@@ -11,7 +11,7 @@ use super::effect::{self, Claim, ClaimedRow, Ended};
 use super::error::Applied;
 use super::prepared::{Delivery, Owned, Prepared, Row, Rows};
 use super::sql::{Sql, array, list};
-use super::{event, grant, holding, person, request};
+use super::{announcement, event, grant, holding, person, request};
 
 /// The statements of a table whose rows are guarded by versions.
 pub(super) struct Table {
@@ -272,7 +272,9 @@ async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
     let events = batch.iter().flat_map(|prepared| &prepared.events);
     insert(conn, &event::INSERT, events).await?;
     let personal = batch.iter().flat_map(|prepared| &prepared.personal);
-    insert(conn, &event::INSERT_PERSONAL, personal).await
+    insert(conn, &event::INSERT_PERSONAL, personal).await?;
+    let told = batch.iter().flat_map(|prepared| &prepared.announcements);
+    insert(conn, &announcement::INSERT, told).await
 }
 
 async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {

@@ -60,6 +60,7 @@ pub async fn serving(
     }
     let key = CheckpointKey::derive(&env.key);
     let anchor = super::anchor(&loaded.config, variables, key.public())?;
+    tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
     let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
     let lock = store.lock_for_serving()?;
     store.migrate().await?;

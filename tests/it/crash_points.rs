@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::support::Database;
 use crate::support::judge::{self, LEASE, Plan};
-use crate::support::patience::{approves, asks, end_is_told, eventually};
+use crate::support::patience::{approves, asks, end_is_told, eventually, shown};
 use crate::support::soak;
 use crate::support::world::World;
 
@@ -143,7 +143,7 @@ async fn story(world: &World) {
     let gone = || gate.holders("orders_admin").is_empty() && !gate.done("revoke").is_empty();
     let calls = || format!("gone: {:#?}", gate.calls());
     eventually(calls, STEP, || gone().then_some(())).await;
-    let said = || format!("the end of {short} in {:#?}", slack.messages("C0APPROVE"));
+    let said = || format!("the end of {short} in {:#?}", shown(slack));
     eventually(said, STEP, || end_is_told(slack, &short).then_some(())).await;
 }
 

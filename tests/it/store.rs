@@ -290,6 +290,7 @@ pub(crate) fn holding(id: &str, principal: &str, owner: &str) -> Holding {
         opened_by: None,
         known: Known::Unknown,
         adopted: false,
+        stray_until: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use hallpass::app::App;
 use hallpass::domain::{Request as Row, ShortId};
 use hallpass::ports::{Clock, Entropy};
 use hallpass::store::{RequestFilter, Store};
@@ -104,6 +105,7 @@ pub(crate) struct TestBot {
     pub backend: Gate,
     pub clock: Time,
     pub store: Store,
+    pub app: Arc<App>,
     pub base: String,
     pub database_url: String,
     resting: watch::Receiver<Option<u64>>,
@@ -181,6 +183,7 @@ impl TestBot {
                 slack: slack.clone(),
             },
             store: wired.store.clone(),
+            app: Arc::clone(&wired.app),
             resting: wired.worker.resting(),
             after: wired.after.clone(),
             serving: tokio::spawn(wired.serve(listener, stop.clone())),

@@ -97,6 +97,10 @@ impl Gate {
         gate
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/hallpass", self.address)
     }

@@ -20,7 +20,6 @@ const PROVISIONAL: Duration = Duration::from_secs(300);
 /// An access that somebody had, from the call that gave it to the call that took it.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
-    pub principal: String,
     pub permission: String,
     /// The grants in whose name it was given or its end was moved.
     pub grants: Vec<String>,
@@ -35,7 +34,6 @@ pub(crate) struct Span {
 impl Span {
     fn opened(call: &Call) -> Self {
         Self {
-            principal: call.principal.clone(),
             permission: call.permission.clone(),
             grants: vec![call.grant.clone()],
             began: call.at,

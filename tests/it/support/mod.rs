@@ -2,10 +2,13 @@
 
 pub(crate) mod bot;
 pub(crate) mod drift;
+pub(crate) mod crowd;
 pub(crate) mod gate;
 pub(crate) mod judge;
+pub(crate) mod moto;
 pub(crate) mod patience;
 pub(crate) mod postgres;
+pub(crate) mod proof;
 pub(crate) mod proxy;
 pub(crate) mod soak;
 pub(crate) mod workplace;

@@ -76,7 +76,7 @@ pub(crate) async fn approves(
         assert!(
             began.elapsed() < limit,
             "{short} was approved, and not given within {limit:?}: {:#?}",
-            slack.messages(APPROVALS)
+            shown(slack)
         );
         if let Some((card, label)) = open_card(slack, short) {
             // Unanswered, it is pressed again.
@@ -84,6 +84,12 @@ pub(crate) async fn approves(
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// The approvals channel, for a sentence on what was seen instead.
+pub(crate) fn shown(slack: &Sandbox) -> Vec<String> {
+    let cards = slack.messages(APPROVALS).into_iter();
+    cards.map(|message| message.plain()).collect()
 }
 
 /// Whether the thread under the request's card tells that its access is over.

@@ -59,9 +59,20 @@ impl World {
         }
     }
 
+    /// Another configuration than the stories' own.
+    pub(crate) fn configures(&self, gate: &str, more: &str) {
+        let text = workplace::configuration(gate) + more;
+        std::fs::write(self.dir.path().join("hallpass.toml"), text).unwrap();
+    }
+
+    pub(crate) fn database_url(&self) -> String {
+        let file = self.dir.path().join("hallpass.db");
+        let sqlite = || format!("sqlite://{}", file.display());
+        self.database.clone().unwrap_or_else(sqlite)
+    }
+
     pub(crate) fn hallpass(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_hallpass")));
-        let database = format!("sqlite://{}", self.dir.path().join("hallpass.db").display());
         command
             .args(arguments)
             .current_dir(self.dir.path())
@@ -69,7 +80,7 @@ impl World {
             .env("PATH", "/usr/bin:/bin")
             .env("USER", "tester")
             .env("HALLPASS_LISTEN", "127.0.0.1:0")
-            .env("DATABASE_URL", self.database.as_ref().unwrap_or(&database))
+            .env("DATABASE_URL", self.database_url())
             .env("SLACK_BOT_TOKEN", workplace::TOKEN)
             .env("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
             .env("SLACK_API_URL", self.slack.api_url())
@@ -97,8 +108,21 @@ impl World {
         bot
     }
 
+    /// Serves, told something more.
+    pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Bot {
+        let bot = self.spawn_with(arguments);
+        let said = bot.says(r"serving address=(\S+)").await;
+        self.slack
+            .set_request_urls(RequestUrls::under(&format!("http://{said}")));
+        bot
+    }
+
     pub(crate) fn spawn(&self) -> Bot {
-        Self::watched(self.hallpass(&["serve"]))
+        self.spawn_with(&["serve"])
+    }
+
+    fn spawn_with(&self, arguments: &[&str]) -> Bot {
+        Self::watched(self.hallpass(arguments))
     }
 
     /// Starts what `hallpass` prepared, and keeps what it says.

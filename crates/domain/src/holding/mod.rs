@@ -137,6 +137,9 @@ pub struct Holding {
     /// Its person was set in this change: the principal has yet to become theirs. Not stored.
     #[serde(skip)]
     pub adopted: bool,
+    /// Until then a call that nobody waits for any more may still take effect.
+    #[serde(default)]
+    pub stray_until: Option<Time>,
 }
 /// The holding has changed since the work began: do it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +171,7 @@ impl Holding {
             opened_by: None,
             known: Known::Unknown,
             adopted: false,
+            stray_until: None,
         }
     }
 
@@ -214,6 +218,14 @@ impl Holding {
             .personal("principal", self.principal.as_str());
         let sync = self.sync(now);
         Change::default().holding(self).event(event).schedule(sync)
+    }
+
+    /// A call may have been made whose answer nobody has: it can take effect until then, whatever is seen before. Whoever
+    /// settles earlier has it looked at again.
+    #[must_use]
+    pub fn unanswered(mut self, until: Time) -> Self {
+        self.stray_until = self.stray_until.max(Some(until));
+        self
     }
 
     /// Whether its backend must hear that its end moved. One that was given by us and keeps no end needn't.
