@@ -67,6 +67,7 @@ impl App {
     pub(super) async fn check_people(&self) -> Result<Carried, StoreError> {
         let mut after = self.store.scan_place(SCAN).await?;
         let people = self.store.people_concerned(&after, PAGE).await?;
+        tracing::debug!(people = people.len(), "looking who is still there");
         let last = people.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         let until = Instant::now() + TURN;
         let mut through = last;
