@@ -176,6 +176,8 @@ async fn skewed(seconds: i64) {
     let world = World::on(Database::Postgres).await;
     let (ahead, right) = (Clock::new(&world, "ahead"), Clock::new(&world, "right"));
     ahead.is_off_by(seconds);
+    // Slow enough that a lease read by another clock would bring a second call.
+    world.gate.takes(Duration::from_millis(300));
     let other = ahead.serves(&world).await;
     let bot = right.serves(&world).await;
     given(&world, "4s").await;
@@ -186,6 +188,7 @@ async fn skewed(seconds: i64) {
         lasted + BLUR >= least && lasted <= most,
         "{lasted:?}, at most {most:?}"
     );
+    assert!(world.gate.most_at_once() <= 1, "two calls at a time");
     figure(
         &format!("two replicas {seconds} s apart, a grant of 4 s"),
         lasted,

@@ -4,6 +4,8 @@
 //!
 //! Here one hit of each point with each action; all hits in `make soak`.
 
+mod target;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -14,6 +16,7 @@ use futures_util::{StreamExt, stream};
 use regex::Regex;
 use slack_sandbox::RequestUrls;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 use crate::support::Database;
 use crate::support::judge::{self, LEASE, Plan};
@@ -200,6 +203,16 @@ fn cases(database: Database, hits: &BTreeMap<&'static str, usize>) -> Vec<Case> 
     all
 }
 
+/// Why stories failed, of those that did.
+fn reasons<T>(ends: Vec<(Case, Result<T, JoinError>)>) -> Vec<String> {
+    let failed = ends.into_iter().filter_map(|(case, told)| {
+        let why = told.err()?.into_panic();
+        let why = why.downcast_ref::<String>().map_or("?", String::as_str);
+        Some(format!("{case}: {why}"))
+    });
+    failed.collect()
+}
+
 async fn every_point(database: Database) {
     let calm = told(database, None).await;
     assert_eq!(calm.hits.len(), POINTS.len(), "{:?}", calm.hits);
@@ -213,14 +226,7 @@ async fn every_point(database: Database) {
         .iter()
         .filter(|(_, told)| told.as_ref().is_ok_and(|told| told.fired));
     let fired = fired.count();
-    let mut wrong = Vec::new();
-    for (case, told) in ends {
-        if let Err(error) = told {
-            let why = error.into_panic();
-            let why = why.downcast_ref::<String>().map_or("?", String::as_str);
-            wrong.push(format!("{case}: {why}"));
-        }
-    }
+    let wrong = reasons(ends);
     soak::figure(
         "crash points",
         &format!(

@@ -102,6 +102,11 @@ impl Server {
         assert!(self.answers().await, "PostgreSQL doesn't start again");
     }
 
+    /// All that it said so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.data.path().join("log")).expect("the server's log")
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
