@@ -5,6 +5,7 @@
 //! which finishes it in the same commit as the change.
 
 mod again;
+mod alarm;
 mod anew;
 mod announce;
 pub mod answer;
@@ -12,12 +13,14 @@ mod authorise;
 mod break_glass;
 mod check_ask;
 mod configuration;
+mod drill;
 mod effects;
 mod end;
 mod explain;
 mod facts;
 mod incident;
 mod key;
+mod lease;
 mod leave;
 mod lists;
 mod notices;
@@ -25,6 +28,7 @@ mod opening;
 mod operator;
 mod panels;
 mod people;
+mod reached;
 mod read;
 mod read_grant;
 mod review;
@@ -55,8 +59,10 @@ use answer::Answer;
 use stop::Stop;
 
 pub use configuration::Loaded;
+pub use drill::{DrillGrant, DrillTimes};
 pub use explain::Explained;
 pub use key::ReviewKey;
+pub use lease::{LEASE, Lease};
 pub use operator::GrantLine;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
@@ -85,6 +91,8 @@ pub struct App {
     on_call: BTreeMap<ScheduleName, Arc<dyn OnCall>>,
     backends: BTreeMap<BackendName, Arc<dyn Backend>>,
     chat: Arc<dyn Chat>,
+    answers: Arc<reached::Answers>,
+    alarms: StdMutex<alarm::Raised>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     key: ReviewKey,
@@ -104,13 +112,20 @@ impl App {
         let settings = parts.settings;
         let policy = Policy::new(&settings.roles, &settings.groups, &parts.rules)?
             .with_operators(&settings.operators)?;
+        let answers = Arc::<reached::Answers>::default();
+        let chat = reached::Counted {
+            chat: parts.chat,
+            answers: Arc::clone(&answers),
+        };
         Ok(Self {
             store: parts.store,
             policy,
             directory: parts.directory,
             on_call: parts.on_call,
             backends: parts.backends,
-            chat: parts.chat,
+            chat: Arc::new(chat),
+            answers,
+            alarms: StdMutex::default(),
             clock: parts.clock,
             entropy: parts.entropy,
             key: parts.key,

@@ -30,6 +30,7 @@ migrations! {
     "20260701090300" "create_card",
     "20260701090400" "create_configuration",
     "20261121100000" "create_seal",
+    "20261121130000" "create_alarm",
 }
 
 pub(super) fn sqlite() -> Migrator {

@@ -7,6 +7,8 @@
 #[macro_use]
 mod sql;
 
+mod alarm;
+mod backlog;
 mod card;
 mod changed;
 mod configuration;
@@ -18,6 +20,7 @@ mod grant;
 mod holding;
 mod lock;
 mod migrations;
+mod moments;
 mod open;
 mod person;
 mod prepared;
@@ -36,6 +39,8 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use alarm::AlarmRow;
+pub use backlog::Backlog;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};

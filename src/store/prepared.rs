@@ -86,7 +86,11 @@ impl Prepared {
         for one in change.events {
             event::prepare(one, entropy, &mut prepared)?;
         }
-        prepared.effects = change.effects.into_iter().map(effect::prepare).collect();
+        prepared.effects = change
+            .effects
+            .into_iter()
+            .map(|one| effect::prepare(one, entropy))
+            .collect();
         prepared.ended = finish.map(effect::ended);
         prepared.delivery = change.delivery.map(|key| Delivery {
             key: super::sql::storable(&key),

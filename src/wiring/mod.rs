@@ -7,6 +7,7 @@ mod next;
 mod parts;
 mod reach;
 mod serving;
+mod timekeeping;
 mod vitals;
 
 use std::path::Path;

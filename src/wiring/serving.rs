@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
-use crate::config::env::Env;
+use crate::config::env::{Env, require_secret};
 use crate::config::{Environment, Loaded};
 use crate::domain::BackendName;
 use crate::http::{self, Front};
@@ -19,9 +19,10 @@ use crate::ports::Clock;
 use crate::slack;
 use crate::store::{ServingLock, Store};
 use crate::telemetry::{Health, Metrics};
-use crate::worker::{self, Limits, Worker};
+use crate::worker::{self, Heartbeat, Limits, Worker};
 
 use super::parts::{Parts, to_serve};
+use super::timekeeping::Timekeeper;
 use super::vitals::Pulse;
 use super::{NextEvent, Outside};
 
@@ -37,6 +38,8 @@ pub struct Wired {
     /// What goes on after an answer was given.
     pub after: TaskTracker,
     clock: Arc<dyn Clock>,
+    timekeeper: Timekeeper,
+    heartbeat: Option<Heartbeat>,
     lock: ServingLock,
 }
 
@@ -55,6 +58,13 @@ pub async fn serving(
     let parts = to_serve(&loaded, env, variables, &outside).await?;
     let lock = parts.store.lock_for_serving()?;
     parts.store.migrate().await?;
+    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    let mut timekeeper = Timekeeper::new(
+        parts.store.clone(),
+        Arc::clone(&outside.clock),
+        Arc::clone(&metrics),
+    );
+    timekeeper.begin().await?;
     parts.store.void_leases(&lock).await?;
     parts
         .app
@@ -62,7 +72,13 @@ pub async fn serving(
         .await
         .context("the configuration can't be put on record")?;
 
-    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    let heartbeat = heartbeat(
+        &loaded,
+        variables,
+        &parts.store,
+        &outside,
+        (&health, &metrics),
+    )?;
     let worker = Worker::new(worker::Parts {
         app: Arc::clone(&parts.app),
         store: parts.store.clone(),
@@ -81,6 +97,7 @@ pub async fn serving(
         now: Box::new(move || clock.now()),
         vitals: Arc::new(Pulse {
             store: parts.store.clone(),
+            clock: Arc::clone(&outside.clock),
             chat: parts.chat,
             slack_health: parts.slack_health,
             health,
@@ -96,8 +113,33 @@ pub async fn serving(
         router: http::router(Arc::new(front)),
         after,
         clock: outside.clock,
+        timekeeper,
+        heartbeat,
         lock,
     })
+}
+
+fn heartbeat(
+    loaded: &Loaded,
+    variables: &dyn Environment,
+    store: &Store,
+    outside: &Outside,
+    (health, metrics): (&Arc<Health>, &Arc<Metrics>),
+) -> anyhow::Result<Option<Heartbeat>> {
+    let Some(name) = &loaded.config.access.heartbeat_url_env else {
+        return Ok(None);
+    };
+    let url = require_secret(variables, name).map_err(|why| anyhow!(why))?;
+    let heartbeat = Heartbeat::new(
+        &url,
+        worker::Watched {
+            store: store.clone(),
+            clock: Arc::clone(&outside.clock),
+            health: Arc::clone(health),
+            metrics: Arc::clone(metrics),
+        },
+    );
+    heartbeat.map(Some).map_err(|why| anyhow!("{name} {why}"))
 }
 
 fn limits(parts: &Parts) -> BTreeMap<BackendName, Limits> {
@@ -124,6 +166,12 @@ impl Wired {
     /// Serves until `stop`; then no more is claimed or accepted, and what runs is finished or given back.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         let working = tokio::spawn(self.worker.run(stop.clone()));
+        let beside = TaskTracker::new();
+        beside.spawn(self.timekeeper.run(stop.clone()));
+        if let Some(heartbeat) = self.heartbeat {
+            beside.spawn(heartbeat.run(stop.clone()));
+        }
+        beside.close();
         let told = stop.clone();
         let served = axum::serve(listener, self.router)
             .with_graceful_shutdown(async move { told.cancelled().await });
@@ -144,6 +192,7 @@ impl Wired {
             tracing::warn!("answers were still under way at the stop");
         }
         let worked = working.await;
+        beside.wait().await;
         self.store.close().await;
         drop(self.lock);
         worked.context("the worker was lost")?;

@@ -152,6 +152,26 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::PostUseOverdue { request } => Message::PostUseOverdue {
             request: poison(request),
         },
+        Message::Overdue { mut alarm } => {
+            alarm.backend = text.into();
+            for one in &mut alarm.named {
+                one.role = text.into();
+                one.short = text.into();
+                one.holder = poisoned_person(one.holder.clone(), text);
+            }
+            alarm.named = alarm.named.into_iter().cycle().take(many).collect();
+            Message::Overdue { alarm }
+        }
+        Message::OverdueNoMore { since, over, .. } => Message::OverdueNoMore {
+            backend: text.into(),
+            since,
+            over,
+        },
+        Message::OverdueIsOver { since, over, .. } => Message::OverdueIsOver {
+            backend: text.into(),
+            since,
+            over,
+        },
         Message::Authority { .. } => Message::Authority {
             digest: text.into(),
             gained: vec![text.into(); many],
@@ -272,7 +292,8 @@ fn problems_with(text: &str, many: usize) -> Vec<String> {
     };
     let messages = slack_shown::cards()
         .into_iter()
-        .chain(slack_shown::notices());
+        .chain(slack_shown::notices())
+        .chain(crate::slack_shown_alarm::alarms());
     for (name, message, audience) in messages {
         let message = poisoned_message(message, text, many);
         check(name, &views::message(&message, audience).json());

@@ -3,6 +3,7 @@
 //!
 //! Every message has blocks and a text that says the same in a full sentence, for screen readers and notifications.
 
+mod alarm;
 mod answers;
 mod blocks;
 mod break_glass;
@@ -89,6 +90,17 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Ended { request } => notices::ended(request, audience),
         Message::Extended { request, ends_at } => notices::extended(request, *ends_at, audience),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
+        Message::Overdue { alarm } => alarm::overdue(alarm),
+        Message::OverdueNoMore {
+            backend,
+            since,
+            over,
+        } => alarm::no_more(backend, *since, *over),
+        Message::OverdueIsOver {
+            backend,
+            since,
+            over,
+        } => alarm::is_over(backend, *since, *over),
         Message::Authority {
             digest,
             gained,

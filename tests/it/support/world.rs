@@ -210,6 +210,11 @@ impl Bot {
             .unwrap_or_else(|_| panic!("{pattern} is not in {:#?}", self.log.borrow()))
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// kill -9.
     pub(crate) async fn dies(mut self) {
         self.child.kill().await.unwrap();

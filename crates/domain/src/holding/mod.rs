@@ -209,6 +209,14 @@ impl Holding {
         Change::default().holding(self).event(event).schedule(sync)
     }
 
+    /// Somebody whose claim was lost may have called its backend without a record: what is known of it counts for nothing,
+    /// and it is looked at again now.
+    pub fn doubt(mut self, now: Time) -> Change {
+        self.known = Known::Unknown;
+        let sync = self.sync(now);
+        Change::default().holding(self).schedule(sync)
+    }
+
     /// Whether its backend must hear that its end moved. One that was given by us and keeps no end needn't.
     pub(crate) fn is_told_ends(&self) -> bool {
         match &self.known {
