@@ -120,7 +120,7 @@ impl App {
         now: Time,
     ) -> Result<Carried, StoreError> {
         if let Some(posted) = &row.posted {
-            let (name, since) = (backend.to_string(), row.opened_at - OVERDUE_AFTER);
+            let (name, since) = (backend.to_string(), row.opened_at);
             let edited = Message::OverdueNoMore {
                 backend: name.clone(),
                 since,

@@ -145,7 +145,7 @@ impl Drill<'_> {
             if began.elapsed() > self.within {
                 let limit = self.within.as_secs();
                 let nobody = if self.app.is_left_lying(moment).await {
-                    "; what is due is taken up by nobody, so no `hallpass serve` seems to run"
+                    "; what is due is taken up by nobody: no `hallpass serve` seems to run, or its target is away"
                 } else {
                     ""
                 };

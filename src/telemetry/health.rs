@@ -2,7 +2,6 @@
 //! targets are away.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,22 +11,15 @@ const STUCK_AFTER: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub struct Health {
     last: Mutex<Option<Instant>>,
-    rounds: AtomicU64,
     away: Mutex<BTreeSet<String>>,
 }
 
 impl Health {
     /// The worker read the store and went round once.
     pub fn progressed(&self) {
-        self.rounds.fetch_add(1, Ordering::Relaxed);
         if let Ok(mut last) = self.last.lock() {
             *last = Some(Instant::now());
         }
-    }
-
-    /// How often the worker went round.
-    pub fn rounds(&self) -> u64 {
-        self.rounds.load(Ordering::Relaxed)
     }
 
     /// How long ago the worker went round; none before its first time.

@@ -59,11 +59,7 @@ pub async fn serving(
     let lock = parts.store.lock_for_serving()?;
     parts.store.migrate().await?;
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
-    let mut timekeeper = Timekeeper::new(
-        parts.store.clone(),
-        Arc::clone(&outside.clock),
-        Arc::clone(&metrics),
-    );
+    let mut timekeeper = Timekeeper::new(&parts.store, &outside.clock, &metrics);
     timekeeper.begin().await?;
     parts.store.void_leases(&lock).await?;
     parts
@@ -89,23 +85,7 @@ pub async fn serving(
         metrics: Arc::clone(&metrics),
     });
     let after = TaskTracker::new();
-    let clock = Arc::clone(&outside.clock);
-    let front = Front {
-        app: Arc::clone(&parts.app),
-        desk: slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health)),
-        signing_secrets: slack::SigningSecrets::new(env.signing_secrets.clone())?,
-        now: Box::new(move || clock.now()),
-        vitals: Arc::new(Pulse {
-            store: parts.store.clone(),
-            clock: Arc::clone(&outside.clock),
-            chat: parts.chat,
-            slack_health: parts.slack_health,
-            health,
-            asked: Mutex::default(),
-        }),
-        metrics,
-        after: after.clone(),
-    };
+    let front = front(&parts, env, &outside, (health, metrics), after.clone())?;
     Ok(Wired {
         app: parts.app,
         store: parts.store,
@@ -116,6 +96,32 @@ pub async fn serving(
         timekeeper,
         heartbeat,
         lock,
+    })
+}
+
+fn front(
+    parts: &Parts,
+    env: &Env,
+    outside: &Outside,
+    (health, metrics): (Arc<Health>, Arc<Metrics>),
+    after: TaskTracker,
+) -> anyhow::Result<Front> {
+    let clock = Arc::clone(&outside.clock);
+    Ok(Front {
+        app: Arc::clone(&parts.app),
+        desk: slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health)),
+        signing_secrets: slack::SigningSecrets::new(env.signing_secrets.clone())?,
+        now: Box::new(move || clock.now()),
+        vitals: Arc::new(Pulse {
+            store: parts.store.clone(),
+            clock: Arc::clone(&outside.clock),
+            chat: Arc::clone(&parts.chat),
+            slack_health: Arc::clone(&parts.slack_health),
+            health,
+            asked: Mutex::default(),
+        }),
+        metrics,
+        after,
     })
 }
 

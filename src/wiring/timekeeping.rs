@@ -34,20 +34,20 @@ const AHEAD_AT_MOST: TimeDelta = TimeDelta::days(1);
 const WRITTEN: &str = "2026-01-01T00:00:00Z";
 
 pub(super) struct Timekeeper {
-    pub(super) store: Store,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) metrics: Arc<Metrics>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
     /// The skew that was told last.
-    pub(super) told: Option<TimeDelta>,
-    pub(super) following: TimeDelta,
+    told: Option<TimeDelta>,
+    following: TimeDelta,
 }
 
 impl Timekeeper {
-    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(store: &Store, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Self {
         Self {
-            store,
-            clock,
-            metrics,
+            store: store.clone(),
+            clock: Arc::clone(clock),
+            metrics: Arc::clone(metrics),
             told: None,
             following: TimeDelta::zero(),
         }
@@ -200,7 +200,7 @@ mod tests {
         let written = store.apply_one(Change::default().event(event)).await;
         written.expect("an event");
         let metrics = Arc::new(Metrics::default());
-        let mut keeper = Timekeeper::new(store.clone(), Arc::clone(&clock), metrics);
+        let mut keeper = Timekeeper::new(&store, &clock, &metrics);
         keeper.begin().await.expect("a beginning");
         let events = store.events_after(0, 10).await.expect("the record");
         store.close().await;

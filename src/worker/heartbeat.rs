@@ -17,6 +17,8 @@ use crate::telemetry::{Health, Metrics};
 
 /// How often it is called.
 const EVERY: TimeDelta = TimeDelta::seconds(60);
+/// After the start: the worker goes round first.
+const FIRST: TimeDelta = TimeDelta::seconds(5);
 /// A timer that only transitions and is overdue for longer shows a worker that goes round and gets nowhere.
 const OVERDUE: TimeDelta = TimeDelta::seconds(60);
 const CALL: Duration = Duration::from_secs(10);
@@ -33,8 +35,6 @@ pub struct Heartbeat {
     url: Url,
     client: reqwest::Client,
     watched: Watched,
-    /// The rounds at the last look.
-    rounds: u64,
     /// The last outcome, so that only a change is logged.
     last: &'static str,
 }
@@ -58,34 +58,30 @@ impl Heartbeat {
             url,
             client,
             watched,
-            rounds: 0,
             last: "sent",
         })
     }
 
     /// Calls until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut next = self.watched.clock.now() + FIRST;
         loop {
-            let next = self.watched.clock.now() + EVERY;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.watched.clock.wait_until(next) => {}
+            }
+            next = self.watched.clock.now() + EVERY;
             let outcome = match self.progress().await {
                 Ok(()) => self.call().await,
                 Err(why) => ("withheld", why),
             };
             self.tell(outcome);
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.watched.clock.wait_until(next) => {}
-            }
         }
     }
 
-    /// Whether the worker went round since the last look, and does what is due; otherwise why it doesn't.
-    async fn progress(&mut self) -> Result<(), String> {
-        let rounds = self.watched.health.rounds();
-        let went = rounds != std::mem::replace(&mut self.rounds, rounds);
-        if !went {
-            return Err("the worker didn't go round".into());
-        }
+    /// Whether the worker goes round, and does what is due; otherwise why it doesn't.
+    async fn progress(&self) -> Result<(), String> {
+        self.watched.health.worker()?;
         let now = self.watched.clock.now();
         let backlog = self.watched.store.backlog(now).await;
         let backlog = backlog.map_err(|error| error.to_string())?;

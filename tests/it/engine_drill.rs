@@ -48,7 +48,7 @@ async fn a_canary_is_given_ended_and_verified() {
         assert_eq!(code, Some(0), "{said}{err}");
         assert_eq!(said.lines().count(), 5, "{said}");
         assert!(said.contains("read back"), "{said}");
-        assert_eq!(world.gate.done("grant").len(), 1);
+        assert_eq!(world.given_first("canary"), 1);
         assert_eq!(world.gate.done("revoke").len(), 1);
         assert!(world.gate.holders("canary").is_empty());
 

@@ -19,8 +19,8 @@ pub(super) fn overdue(alarm: &AlarmShown) -> Rendered {
     let named = alarm.named.iter().map(named);
     let unnamed = alarm.grants.saturating_sub(alarm.named.len());
     let rest = (unnamed > 0).then(|| {
-        let and = if alarm.more { "And more than " } else { "And " };
-        Line::of(and).number(unnamed as u64).say(" more.")
+        let and = if alarm.more { "And at least " } else { "And " };
+        Line::of(and).number(unnamed as u64).say(" others.")
     });
     let list: Vec<Line> = named.chain(rest).collect();
     let mut text = line.clone();
@@ -82,7 +82,7 @@ fn named(one: &OverdueShown) -> Line {
 pub(super) fn no_more(backend: &str, since: Time, over: Time) -> Rendered {
     let line = Line::new()
         .code(backend)
-        .say(" did not let go from ")
+        .say(" did not let go of access in time; this alarm stood from ")
         .time(since)
         .say(" to ")
         .time(over)
@@ -94,9 +94,9 @@ pub(super) fn no_more(backend: &str, since: Time, over: Time) -> Rendered {
 pub(super) fn is_over(backend: &str, since: Time, over: Time) -> Rendered {
     let line = Line::of("It is over: ")
         .code(backend)
-        .say(" lets go again. All access that was overdue since ")
+        .say(" lets go again. The access that was overdue when the alarm came, ")
         .time(since)
-        .say(" is gone, the last checked ")
+        .say(", and since is gone, and that was checked by ")
         .time(over)
         .say(".");
     Rendered::line(line)

@@ -29,7 +29,7 @@ fn what_cannot_be_drilled_is_told() {
             "role `canry`",
         ),
         (
-            "role = \"orders-admin\"\nperson = \"U0ALICE\"",
+            "role = \"db-admin\"\nperson = \"U0ALICE\"",
             Kind::WrongValue,
             "has to be approved",
         ),
