@@ -25,14 +25,22 @@ impl App {
             // The cards themselves are the asking: they are posted to everybody who is asked.
             (Subject::Request(_), EffectKind::Say(Notice::Asked)) => Ok(Carried::nothing()),
             (Subject::Request(id), EffectKind::Say(notice)) => {
-                self.say_of_request(id, *notice).await
+                self.say_of_request(id, *notice, claimed).await
             }
-            (Subject::Grant(id), EffectKind::Say(notice)) => self.say_of_grant(id, *notice).await,
-            (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before).await,
+            (Subject::Grant(id), EffectKind::Say(notice)) => {
+                self.say_of_grant(id, *notice, claimed).await
+            }
+            (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before, claimed).await,
+            (Subject::Announcement(id), EffectKind::Announce) => self.say_announcement(id).await,
+            (Subject::Backend(name), EffectKind::Reconcile) => self.reconcile(name).await,
+            (Subject::Ledger, EffectKind::CheckLedger) => self.check_ledger().await,
+            (Subject::Ledger, EffectKind::CheckPeople) => self.check_people().await,
             (Subject::Request(id), kind) => {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }
             (Subject::Grant(id), kind) => self.grant_timer(id, kind).await,
+            (Subject::Ledger, EffectKind::Retain) => self.retain().await,
+            (Subject::Ledger, EffectKind::TellCheckpoint) => self.tell_checkpoint().await,
             (
                 subject @ (Subject::Holding(_)
                 | Subject::Backend(_)

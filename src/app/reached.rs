@@ -22,7 +22,7 @@ impl Answers {
     /// Takes note of how a call of a backend came out.
     pub(super) fn of_backend<T>(&self, name: &BackendName, outcome: &Result<T, BackendError>) {
         match outcome {
-            Ok(_) | Err(BackendError::Permanent { .. }) => {}
+            Ok(_) | Err(BackendError::Permanent { .. } | BackendError::Stale { .. }) => {}
             Err(BackendError::Retry { .. }) => return,
         }
         let mut backends = self.backends.lock().unwrap_or_else(PoisonError::into_inner);

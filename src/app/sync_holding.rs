@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::holding::{Attempt, Known, Outcome, Step, Wanted};
-use hallpass_domain::{Actor, Grant, GrantId, Holding, HoldingId, RefusalKind};
+use hallpass_domain::{Actor, Change, Grant, GrantId, Holding, HoldingId, RefusalKind};
 
 use super::alarm::{OVERDUE_AFTER, alarm_effect};
 use super::people::with_patience;
@@ -74,6 +74,10 @@ impl App {
             let error = BackendError::retry(why);
             return self.failed(claimed, &holding, error, Failure::Here).await;
         };
+        if claimed.attempts > 1 {
+            // Whoever tried before may have called and died.
+            self.unanswered(id, backend.timeout() + LEASE).await?;
+        }
         let mut work = Work {
             claimed,
             lease,
@@ -156,7 +160,13 @@ impl App {
                 work.attempt.called = Some(receipt);
                 Next::On
             }
-            Err(error) => Next::Failed(error, work.failure(step_failed)),
+            Err(error) => {
+                if calls {
+                    let over = work.backend.timeout() + LEASE;
+                    self.unanswered(&holding.id, over).await?;
+                }
+                Next::Failed(error, work.failure(step_failed))
+            }
         })
     }
 
@@ -293,6 +303,12 @@ impl App {
         let refused = match &error {
             BackendError::Retry { .. } => false,
             BackendError::Permanent { .. } => true,
+            BackendError::Stale { .. } => {
+                if let Some(carried) = self.leap(holding).await? {
+                    return Ok(carried);
+                }
+                true
+            }
         };
         if holding.wanted() == Wanted::Absent && (late || refused) {
             self.stuck(holding, &error.to_string()).await?;
@@ -308,8 +324,33 @@ impl App {
                 Carried::Away { after, why }
             }
             BackendError::Retry { after, why } => Carried::Retry { after, why },
-            BackendError::Permanent { why } => Carried::Retry { after: None, why },
+            error @ (BackendError::Permanent { .. } | BackendError::Stale { .. }) => {
+                Carried::Retry {
+                    after: None,
+                    why: error.to_string(),
+                }
+            }
         })
+    }
+
+    /// The target saw a newer order. Where the row has moved on, that was it; else the record is older than what was
+    /// ordered, and goes on above it, so that what it must take away doesn't stay for ever. None where that didn't help.
+    async fn leap(&self, holding: &Holding) -> Result<Option<Carried>, StoreError> {
+        let Some(now) = self.store.holding(&holding.id).await? else {
+            return Ok(Some(Carried::nothing()));
+        };
+        if now.generation != holding.generation {
+            return Ok(Some(Carried::Again));
+        }
+        let leapt = now.leap(self.now());
+        Ok(leapt.map(|leapt| {
+            tracing::warn!(
+                holding = %leapt.id, from = holding.generation, to = leapt.generation,
+                "the target saw a newer order than is on record: its sequence goes on above"
+            );
+            let sync = leapt.sync(self.now());
+            Carried::Done(Change::default().holding(leapt).schedule(sync))
+        }))
     }
 
     async fn stuck(&self, holding: &Holding, why: &str) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ pub mod env;
 mod files;
 mod findings;
 mod glob;
+mod keeping;
 mod key;
 mod layers;
 mod mistake;
@@ -36,12 +37,13 @@ use crate::domain::{BackendName, Role, RoleName, Who};
 
 pub use drill::DrillSection;
 pub use env::Environment;
+pub use keeping::{RetentionSection, S3Section};
 pub use mistake::{Kind, Look, Mistake, Mistakes, Severity};
 pub use pattern::compile as compile_pattern;
 pub use people::{MappedPerson, PeopleSection};
 pub use resolved::ResolvedKey;
 pub use scope::{is_email, is_slack_id};
-pub use sections::{AccessSection, SlackSection};
+pub use sections::{AccessSection, AuditSection, SlackSection};
 pub use source::{At, Place, Source};
 pub use targets::{BackendKind, BackendSection, OnCallSection};
 pub use tree::Layer;
@@ -57,6 +59,8 @@ use tree::{Entry, Table, Value};
 pub struct Config {
     pub slack: SlackSection,
     pub access: AccessSection,
+    pub audit: AuditSection,
+    pub retention: RetentionSection,
     /// Who runs it; they approve nothing by that.
     pub operators: Vec<Who>,
     pub people: PeopleSection,
@@ -180,6 +184,8 @@ fn read(root: &Table, found: &Findings) -> (Config, Resolved) {
     let access = sections::access(root, found);
     let config = Config {
         slack: sections::slack(root, found),
+        audit: sections::audit(root, found),
+        retention: keeping::retention(root, found),
         operators: sections::operators(root, &scope, found),
         people: people::people(root, &scope, found),
         groups: people::groups(root, &scope, found),
@@ -214,6 +220,8 @@ fn tell_unknown_sections(root: &Table, found: &Findings) {
     let sections = [
         "slack",
         "access",
+        "audit",
+        "retention",
         "operators",
         "people",
         "groups",

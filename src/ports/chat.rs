@@ -4,7 +4,7 @@
 use std::time::Duration as StdDuration;
 
 use async_trait::async_trait;
-use hallpass_domain::{Duration, Email, Refusal, SlackId, Time};
+use hallpass_domain::{Announcement, Duration, Email, Refusal, SlackId, Time};
 
 /// A person as shown: the mention plus the pinned e-mail; never a display name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,8 +261,10 @@ pub enum Message {
     RevokeStuck {
         request: RequestShown,
     },
+    /// `since`: where nobody was told that it was there.
     Ended {
         request: RequestShown,
+        since: Option<Time>,
     },
     Extended {
         request: RequestShown,
@@ -297,17 +299,15 @@ pub enum Message {
         since: Time,
         over: Time,
     },
-    /// A configuration that gives or takes authority was loaded.
-    Authority {
-        digest: String,
-        gained: Vec<String>,
-        lost: Vec<String>,
+    /// To the security channel, about no request.
+    Announcement {
+        announcement: Announcement,
     },
-    /// A person's pinned identity no longer is what Slack says.
-    IdentityChanged {
-        account: SlackId,
-        pinned: Option<Email>,
-        now: Option<Email>,
+    /// What couldn't be said when it came to be.
+    Late {
+        /// When that was.
+        at: Time,
+        message: Box<Self>,
     },
 }
 

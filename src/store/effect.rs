@@ -313,6 +313,15 @@ impl Store {
         self.run(Job::Finish(ended)).await.map(drop)
     }
 
+    /// The next moment after this one at which something may be claimed that isn't the program looking after itself.
+    pub async fn next_for_people(&self, after: Time) -> Result<Option<Time>, StoreError> {
+        row! { NextRow { next_at: Option<i64> } }
+        let sql = sql!("effect": "select min(next_at) as next_at from effect where urgency < 2 and next_at > $1");
+        let args = [text::micros(after).into()];
+        let row = self.fetch::<NextRow>(&sql, &args).await?.pop();
+        Ok(row.and_then(|row| row.next_at).and_then(text::time))
+    }
+
     /// Every lane that has effects, and the moment when the next of them may be claimed; in no order. A lane that can't
     /// be read is told in the log and left out, so that it doesn't hold up the others.
     pub async fn lanes(&self) -> Result<Vec<(Lane, Time)>, StoreError> {

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use hallpass_domain::Time;
+use hallpass_domain::effect::Subject;
+use hallpass_domain::{EffectKind, Time};
 use serde_json::json;
 
 use super::lock::ServingLock;
@@ -80,6 +81,19 @@ impl Store {
             .collect();
         let key = |one: &Claimed| (text::subject(&one.subject), text::kind(&one.kind));
         Ok(claimed.iter().map(|one| ours.contains(&key(one))).collect())
+    }
+
+    /// Whether it is scheduled, due or not.
+    pub async fn has_effect(
+        &self,
+        subject: &Subject,
+        kind: &EffectKind,
+    ) -> Result<bool, StoreError> {
+        let sql = sql!("effect":
+            "select count(*) as number from effect where subject = $1 and kind = $2");
+        let args = [text::subject(subject).into(), text::kind(kind).into()];
+        let row = self.fetch::<Live>(&sql, &args).await?.pop();
+        Ok(row.is_some_and(|row| row.number > 0))
     }
 
     pub async fn counts(&self) -> Result<Counts, StoreError> {

@@ -11,7 +11,7 @@ use super::effect::{self, Claim, ClaimedRow, Ended, EndedRow};
 use super::error::Applied;
 use super::prepared::{Delivery, Owned, Prepared, Row, Rows};
 use super::sql::{Sql, array, list};
-use super::{event, grant, holding, person, request};
+use super::{announcement, event, grant, holding, person, request};
 
 /// The statements of a table whose rows are guarded by versions.
 pub(super) struct Table {
@@ -49,6 +49,9 @@ pub(super) async fn changes(
     }
     if all_well(&verdicts) {
         owned(conn, batch, &mut verdicts).await?;
+    }
+    if all_well(&verdicts) {
+        erasures(conn, batch, &mut verdicts).await?;
     }
     if all_well(&verdicts) {
         reviews(conn, batch).await?;
@@ -223,6 +226,31 @@ async fn claim(
     Ok(())
 }
 
+/// What is taken away beside a change; a holding that moved on is a conflict.
+async fn erasures(
+    conn: &mut Conn<'_>,
+    batch: &[&Prepared],
+    verdicts: &mut [Applied],
+) -> sqlx::Result<()> {
+    for (at, prepared) in batch.iter().enumerate() {
+        for (sql, rows) in prepared.erasure.statements() {
+            insert(conn, sql, rows.iter()).await?;
+        }
+        let (sql, rows) = prepared.erasure.holdings();
+        if !rows.is_empty() {
+            let rows_json = array(rows.iter().map(String::as_str));
+            let written = conn.execute(sql, &[rows_json.into()]).await?;
+            if usize::try_from(written) != Ok(rows.len()) {
+                verdicts[at] = Applied::Conflict;
+            }
+        }
+        if let Some((sql, people)) = prepared.erasure.principals() {
+            conn.execute(sql, &[people.into()]).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn reviews(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
     let updated: Vec<&Row> = batch
         .iter()
@@ -247,7 +275,9 @@ async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
     let events = batch.iter().flat_map(|prepared| &prepared.events);
     insert(conn, &event::INSERT, events).await?;
     let personal = batch.iter().flat_map(|prepared| &prepared.personal);
-    insert(conn, &event::INSERT_PERSONAL, personal).await
+    insert(conn, &event::INSERT_PERSONAL, personal).await?;
+    let told = batch.iter().flat_map(|prepared| &prepared.announcements);
+    insert(conn, &announcement::INSERT, told).await
 }
 
 async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {

@@ -51,6 +51,11 @@ struct InState {
     state: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeptBy {
+    sink: String,
+}
+
 /// How many requests are in each state, and how many grants are live: what the store says at a scrape.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledger {
@@ -58,6 +63,8 @@ pub struct Ledger {
     pub live_grants: i64,
     /// For each lane that has any: how many effects are overdue, and for how many seconds the oldest of them.
     pub backlog: Vec<(String, i64, f64)>,
+    /// Nothing is granted, until an operator accepts the record as it is.
+    pub revoke_only: bool,
 }
 
 /// A gauge of seconds.
@@ -79,6 +86,10 @@ pub struct Metrics {
     clock_jumps: Family<Jump, Counter>,
     clock_skew: Seconds,
     heartbeats: Family<Beat, Counter>,
+    sealed: Gauge,
+    anchored: Family<KeptBy, Gauge>,
+    anchor_failures: Family<KeptBy, Counter>,
+    revoke_only: Gauge,
 }
 
 impl Default for Metrics {
@@ -98,8 +109,13 @@ impl Default for Metrics {
             clock_jumps: Family::default(),
             clock_skew: Seconds::default(),
             heartbeats: Family::default(),
+            sealed: Gauge::default(),
+            anchored: Family::default(),
+            anchor_failures: Family::default(),
+            revoke_only: Gauge::default(),
         };
         metrics.register();
+        metrics.register_proof();
         metrics.register_engine();
         metrics
     }
@@ -213,6 +229,48 @@ impl Metrics {
         self.heartbeats.get_or_create(&Beat { outcome }).inc();
     }
 
+    fn register_proof(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "sealed_sequence",
+            "The newest sealed record",
+            self.sealed.clone(),
+        );
+        registry.register(
+            "anchored_sequence",
+            "The newest record whose checkpoint is kept outside the database, by where",
+            self.anchored.clone(),
+        );
+        registry.register(
+            "anchor_failures",
+            "Checkpoints that couldn't be kept, by where",
+            self.anchor_failures.clone(),
+        );
+        registry.register(
+            "revoke_only",
+            "1 where the record is older than its anchor: nothing is granted",
+            self.revoke_only.clone(),
+        );
+    }
+
+    /// The newest sealed record.
+    pub fn sealed(&self, sequence: u64) {
+        self.sealed.set(gauge(sequence));
+    }
+
+    /// The newest record whose checkpoint `sink` keeps.
+    pub fn anchored(&self, sink: &str, sequence: u64) {
+        let sink = sink.to_owned();
+        let kept = self.anchored.get_or_create(&KeptBy { sink });
+        kept.set(gauge(sequence));
+    }
+
+    /// A checkpoint that `sink` didn't take.
+    pub fn anchor_failed(&self, sink: &str) {
+        let sink = sink.to_owned();
+        self.anchor_failures.get_or_create(&KeptBy { sink }).inc();
+    }
+
     /// One effect was carried out. `outcome`: `done`, `retried` or `given_back`.
     pub fn effect(&self, lane: &str, outcome: &'static str) {
         let lane = lane.to_owned();
@@ -246,10 +304,15 @@ impl Metrics {
             self.overdue.get_or_create(&lane).set(*count);
             self.oldest.get_or_create(&lane).set(*oldest);
         }
+        self.revoke_only.set(i64::from(ledger.revoke_only));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+fn gauge(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -268,6 +331,7 @@ mod tests {
             requests: vec![("pending".into(), 2)],
             live_grants: 1,
             backlog: vec![("slack".into(), 3, 7.5)],
+            revoke_only: true,
         };
         metrics.lane_open("backend:orders-db", true);
         metrics.leases_lost(2);
@@ -288,6 +352,7 @@ mod tests {
             "hallpass_clock_jumps_total{direction=\"back\"} 1",
             "hallpass_clock_skew_seconds -2.5",
             "hallpass_heartbeat_total{outcome=\"withheld\"} 1",
+            "hallpass_revoke_only 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

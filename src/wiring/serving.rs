@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::audit::Broken;
+use crate::audit::checkpoint::CheckpointKey;
 use crate::config::env::{Env, require_secret};
 use crate::config::{Environment, Loaded};
 use crate::domain::BackendName;
@@ -22,9 +24,11 @@ use crate::telemetry::{Health, Metrics};
 use crate::worker::{self, Heartbeat, Limits, Worker};
 
 use super::parts::{Parts, to_serve};
+use super::proof::Proof;
+use super::retired::{Gone, reachable, retired};
 use super::timekeeping::Timekeeper;
 use super::vitals::Pulse;
-use super::{NextEvent, Outside};
+use super::{NextEvent, Outside, open_store};
 
 /// Answers under way at a stop get so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -40,6 +44,8 @@ pub struct Wired {
     clock: Arc<dyn Clock>,
     timekeeper: Timekeeper,
     heartbeat: Option<Heartbeat>,
+    proof: Proof,
+    metrics: Arc<Metrics>,
     lock: ServingLock,
 }
 
@@ -55,18 +61,33 @@ pub async fn serving(
             "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
         );
     }
-    let parts = to_serve(&loaded, env, variables, &outside).await?;
-    let lock = parts.store.lock_for_serving()?;
-    parts.store.migrate().await?;
+    let key = CheckpointKey::derive(&env.key);
+    let anchor = super::anchor(&loaded.config, variables, key.public())?;
+    tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
+    let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
+    let lock = store.lock_for_serving()?;
+    store.migrate().await?;
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
-    let mut timekeeper = Timekeeper::new(&parts.store, &outside.clock, &metrics);
+    let mut timekeeper = Timekeeper::new(&store, &outside.clock, &metrics);
     timekeeper.begin().await?;
-    parts.store.void_leases(&lock).await?;
+    store.void_leases(&lock).await?;
+    let mut proof = Proof::of(&store, anchor, key).await?;
+    proof.bucket = super::bucket(&loaded.config, variables)?;
+    let retired = retired(&loaded.config, &store, variables, &outside.clock).await?;
+    let backends = reachable(&retired);
+    let parts = to_serve(&loaded, env, variables, &outside, (store, backends)).await?;
+    if let Some(Broken { anchored, found }) = proof.broken {
+        parts.app.revoke_only(anchored, found);
+    }
     parts
         .app
         .load_configuration(&loaded.digest, &loaded.text)
         .await
         .context("the configuration can't be put on record")?;
+    tell_of(&parts.app, retired).await?;
+    parts.app.look_at_everything().await?;
+    parts.app.begin_retention().await?;
+    parts.app.schedule_checkpoint().await?;
 
     let heartbeat = heartbeat(
         &loaded,
@@ -85,7 +106,8 @@ pub async fn serving(
         metrics: Arc::clone(&metrics),
     });
     let after = TaskTracker::new();
-    let front = front(&parts, env, &outside, (health, metrics), after.clone())?;
+    let shown = (health, Arc::clone(&metrics));
+    let front = front(&parts, env, &outside, shown, after.clone())?;
     Ok(Wired {
         app: parts.app,
         store: parts.store,
@@ -95,6 +117,8 @@ pub async fn serving(
         clock: outside.clock,
         timekeeper,
         heartbeat,
+        proof,
+        metrics,
         lock,
     })
 }
@@ -114,6 +138,7 @@ fn front(
         now: Box::new(move || clock.now()),
         vitals: Arc::new(Pulse {
             store: parts.store.clone(),
+            app: Arc::clone(&parts.app),
             clock: Arc::clone(&outside.clock),
             chat: Arc::clone(&parts.chat),
             slack_health: Arc::clone(&parts.slack_health),
@@ -148,6 +173,16 @@ fn heartbeat(
     heartbeat.map(Some).map_err(|why| anyhow!("{name} {why}"))
 }
 
+async fn tell_of(app: &App, retired: BTreeMap<BackendName, Gone>) -> anyhow::Result<()> {
+    for (backend, gone) in retired {
+        let reached = gone.reached.is_some();
+        let told = app.backend_retired(&backend, gone.grants, reached);
+        told.await
+            .context("a removed backend can't be put on record")?;
+    }
+    Ok(())
+}
+
 fn limits(parts: &Parts) -> BTreeMap<BackendName, Limits> {
     let limits = parts.backends.iter().map(|(name, backend)| {
         let limits = Limits {
@@ -169,8 +204,27 @@ impl Wired {
         }
     }
 
+    /// Takes the record as it is, where it isn't what was anchored; answers whether it wasn't.
+    pub async fn accept_restored(&mut self, by: &str) -> anyhow::Result<bool> {
+        if self.proof.broken.is_none() {
+            return Ok(false);
+        }
+        self.app.accept_restored(by).await?;
+        let Proof { anchor, key, .. } = &self.proof;
+        anchor
+            .start_over(&self.store, key, by, self.clock.now())
+            .await
+            .context("the anchor can't start over")?;
+        self.proof.broken = None;
+        Ok(true)
+    }
+
     /// Serves until `stop`; then no more is claimed or accepted, and what runs is finished or given back.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        if let Some(Broken { anchored, found }) = self.proof.broken {
+            let app = Arc::clone(&self.app);
+            tokio::spawn(async move { app.tell_restored(anchored, found).await });
+        }
         let working = tokio::spawn(self.worker.run(stop.clone()));
         let beside = TaskTracker::new();
         beside.spawn(self.timekeeper.run(stop.clone()));
@@ -178,6 +232,12 @@ impl Wired {
             beside.spawn(heartbeat.run(stop.clone()));
         }
         beside.close();
+        // It outlives the worker, so that what that did last is sealed, too.
+        let sealed_up = CancellationToken::new();
+        let sealer = self
+            .proof
+            .sealer(&self.app, &self.store, &self.clock, &self.metrics);
+        let sealing = tokio::spawn(sealer.run(sealed_up.clone()));
         let told = stop.clone();
         let served = axum::serve(listener, self.router)
             .with_graceful_shutdown(async move { told.cancelled().await });
@@ -199,6 +259,10 @@ impl Wired {
         }
         let worked = working.await;
         beside.wait().await;
+        sealed_up.cancel();
+        if let Err(error) = sealing.await {
+            tracing::error!(%error, "the sealer was lost");
+        }
         self.store.close().await;
         drop(self.lock);
         worked.context("the worker was lost")?;

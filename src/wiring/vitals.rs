@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
+use crate::app::{App, Mode};
 use crate::http::Vitals;
 use crate::ports::{Chat, Clock};
 use crate::slack;
@@ -16,6 +17,7 @@ use crate::worker;
 const ASK_SLACK: Duration = Duration::from_secs(60);
 
 pub(super) struct Pulse {
+    pub(super) app: Arc<App>,
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chat: Arc<slack::SlackChat>,
@@ -60,6 +62,13 @@ impl Vitals for Pulse {
         }
     }
 
+    fn record(&self) -> Result<(), String> {
+        match self.app.mode() {
+            Mode::Normal => Ok(()),
+            Mode::RevokeOnly { why } => Err(format!("Only revocations are carried out. {why}")),
+        }
+    }
+
     fn worker(&self) -> Result<(), String> {
         self.health.worker()
     }
@@ -84,6 +93,7 @@ impl Vitals for Pulse {
                 backlog: backlog.into_iter().map(overdue).collect(),
                 requests: counts.requests,
                 live_grants: counts.live_grants,
+                revoke_only: self.app.mode() != Mode::Normal,
             }),
             Err(error) => {
                 tracing::warn!(%error, "requests and grants can't be counted");

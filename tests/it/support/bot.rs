@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use hallpass::app::App;
 use hallpass::domain::{Request as Row, ShortId};
 use hallpass::ports::{Clock, Entropy};
 use hallpass::store::{RequestFilter, Store};
@@ -108,6 +109,7 @@ pub(crate) struct TestBot {
     pub backend: Gate,
     pub clock: Time,
     pub store: Store,
+    pub app: Arc<App>,
     pub base: String,
     pub database_url: String,
     resting: watch::Receiver<Option<u64>>,
@@ -161,6 +163,10 @@ impl TestBot {
             ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET.to_owned()),
             ("SLACK_API_URL", slack.api_url()),
             ("GATE_SECRET", gate::SECRET.to_owned()),
+            (
+                "STATE_DIRECTORY",
+                dir.path().join("state").display().to_string(),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
@@ -182,6 +188,7 @@ impl TestBot {
                 slack: slack.clone(),
             },
             store: wired.store.clone(),
+            app: Arc::clone(&wired.app),
             resting: wired.worker.resting(),
             circuits: wired.worker.circuits(),
             after: wired.after.clone(),
@@ -398,6 +405,18 @@ impl TestBot {
             .filter(|call| call.permission == permission)
             .map(|call| call.grant)
             .collect()
+    }
+
+    /// Somebody's account is deactivated, and the event is lost on its way.
+    pub(crate) async fn leaves_unheard(&self, person: &str) {
+        let nowhere = RequestUrls {
+            events: None,
+            ..RequestUrls::under(&self.base)
+        };
+        self.slack.set_request_urls(nowhere);
+        self.slack
+            .set_person(person, |person| person.deleted = true);
+        self.settle().await;
     }
 
     /// An administrator changes somebody's account, and Slack tells the bot.
