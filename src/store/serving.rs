@@ -22,11 +22,11 @@ const RENEW: Sql = sql!("effect":
 
 /// Of those, the claims that still are somebody's own.
 const STILL: Sql = sql!("effect":
-    "select e.subject, e.kind from effect as e join "
+    "select e.subject, e.kind, e.token from effect as e join "
     [rows subject text, kind text, token bigint]
     " on e.subject = r.subject and e.kind = r.kind and e.token = r.token where e.claimed");
 
-row! { Mine { subject: String, kind: String } }
+row! { Mine { subject: String, kind: String, token: i64 } }
 row! { InState { state: String, number: i64 } }
 row! { Live { number: i64 } }
 
@@ -73,13 +73,16 @@ impl Store {
         }
         let rows: Vec<String> = claimed.iter().map(renewed).collect();
         let rows = array(rows.iter().map(String::as_str));
-        let ours: HashSet<(String, String)> = self
+        let ours: HashSet<(String, String, i64)> = self
             .fetch::<Mine>(&STILL, &[rows.into()])
             .await?
             .into_iter()
-            .map(|row| (row.subject, row.kind))
+            .map(|row| (row.subject, row.kind, row.token))
             .collect();
-        let key = |one: &Claimed| (text::subject(&one.subject), text::kind(&one.kind));
+        let key = |one: &Claimed| {
+            let (subject, kind) = (text::subject(&one.subject), text::kind(&one.kind));
+            (subject, kind, one.token)
+        };
         Ok(claimed.iter().map(|one| ours.contains(&key(one))).collect())
     }
 

@@ -67,10 +67,11 @@ async fn after_two_hours_away_all_access_is_gone_within_thirty_seconds() {
             metrics.contains("hallpass_lane_open{lane=\"backend:gate\"} 1"),
             "{metrics}"
         );
-        assert!(
-            metrics.contains("hallpass_effects_overdue{lane=\"backend:gate\"} 12"),
-            "{metrics}"
-        );
+        let overdue = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("hallpass_effects_overdue{lane=\"backend:gate\"} "))
+            .unwrap();
+        assert!(overdue.parse::<u32>().unwrap() >= 12, "{overdue} overdue");
 
         // Asked seldom, however many wait.
         let before = bot.backend.calls().len();
