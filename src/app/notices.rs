@@ -255,7 +255,8 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
         (Notice::RevokeStuck, GrantState::Revoking { .. }) => (
             "stuck".into(),
             Message::RevokeStuck { request: shown },
-            vec![To::Security, To::Thread],
+            // The security channel has one alarm for all of them.
+            vec![To::Thread],
         ),
         (Notice::Ended, GrantState::Ended { .. } | GrantState::Failed { .. }) => (
             "ended".into(),

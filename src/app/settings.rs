@@ -101,6 +101,11 @@ pub enum Carried {
         after: Option<StdDuration>,
         why: String,
     },
+    /// The target gave no answer at all, or said "not now": nothing was done, and it isn't this effect's fault.
+    Away {
+        after: Option<StdDuration>,
+        why: String,
+    },
     /// The rows changed meanwhile: again at once.
     Again,
 }

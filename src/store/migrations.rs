@@ -32,6 +32,7 @@ migrations! {
     "20261121100000" "create_seal",
     "20261121120000" "create_scan",
     "20261121120100" "create_backend_section",
+    "20261121130000" "create_alarm",
     "20261121140000" "create_announcement",
 }
 

@@ -7,7 +7,9 @@
 #[macro_use]
 mod sql;
 
+mod alarm;
 mod announcement;
+mod backlog;
 mod card;
 mod changed;
 mod commit;
@@ -22,6 +24,7 @@ mod holding;
 mod lent;
 mod lock;
 mod migrations;
+mod moments;
 mod open;
 mod person;
 mod prepared;
@@ -44,7 +47,9 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use alarm::AlarmRow;
 pub use announcement::StoredAnnouncement;
+pub use backlog::Backlog;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};

@@ -10,6 +10,7 @@ mod reach;
 mod retired;
 mod serving;
 mod sink;
+mod timekeeping;
 mod vitals;
 
 use std::path::Path;

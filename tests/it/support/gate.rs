@@ -15,6 +15,7 @@ use hallpass::domain::Time;
 use hallpass::ports::Clock;
 use hallpass::wiring::SystemClock;
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -49,6 +50,10 @@ pub(crate) enum Mood {
     Well,
     /// Every call is answered 503.
     Down,
+    /// Every call is answered 503, with this `Retry-After` in seconds.
+    AsksForPeace(u32),
+    /// No call is carried out or answered until `release`.
+    Silent,
     /// `revoke` is answered 503; the rest is well.
     KeepsHold,
     /// `grant` of this permission is answered 422.
@@ -221,9 +226,10 @@ impl Gate {
         let key = (order.principal.clone(), order.permission.clone());
         let refused = Mood::Refuses(order.permission.clone());
         let (status, body) = match (order.action.as_str(), &state.mood) {
-            (_, Mood::Down) | ("revoke", Mood::KeepsHold) => {
+            (_, Mood::Down | Mood::AsksForPeace(_)) | ("revoke", Mood::KeepsHold) => {
                 (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "down" }))
             }
+            (_, Mood::Silent) => (StatusCode::GATEWAY_TIMEOUT, json!({ "error": "silent" })),
             ("grant", mood) if *mood == refused => {
                 let why = format!("{} has no account here", order.principal);
                 (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": why }))
@@ -233,7 +239,8 @@ impl Gate {
         };
         let next = state.hold_next.as_ref() == Some(&order.action);
         let hangs = state.mood == Mood::HangsOn(order.action.clone());
-        let held_back = status == StatusCode::OK && (next || hangs);
+        let silent = state.mood == Mood::Silent;
+        let held_back = silent || status == StatusCode::OK && (next || hangs);
         if held_back && next {
             state.hold_next = None;
         }
@@ -372,7 +379,11 @@ async fn called(gate: Shared<Gate>, headers: HeaderMap, body: Bytes) -> Response
     if held_back {
         released.await;
     }
-    (status, axum::Json(body)).into_response()
+    let mut response = (status, axum::Json(body)).into_response();
+    if let Mood::AsksForPeace(seconds) = gate.state().mood {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// The command contract's signature: `v1=` and the HMAC of `v1:{timestamp}:{body}`.

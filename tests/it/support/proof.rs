@@ -90,7 +90,7 @@ impl Proof {
             keepers: vec![Keeper::of(self.anchor())],
             metrics: Arc::new(Metrics::default()),
             broken: false,
-            on_broken: Box::new(move |broken| drop(told.send(broken))),
+            on_broken: Box::new(move |broken| told.send(broken).expect("the test listens")),
         });
         let stop = CancellationToken::new();
         Sealing {

@@ -240,6 +240,11 @@ impl Bot {
             .unwrap_or_else(|_| panic!("{pattern} is not in {:#?}", self.log.borrow()))
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// As [`Bot::says`]; none where it ended before it said so.
     pub(crate) async fn says_or_ends(&self, pattern: &str) -> Option<String> {
         let pattern = Regex::new(pattern).unwrap();

@@ -220,6 +220,14 @@ impl Holding {
         Change::default().holding(self).event(event).schedule(sync)
     }
 
+    /// Somebody whose claim was lost may have called its backend without a record: what is known of it counts for nothing,
+    /// and it is looked at again now.
+    pub fn doubt(mut self, now: Time) -> Change {
+        self.known = Known::Unknown;
+        let sync = self.sync(now);
+        Change::default().holding(self).schedule(sync)
+    }
+
     /// A call may have been made whose answer nobody has: it can take effect until then, whatever is seen before. Whoever
     /// settles earlier has it looked at again.
     #[must_use]
