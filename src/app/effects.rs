@@ -16,7 +16,9 @@ impl App {
     /// Carries out one claimed effect: everything but the finishing, which the worker does in the same commit.
     pub async fn carry_out(&self, claimed: &Claimed) -> Carried {
         let carried = match (&claimed.subject, &claimed.kind) {
-            (Subject::Holding(id), EffectKind::SyncHolding) => self.sync_holding(claimed, id).await,
+            (Subject::Holding(id), EffectKind::SyncHolding) => {
+                Box::pin(self.sync_holding(claimed, id)).await
+            }
             (Subject::Request(id), EffectKind::SyncCard) => self.sync_card(id).await,
             // The cards themselves are the asking: they are posted to everybody who is asked.
             (Subject::Request(_), EffectKind::Say(Notice::Asked)) => Ok(Carried::nothing()),

@@ -73,15 +73,7 @@ pub async fn serving(
     if let Some(Broken { anchored, found }) = proof.broken {
         parts.app.revoke_only(anchored, found);
     }
-    parts
-        .app
-        .load_configuration(&loaded.digest, &loaded.text)
-        .await
-        .context("the configuration can't be put on record")?;
-    tell_of(&parts.app, retired).await?;
-    parts.app.look_at_everything().await?;
-    parts.app.begin_retention().await?;
-    parts.app.schedule_checkpoint().await?;
+    begin(&parts.app, &loaded, retired).await?;
 
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
     let worker = Worker::new(worker::Parts {
@@ -122,6 +114,22 @@ pub async fn serving(
         metrics,
         lock,
     })
+}
+
+/// Puts the configuration on record, and schedules what comes again by itself.
+async fn begin(
+    app: &App,
+    loaded: &Loaded,
+    retired: BTreeMap<BackendName, Gone>,
+) -> anyhow::Result<()> {
+    app.load_configuration(&loaded.digest, &loaded.text)
+        .await
+        .context("the configuration can't be put on record")?;
+    tell_of(app, retired).await?;
+    app.look_at_everything().await?;
+    app.begin_retention().await?;
+    app.schedule_checkpoint().await?;
+    Ok(())
 }
 
 async fn tell_of(app: &App, retired: BTreeMap<BackendName, Gone>) -> anyhow::Result<()> {

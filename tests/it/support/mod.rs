@@ -1,8 +1,8 @@
 //! What the integration tests share: servers that are started, people who ask, clocks that are moved.
 
 pub(crate) mod bot;
-pub(crate) mod drift;
 pub(crate) mod crowd;
+pub(crate) mod drift;
 pub(crate) mod gate;
 pub(crate) mod judge;
 pub(crate) mod moto;
