@@ -18,7 +18,7 @@ impl App {
     pub async fn carry_out(&self, claimed: &Claimed, lease: &Lease) -> Carried {
         let carried = match (&claimed.subject, &claimed.kind) {
             (Subject::Holding(id), EffectKind::SyncHolding) => {
-                self.sync_holding(claimed, lease, id).await
+                Box::pin(self.sync_holding(claimed, lease, id)).await
             }
             (Subject::Backend(name), EffectKind::SyncAlarm) => self.sync_alarm(name).await,
             (Subject::Request(id), EffectKind::SyncCard) => self.sync_card(id).await,

@@ -118,7 +118,7 @@ impl App {
         };
         if gives && !work.authorised {
             let calls = matches!(step, Step::Grant { .. });
-            match with_patience(self.authorised(holding, calls)).await? {
+            match with_patience(Box::pin(self.authorised(holding, calls))).await? {
                 Authorised::Yes => work.authorised = true,
                 Authorised::Moved => return Ok(Next::Again),
                 Authorised::No => {
