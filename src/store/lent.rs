@@ -20,7 +20,7 @@ pub(super) struct Lent(PoolConnection<Postgres>);
 
 impl Lent {
     pub(super) async fn from(pool: &PgPool) -> sqlx::Result<Self> {
-        pool.acquire().await.map(Self)
+        Box::pin(pool.acquire()).await.map(Self)
     }
 }
 
@@ -47,7 +47,7 @@ impl Drop for Lent {
 
 /// Fails where the server says nothing. Whether what was asked was carried out is not known then.
 pub(super) async fn bounded<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    timeout(ANSWER, asked).await.unwrap_or_else(|_| {
+    timeout(ANSWER, Box::pin(asked)).await.unwrap_or_else(|_| {
         let silent = format!("no answer within {} s", ANSWER.as_secs());
         Err(sqlx::Error::Io(std::io::Error::other(silent)))
     })

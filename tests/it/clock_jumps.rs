@@ -8,7 +8,7 @@ use slack_sandbox::RequestUrls;
 use tokio::process::Command;
 
 use crate::support::Database;
-use crate::support::judge::{LATE, LEASE, spans};
+use crate::support::judge::{LATE, LEASE, Span, spans};
 use crate::support::patience::{approves, asks, eventually};
 use crate::support::soak;
 use crate::support::world::{Bot, World};
@@ -71,7 +71,7 @@ async fn given(world: &World, length: &str) -> String {
 
 /// How long the only access lasted, once it is over.
 async fn lasted(world: &World) -> Duration {
-    let over = || spans(&world.gate).first().and_then(|span| span.lasted());
+    let over = || spans(&world.gate).first().and_then(Span::lasted);
     let lasted = eventually(|| "it is gone".into(), STEP, over).await;
     assert_eq!(spans(&world.gate).len(), 1, "given once");
     lasted

@@ -122,10 +122,13 @@ async fn any_call_of_a_target_in_postgresql_may_fail() {
     server
         .execute(
             "create role hallpass login; create role alice login; grant pg_signal_backend to hallpass; \
-             alter role hallpass set log_statement = 'ddl'; alter system set log_timezone = 'UTC'; \
-             select pg_reload_conf()",
+             alter role hallpass set log_statement = 'ddl'",
         )
         .await;
+    server
+        .execute("alter system set log_timezone = 'UTC'")
+        .await;
+    server.execute("select pg_reload_conf()").await;
     let server: &'static Server = Box::leak(Box::new(server));
     let (_, hits) = told(server, "orders_calm".into(), None).await;
     let mut cases = Vec::new();
