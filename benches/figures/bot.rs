@@ -36,6 +36,7 @@ impl Bot {
             .env_clear()
             .env("HALLPASS_LISTEN", "127.0.0.1:0")
             .env("DATABASE_URL", format!("sqlite://{}", database.display()))
+            .env("STATE_DIRECTORY", folder.join("state"))
             .env("SLACK_BOT_TOKEN", workplace::TOKEN)
             .env("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
             .env("SLACK_API_URL", slack)

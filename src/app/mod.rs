@@ -5,6 +5,7 @@
 //! which finishes it in the same commit as the change.
 
 mod again;
+mod alarm;
 mod anew;
 mod announce;
 pub mod answer;
@@ -12,29 +13,42 @@ mod authorise;
 mod break_glass;
 mod check_ask;
 mod configuration;
+mod drill;
 mod effects;
 mod end;
+mod erase;
 mod explain;
 mod facts;
+mod forget;
 mod incident;
 mod key;
+mod lease;
 mod leave;
+mod ledger;
 mod lists;
+mod mode;
 mod notices;
 mod opening;
 mod operator;
 mod panels;
 mod people;
+mod reached;
 mod read;
 mod read_grant;
+mod reconcile;
+mod retain;
+mod retired;
 mod review;
+mod say;
 mod settings;
 mod status;
 mod stop;
 mod submit;
 mod sync_card;
 mod sync_holding;
+mod tell_checkpoint;
 mod timers;
+mod unanswered;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -55,9 +69,14 @@ use answer::Answer;
 use stop::Stop;
 
 pub use configuration::Loaded;
+pub use drill::{DrillGrant, DrillTimes};
+pub use erase::Erased;
 pub use explain::Explained;
 pub use key::ReviewKey;
+pub use lease::{LEASE, Lease};
+pub use mode::Mode;
 pub use operator::GrantLine;
+pub use retired::living_in;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).
@@ -85,16 +104,21 @@ pub struct App {
     on_call: BTreeMap<ScheduleName, Arc<dyn OnCall>>,
     backends: BTreeMap<BackendName, Arc<dyn Backend>>,
     chat: Arc<dyn Chat>,
+    answers: Arc<reached::Answers>,
+    alarms: StdMutex<alarm::Raised>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     key: ReviewKey,
     settings: Settings,
+    mode: mode::Present,
     /// Differences of identity that were told since the start.
     alarmed: StdMutex<HashSet<(SlackId, Option<Email>)>>,
     /// One ask of a person at a time, so that two identical ones in the same instant are one.
     asking: Turns,
     /// One writer of a request's messages at a time, so that none is posted twice.
     posting: Turns,
+    /// How far today's round of retention has come.
+    retained: StdMutex<retain::Progress>,
 }
 
 impl App {
@@ -104,20 +128,29 @@ impl App {
         let settings = parts.settings;
         let policy = Policy::new(&settings.roles, &settings.groups, &parts.rules)?
             .with_operators(&settings.operators)?;
+        let answers = Arc::<reached::Answers>::default();
+        let chat = reached::Counted {
+            chat: parts.chat,
+            answers: Arc::clone(&answers),
+        };
         Ok(Self {
             store: parts.store,
             policy,
             directory: parts.directory,
             on_call: parts.on_call,
             backends: parts.backends,
-            chat: parts.chat,
+            chat: Arc::new(chat),
+            answers,
+            alarms: StdMutex::default(),
             clock: parts.clock,
             entropy: parts.entropy,
             key: parts.key,
             settings,
+            mode: mode::Present::default(),
             alarmed: StdMutex::default(),
             asking: Turns::default(),
             posting: Turns::default(),
+            retained: StdMutex::default(),
         })
     }
 
@@ -158,6 +191,9 @@ impl App {
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
         let me = self.caller(caller).await?;
+        if matches!(command, Command::Ask(_) | Command::BreakGlass(_)) {
+            self.require_giving().await?;
+        }
         match command {
             Command::Form => self.form(&me).await,
             Command::Help => self.help(&me).await,
@@ -193,6 +229,9 @@ impl App {
         let me = self.caller(caller).await?;
         if let Some(card) = card {
             self.adopt(press.request(), &card).await?;
+        }
+        if matches!(press, Press::Approve(_)) {
+            self.require_giving().await?;
         }
         let id = press.request();
         let answer = match &press {

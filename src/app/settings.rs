@@ -4,8 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
+use chrono::TimeDelta;
+use hallpass_domain::holding::UnknownAccess;
 use hallpass_domain::role::GroupName;
-use hallpass_domain::{BackendName, Change, Email, RequestId, Role, RoleName, SlackId, Who};
+use hallpass_domain::{
+    BackendName, Change, Duration, Email, RequestId, Role, RoleName, SlackId, Who,
+};
 
 /// The configuration as far as use cases need it.
 #[derive(Debug, Clone)]
@@ -25,9 +29,15 @@ pub struct Settings {
     pub people: BTreeMap<SlackId, MappedPerson>,
     /// `{email}`, `{email_local}`, `{slack_id}`; a backend without one knows people by `{email}`.
     pub principal_templates: BTreeMap<BackendName, String>,
+    /// What becomes of access that no grant gave; told only, where a backend has no rule.
+    pub unknown_access: BTreeMap<BackendName, UnknownAccess>,
+    /// How often backends and people are looked at.
+    pub reconcile_every: TimeDelta,
     pub base_url: String,
     /// The workspace's id, from `auth.test`.
     pub team: Option<String>,
+    /// How long personal fields are kept; for ever where it isn't said.
+    pub keep_personal: Option<Duration>,
 }
 
 /// `[people.map."U…"]`: wins over what Slack says.
@@ -88,6 +98,11 @@ pub enum Carried {
     Done(Change),
     /// Later; not before `after`, where somebody said so.
     Retry {
+        after: Option<StdDuration>,
+        why: String,
+    },
+    /// The target gave no answer at all, or said "not now": nothing was done, and it isn't this effect's fault.
+    Away {
         after: Option<StdDuration>,
         why: String,
     },

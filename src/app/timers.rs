@@ -1,6 +1,8 @@
 //! Timers: each asks for a transition, and the state decides. One that rings too early (its end moved meanwhile) is put
 //! off to its time; one that the core refuses has nothing to do any more.
 
+use std::time::Duration;
+
 use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::request::{OpenStage, PostUseState, Start, State, VoidReason};
 use hallpass_domain::{
@@ -10,6 +12,9 @@ use hallpass_domain::{
 use super::opening::NoOpening;
 use super::{App, Carried};
 use crate::store::StoreError;
+
+/// Where nothing is given for now, a start is tried again so much later.
+const NOTHING_GIVEN: Duration = Duration::from_secs(60);
 
 impl App {
     pub(super) async fn request_timer(
@@ -92,6 +97,12 @@ impl App {
     /// The later start has come: given where everything still stands, asked anew where the rules changed.
     async fn start(&self, request: Request) -> Result<Carried, StoreError> {
         let now = self.now();
+        if let Some(why) = self.nothing_given() {
+            return Ok(Carried::Retry {
+                after: Some(NOTHING_GIVEN),
+                why,
+            });
+        }
         match self.authority_gone(&request).await? {
             None => {}
             Some((why, _)) => return Ok(transition(self.decide_anew(request, why).await?)),

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use secrecy::ExposeSecret;
 
 use crate::config::env::{Process, Settings};
 use crate::config::{
     Config, Environment, Loaded, Look, MissingVariables, Mistake, Mistakes, ResolvedKey, Severity,
 };
+use crate::wiring;
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
@@ -58,6 +60,15 @@ pub fn examine_with(
     match &args.resolved {
         None => {
             render(&loaded.warnings, look, out)?;
+            if let Ok(settings) = Settings::read(env)
+                && let Some(problem) = wiring::anchor_problem(
+                    &loaded.config,
+                    env,
+                    settings.database_url.expose_secret(),
+                )
+            {
+                writeln!(out, "warning: {problem}")?;
+            }
             writeln!(out, "{}", summary(&loaded))?;
         }
         Some(name) => {

@@ -17,8 +17,9 @@ pub async fn run(args: check::Args) -> anyhow::Result<ExitCode> {
     let outside = Outside::system();
     let env = wiring::environment(&Process, Path::new("."))?;
     let parts = wiring::reaching(&loaded, &env, &Process, &outside).await?;
+    let bucket = wiring::bucket(&loaded.config, &Process)?;
     let mut well = true;
-    for (what, found) in wiring::reached(&parts, &loaded.config, &outside).await {
+    for (what, found) in wiring::reached(&parts, &loaded.config, bucket, &outside).await {
         match found {
             Ok(found) => println!("{what}: {found}"),
             Err(why) => {

@@ -8,9 +8,11 @@
     reason = "this is where people read what the program answers"
 )]
 
+pub mod audit;
 pub mod check;
 pub mod connect;
 pub mod demo;
+pub mod drill;
 pub mod explain;
 pub mod grants;
 pub mod init;
@@ -38,19 +40,23 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the bot; migrates the database first
-    Serve,
+    Serve(serve::Args),
     /// Try it in the browser, without Slack: the bot, a simulated Slack and a simulated target
     Demo(demo::Args),
     /// Write a first configuration, asking what it must
     Init(init::Args),
     /// Read the configuration and report every mistake with file, line and column
     Check(check::Args),
+    /// Grant, end and verify a canary; fails where anything is late
+    Drill(drill::Args),
     /// Say what would be decided now, and by which rule
     Explain(explain::Args),
     /// Show who holds what
     Grants(grants::Args),
     /// End a grant
     Revoke(revoke::Args),
+    /// Prove the record, export it, or erase a person from it
+    Audit(audit::Args),
     /// Print the Slack app manifest for this configuration
     Manifest(manifest::Args),
     /// Bring the database's tables up to date
@@ -60,14 +66,16 @@ enum Command {
 /// Does what was asked. What goes wrong is one sentence on stderr.
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
-        Command::Serve => serve::run().await,
+        Command::Serve(args) => serve::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Init(args) => blocking(move || init::run(&args)).await,
         Command::Check(args) if args.connect => connect::run(args).await,
         Command::Check(args) => blocking(move || check::run(&args)).await,
+        Command::Drill(args) => drill::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Grants(args) => grants::run(args).await,
         Command::Revoke(args) => revoke::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Manifest(args) => blocking(move || manifest::run(&args)).await,
         Command::Migrate => migrate::run().await,
     };

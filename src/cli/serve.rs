@@ -11,7 +11,14 @@ use tokio_util::sync::CancellationToken;
 use crate::config::env::Process;
 use crate::wiring::{self, Outside};
 
-pub async fn run() -> anyhow::Result<ExitCode> {
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Take the record as it is, where it is older than its anchor (a restored backup), and grant again
+    #[arg(long)]
+    pub accept_restored: bool,
+}
+
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let env = wiring::environment(&Process, Path::new("."))?;
     super::start_log(&env.settings)?;
     let stop = told_to_stop()?;
@@ -21,7 +28,15 @@ pub async fn run() -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("{listen} can't be listened on"))?;
-    let wired = wiring::serving(loaded, &env, &Process, Outside::system()).await?;
+    let mut wired = wiring::serving(loaded, &env, &Process, Outside::system()).await?;
+    if args.accept_restored {
+        let by = super::operator();
+        if wired.accept_restored(&by).await? {
+            tracing::warn!(by, "the record was accepted as it is");
+        } else {
+            tracing::info!("the record is what was anchored: there is nothing to accept");
+        }
+    }
     let address = listener.local_addr()?;
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     wired.serve(listener, stop).await?;

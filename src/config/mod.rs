@@ -3,10 +3,12 @@
 //! [`Config::load`] walks all files and tells every mistake at once. Nothing here reaches the network, and no
 //! secret enters a configuration: it names environment variables, which [`env`] reads.
 
+mod drill;
 pub mod env;
 mod files;
 mod findings;
 mod glob;
+mod keeping;
 mod key;
 mod layers;
 mod mistake;
@@ -33,13 +35,15 @@ use sha2::{Digest, Sha256};
 use crate::domain::role::{GroupName, Risk, ScheduleName};
 use crate::domain::{BackendName, Role, RoleName, Who};
 
+pub use drill::DrillSection;
 pub use env::Environment;
+pub use keeping::{RetentionSection, S3Section};
 pub use mistake::{Kind, Look, Mistake, Mistakes, Severity};
 pub use pattern::compile as compile_pattern;
 pub use people::{MappedPerson, PeopleSection};
 pub use resolved::ResolvedKey;
 pub use scope::{is_email, is_slack_id};
-pub use sections::{AccessSection, SlackSection};
+pub use sections::{AccessSection, AuditSection, SlackSection};
 pub use source::{At, Place, Source};
 pub use targets::{BackendKind, BackendSection, OnCallSection};
 pub use tree::Layer;
@@ -55,6 +59,8 @@ use tree::{Entry, Table, Value};
 pub struct Config {
     pub slack: SlackSection,
     pub access: AccessSection,
+    pub audit: AuditSection,
+    pub retention: RetentionSection,
     /// Who runs it; they approve nothing by that.
     pub operators: Vec<Who>,
     pub people: PeopleSection,
@@ -63,6 +69,7 @@ pub struct Config {
     pub backends: BTreeMap<BackendName, BackendSection>,
     pub environments: BTreeMap<String, Risk>,
     pub roles: BTreeMap<RoleName, Role>,
+    pub drill: Option<DrillSection>,
 }
 
 /// A configuration that was loaded, with what is worth knowing about it.
@@ -177,6 +184,8 @@ fn read(root: &Table, found: &Findings) -> (Config, Resolved) {
     let access = sections::access(root, found);
     let config = Config {
         slack: sections::slack(root, found),
+        audit: sections::audit(root, found),
+        retention: keeping::retention(root, found),
         operators: sections::operators(root, &scope, found),
         people: people::people(root, &scope, found),
         groups: people::groups(root, &scope, found),
@@ -184,18 +193,35 @@ fn read(root: &Table, found: &Findings) -> (Config, Resolved) {
         backends: targets::backends(root, &scope, found),
         environments: sections::environments(root, found),
         roles: BTreeMap::new(),
+        drill: None,
         access,
     };
     layers::tell_template_cycles(root, &scope, found);
     check_layers(root, &scope, found);
     let (roles, resolved) = roles(root, &scope, &config, found);
-    (Config { roles, ..config }, resolved)
+    let names: Vec<&str> = roles.keys().map(RoleName::as_str).collect();
+    let reach = Reach {
+        groups: &config.groups,
+        schedules: &config.on_call,
+        people: &config.people,
+    };
+    let drill = drill::drill(root, |name| roles.get(name), &names, &reach, found);
+    (
+        Config {
+            roles,
+            drill,
+            ..config
+        },
+        resolved,
+    )
 }
 
 fn tell_unknown_sections(root: &Table, found: &Findings) {
     let sections = [
         "slack",
         "access",
+        "audit",
+        "retention",
         "operators",
         "people",
         "groups",
@@ -205,6 +231,7 @@ fn tell_unknown_sections(root: &Table, found: &Findings) {
         "defaults",
         "template",
         "role",
+        "drill",
     ];
     for (key, entry) in &root.entries {
         if !sections.contains(&key.as_str()) {

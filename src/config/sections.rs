@@ -1,6 +1,7 @@
 //! The sections around the roles: Slack, access, operators, environments.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
@@ -14,6 +15,9 @@ use super::scope::{Scope, Takes, is_slack_id};
 use super::section::{Section, wrong_type};
 use super::source::At;
 use super::tree::{Table, Value};
+
+/// Every holding of a backend may be asked about in one scan.
+const SHORTEST_SCAN: Duration = Duration::from_mins(1);
 
 /// `[slack]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct AccessSection {
     pub warn_before: Vec<Duration>,
     pub min_duration: Duration,
     pub remind_after: Duration,
+    /// How often backends and people are compared with the ledger.
+    pub reconcile_every: Duration,
     /// The name of the variable that holds the URL.
     pub heartbeat_url_env: Option<String>,
 }
@@ -45,9 +51,19 @@ impl Default for AccessSection {
             warn_before: vec![Duration::from_mins(15), Duration::from_mins(5)],
             min_duration: Duration::from_mins(1),
             remind_after: Duration::from_mins(10),
+            reconcile_every: Duration::from_mins(10),
             heartbeat_url_env: None,
         }
     }
+}
+
+/// `[audit]`: where the proof of the record is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditSection {
+    /// The anchor file; none: one in the user's state folder.
+    pub anchor: Option<PathBuf>,
+    /// The write-once bucket.
+    pub s3: Option<super::keeping::S3Section>,
 }
 
 /// The table of a required section; told where it is missing.
@@ -174,17 +190,49 @@ pub(super) fn access(root: &Table, found: &Findings) -> AccessSection {
         list.sort_by(|a, b| b.cmp(a));
         list.dedup();
     }
+    let reconcile_every = section.duration("reconcile_every");
+    if let Some((_, at)) = reconcile_every.filter(|(every, _)| *every < SHORTEST_SCAN) {
+        found.mistake_with(
+            Kind::WrongValue,
+            at,
+            "backends may be compared with the ledger once a minute at most",
+            "write 1m or more".to_owned(),
+        );
+    }
     let access = AccessSection {
         time_zone: time_zone.unwrap_or(built_in.time_zone),
         request_timeout: duration("request_timeout").unwrap_or(built_in.request_timeout),
         warn_before: warn_before.unwrap_or(built_in.warn_before),
         min_duration: duration("min_duration").unwrap_or(built_in.min_duration),
         remind_after: duration("remind_after").unwrap_or(built_in.remind_after),
+        reconcile_every: reconcile_every.map_or(built_in.reconcile_every, |(every, _)| every),
         heartbeat_url_env: section.variable("heartbeat_url_env").map(|(name, _)| name),
     };
     section.refuse_secret("heartbeat_url", "heartbeat_url_env");
     section.finish();
     access
+}
+
+pub(super) fn audit(root: &Table, found: &Findings) -> AuditSection {
+    let Some(section) = optional(root, "audit", found) else {
+        return AuditSection::default();
+    };
+    let anchor = section.text("anchor").and_then(|(text, at)| {
+        let path = PathBuf::from(text);
+        if path.is_absolute() {
+            return Some(path);
+        }
+        found.mistake_with(
+            Kind::WrongValue,
+            at,
+            "`anchor` isn't an absolute path",
+            "write where the file stands from / on, outside the database's folder".to_owned(),
+        );
+        None
+    });
+    let s3 = super::keeping::s3(&section, found);
+    section.finish();
+    AuditSection { anchor, s3 }
 }
 
 fn time_zone(text: &str, at: At, found: &Findings) -> Option<Tz> {

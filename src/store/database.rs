@@ -9,6 +9,7 @@ use sqlx::{FromRow, PgConnection};
 
 use super::error::{Failed, StoreError};
 use super::file::{self, Reading};
+use super::lent::{Lent, bounded};
 use super::sql::Sql;
 
 /// A parameter. Anything optional travels inside a JSON parameter.
@@ -141,7 +142,7 @@ pub(super) async fn on_server<R: Filled>(
     sql: &Sql,
     args: &[Arg],
 ) -> Result<Vec<R>, Failed> {
-    Ok(bound!(sqlx::query_as(sql.postgres), args)
-        .fetch_all(pool)
-        .await?)
+    let mut conn = Lent::from(pool).await?;
+    let rows = bounded(bound!(sqlx::query_as(sql.postgres), args).fetch_all(&mut *conn)).await;
+    Ok(rows?)
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use hallpass_domain::RequestId;
 
+use crate::points;
+
 /// `Display` is a sentence for the log and the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -64,6 +66,9 @@ pub(super) enum Failed {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Postgres(#[from] sqlx::Error),
+    /// As a connection that breaks: whether it was committed is not said.
+    #[error(transparent)]
+    Told(#[from] points::Failed),
     #[error("the store is closed")]
     Closed,
 }
@@ -89,7 +94,7 @@ impl Failed {
             Self::Postgres(error) => {
                 error.as_database_error().is_some() && !self.is_worth_another_try()
             }
-            Self::Closed => false,
+            Self::Told(_) | Self::Closed => false,
         }
     }
 
@@ -104,7 +109,7 @@ impl Failed {
             Self::Postgres(error) => error
                 .as_database_error()
                 .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
-            Self::Closed => false,
+            Self::Told(_) | Self::Closed => false,
         }
     }
 
@@ -114,7 +119,7 @@ impl Failed {
             Self::Sqlite(error) => {
                 error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
             }
-            Self::Postgres(_) | Self::Closed => false,
+            Self::Postgres(_) | Self::Told(_) | Self::Closed => false,
         }
     }
 
@@ -132,7 +137,7 @@ impl Failed {
             Self::Postgres(sqlx::Error::ColumnDecode { index, source }) => {
                 Some(format!("column {index}: {source}"))
             }
-            Self::Sqlite(_) | Self::Postgres(_) | Self::Closed => None,
+            Self::Sqlite(_) | Self::Postgres(_) | Self::Told(_) | Self::Closed => None,
         }
     }
 }

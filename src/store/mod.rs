@@ -7,27 +7,39 @@
 #[macro_use]
 mod sql;
 
+mod alarm;
+mod announcement;
+mod backlog;
 mod card;
 mod changed;
 mod chunks;
+mod commit;
 mod configuration;
 mod database;
 mod effect;
+mod erase;
 mod error;
 mod event;
 mod file;
 mod gather;
 mod grant;
 mod holding;
+mod lent;
 mod lock;
 mod migrations;
+mod moments;
 mod open;
 mod person;
 mod prepared;
+mod record;
 mod replicas;
 mod request;
+mod scan;
+mod seal;
+mod section;
 mod serving;
 mod text;
+mod unsaid;
 mod write;
 mod writer;
 
@@ -38,13 +50,23 @@ use hallpass_domain::Change;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub use alarm::AlarmRow;
+pub use announcement::StoredAnnouncement;
+pub use backlog::Backlog;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};
+pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
+pub use holding::place_of;
 pub use lock::ServingLock;
+pub use record::Named;
 pub use request::RequestFilter;
+pub use seal::{
+    Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,
+};
+pub use section::ArchivedSection;
 pub use serving::Counts;
 
 use crate::ports::Entropy;
@@ -167,7 +189,7 @@ impl Store {
         for answer in answers {
             match answer.await.map_err(|_| StoreError::closed())?? {
                 Outcome::Applied(one) => applied.push(one),
-                Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran => {
+                Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
                     unreachable!("a change is answered as a change")
                 }
             }

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::file::{self, Reading, Use};
 use super::gather::Gathers;
+use super::lent::is_well;
 use super::replicas::{self, Bell};
 use super::writer::{self, Message, QUEUE};
 use super::{StoreError, changed, lock, migrations};
@@ -175,7 +176,7 @@ impl Server {
             .before_acquire(|conn, meta| {
                 Box::pin(async move {
                     if meta.idle_for > TRUSTED_FOR {
-                        conn.ping().await?;
+                        is_well(conn).await?;
                     }
                     Ok(true)
                 })
@@ -194,7 +195,7 @@ impl Server {
             .spawn(replicas::run(pool.clone(), queue, bell.clone()));
         let gathers = Gathers::start(&pool);
         tasks.spawn(changed::notify(pool.clone(), committed, me.clone()));
-        tasks.spawn(changed::listen(pool.clone(), changed.clone(), me));
+        tasks.spawn(changed::listen(options.clone(), changed.clone(), me));
         Ok(Self {
             pool,
             writer,

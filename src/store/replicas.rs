@@ -4,17 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::PgPool;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use super::changed;
 use super::chunks::{Chunk, Chunks};
-use super::database::Conn;
+use super::database::{Arg, Conn};
 use super::error::{Applied, Failed, StoreError};
+use super::lent::{Lent, bounded};
 use super::prepared::Prepared;
-use super::write;
+use super::sql::Sql;
 use super::writer::{self, Job, Message, Outcome, outcome};
+use super::{changed, commit, write};
 
 /// How often a lost race is tried again.
 const TRIES: u32 = 5;
@@ -73,15 +75,44 @@ pub(super) async fn alone(pool: &PgPool, job: &Job) -> Result<Outcome, StoreErro
 }
 
 async fn attempt(pool: &PgPool, job: &Job) -> Result<Outcome, Failed> {
+    let mut conn = Lent::from(pool).await?;
     // One statement is a transaction by itself.
     if matches!(job, Job::Claim(_) | Job::Run(..)) {
-        let mut conn = pool.acquire().await?;
-        return outcome(&mut Conn::Postgres(&mut conn), job).await;
+        let mut conn = Conn::Postgres(&mut conn);
+        return bounded(commit::statement(outcome(&mut conn, job))).await;
     }
-    let mut transaction = pool.begin().await?;
-    let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
-    transaction.commit().await?;
-    Ok(outcome)
+    bounded(async {
+        let mut transaction = conn.begin().await?;
+        let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
+        commit::postgres(transaction).await?;
+        Ok(outcome)
+    })
+    .await
+}
+
+/// The lock that one sealer at a time holds: any number that nothing else here uses.
+const SEALING: i64 = 0x6861_6c6c_7061_7373;
+
+/// Runs a sealer's statement and answers how many rows it wrote: none where another replica is sealing, or was first.
+pub(super) async fn seal(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<u64, StoreError> {
+    let mut conn = Lent::from(pool).await.map_err(StoreError::unavailable)?;
+    let written = async {
+        let mut transaction = conn.begin().await?;
+        let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)")
+            .bind(SEALING)
+            .fetch_one(&mut *transaction)
+            .await?;
+        if !alone {
+            return Ok(0);
+        }
+        let written = Conn::Postgres(&mut transaction).execute(sql, args).await?;
+        commit::postgres(transaction).await?;
+        Ok::<_, Failed>(written)
+    };
+    match bounded(written).await {
+        Err(error) if error.is_unique_violation() => Ok(0),
+        other => other.map_err(StoreError::unavailable),
+    }
 }
 
 /// All changes, each done or not by itself.
@@ -108,14 +139,18 @@ async fn apply(pool: &PgPool, jobs: &[Job], bell: &Bell) -> Vec<Result<Outcome, 
 
 /// Commits where all of it can be written; otherwise nothing is.
 async fn together(pool: &PgPool, batch: &[&Prepared]) -> Result<Vec<Applied>, Failed> {
-    let mut transaction = pool.begin().await?;
-    let answers = write::changes(&mut Conn::Postgres(&mut transaction), batch).await?;
-    if write::all_well(&answers) {
-        transaction.commit().await?;
-    } else {
-        transaction.rollback().await?;
-    }
-    Ok(answers)
+    let mut conn = Lent::from(pool).await?;
+    bounded(async {
+        let mut transaction = conn.begin().await?;
+        let answers = write::changes(&mut Conn::Postgres(&mut transaction), batch).await?;
+        if write::all_well(&answers) {
+            commit::postgres(transaction).await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(answers)
+    })
+    .await
 }
 
 /// Waits before the next try, or gives the error back.

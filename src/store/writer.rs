@@ -15,7 +15,7 @@ use super::error::{Applied, Failed, StoreError};
 use super::file::{self, Use};
 use super::prepared::Prepared;
 use super::sql::Sql;
-use super::{changed, write};
+use super::{changed, commit, write};
 
 /// Jobs that may wait; whoever comes later waits for a place.
 pub(super) const QUEUE: usize = 1_024;
@@ -42,7 +42,8 @@ pub(super) enum Outcome {
     Applied(Applied),
     Claimed(Vec<ClaimedRow>),
     Finished,
-    Ran,
+    /// With how many rows it wrote.
+    Ran(u64),
 }
 
 impl Outcome {
@@ -160,7 +161,7 @@ fn batch(conn: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Outcome, Stor
             Job::Claim(_) | Job::Finish(_) | Job::Run(..) => one(conn, job)?,
         });
     }
-    raw(conn, "commit")?;
+    commit::sqlite(|| raw(conn, "commit"))?;
     Ok(answers)
 }
 
@@ -209,8 +210,8 @@ pub(super) async fn outcome(conn: &mut Conn<'_>, job: &Job) -> Result<Outcome, F
             Outcome::Finished
         }
         Job::Run(sql, args) => {
-            conn.execute(sql, args).await?;
-            Outcome::Ran
+            let rows = conn.execute(sql, args).await?;
+            Outcome::Ran(rows)
         }
     })
 }

@@ -5,8 +5,12 @@ mod clock;
 mod entropy;
 mod next;
 mod parts;
+mod proof;
 mod reach;
+mod retired;
 mod serving;
+mod sink;
+mod timekeeping;
 mod vitals;
 
 use std::path::Path;
@@ -24,8 +28,10 @@ pub use clock::{MovableClock, SystemClock};
 pub use entropy::SystemEntropy;
 pub use next::NextEvent;
 pub use parts::{Parts, beside, reaching};
+pub use proof::{anchor, anchor_problem};
 pub use reach::reached;
 pub use serving::{Wired, serving};
+pub use sink::bucket;
 
 /// Time and randomness, as they are handed to everything.
 #[derive(Clone)]

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::audit::sink::S3;
 use crate::config::Config;
 use crate::ports::{Chat, OnCall, OnCallError};
+use crate::store::StoreError;
 
 use super::{Outside, Parts, parts};
 
@@ -15,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub async fn reached(
     parts: &Parts,
     config: &Config,
+    bucket: Option<S3>,
     outside: &Outside,
 ) -> Vec<(String, Result<String, String>)> {
     let mut all = vec![("Slack".to_owned(), bounded(parts.chat.check()).await)];
@@ -27,6 +30,18 @@ pub async fn reached(
         checked.map(|()| "answers, and its tables are there".to_owned())
     });
     all.push(("database".into(), database.await));
+    let orphaned = bounded(async {
+        let sentences = parts.app.orphaned().await?;
+        Ok::<_, StoreError>(if sentences.is_empty() {
+            "each has its role and its backends in this configuration".to_owned()
+        } else {
+            format!("WARNING: {}.", sentences.join("; "))
+        })
+    });
+    all.push(("live grants".into(), orphaned.await));
+    if let Some(bucket) = bucket {
+        all.push(("audit record".into(), bounded(bucket.check()).await));
+    }
     for (name, backend) in &parts.backends {
         all.push((format!("backend {name}"), bounded(backend.check()).await));
     }

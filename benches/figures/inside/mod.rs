@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use chrono::TimeDelta;
 use hallpass::app::answer::Answer;
 use hallpass::app::{App, Caller, Parts, Press, ReviewKey, Settings};
 use hallpass::config::{Config, OnCallSection};
@@ -235,6 +236,9 @@ fn settings(config: Config) -> Settings {
             BackendName::new("orders"),
             "{email_local}".to_owned(),
         )]),
+        unknown_access: BTreeMap::new(),
+        reconcile_every: TimeDelta::hours(1),
+        keep_personal: None,
         base_url: "http://127.0.0.1".into(),
         team: Some(workplace::TEAM.into()),
     }

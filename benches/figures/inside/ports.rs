@@ -11,8 +11,8 @@ use hallpass::domain::role::Sharing;
 use hallpass::domain::{BackendName, Email, Entitlement, Membership, SlackId};
 use hallpass::ports::chat::Message;
 use hallpass::ports::{
-    Backend, BackendError, Chat, ChatError, Directory, DirectoryError, HoldingRef, Order, Place,
-    Posted, Receipt, SlackPerson,
+    Backend, BackendError, Chat, ChatError, Directory, DirectoryError, HoldingRef, Inventory,
+    Order, Place, Posted, Receipt, SlackPerson,
 };
 use tokio::sync::watch;
 
@@ -97,6 +97,10 @@ impl Chat for Mailbox {
 
     async fn update(&self, _: &Posted, _: &Message) -> Result<(), ChatError> {
         self.takes().await
+    }
+
+    async fn inventory(&self, _: &[Entitlement]) -> Result<Inventory, BackendError> {
+        Ok(Inventory::NotListable)
     }
 
     async fn check(&self) -> Result<String, ChatError> {

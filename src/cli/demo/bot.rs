@@ -43,6 +43,7 @@ impl Bot {
             .env("HALLPASS_CONFIG", settings.folder.join("hallpass.toml"))
             .env("HALLPASS_LISTEN", &settings.listen)
             .env("DATABASE_URL", database_url(&settings.folder))
+            .env("STATE_DIRECTORY", settings.folder.join("state"))
             .env("SLACK_BOT_TOKEN", &settings.secrets.bot_token)
             .env("SLACK_SIGNING_SECRET", &settings.secrets.signing_secret)
             .env("SLACK_API_URL", &settings.slack_api_url)

@@ -78,14 +78,13 @@ impl Grant {
     pub(crate) fn advance(mut self, now: Time) -> (Self, Change) {
         match self.state.clone() {
             State::Provisioning { .. } if self.parts.iter().all(|part| part.status.is_held()) => {
-                let ends_at = now + self.duration.to_delta();
-                self.state = State::Active {
-                    since: now,
-                    ends_at,
-                };
+                let since = self.held_since().unwrap_or(now);
+                let ends_at = since + self.duration.to_delta();
+                self.state = State::Active { since, ends_at };
                 let change = Change::default()
                     .event(
                         self.event(EventKind::GrantActive, Actor::Hallpass, now)
+                            .fact("since", since.to_rfc3339())
                             .fact("ends_at", ends_at.to_rfc3339()),
                     )
                     .cancel(self.subject(), EffectKind::GiveUp)
@@ -108,6 +107,18 @@ impl Grant {
             | State::Ended { .. }
             | State::Failed { .. } => (self, Change::default()),
         }
+    }
+
+    /// Since when all its parts are held.
+    fn held_since(&self) -> Option<Time> {
+        let since = self.parts.iter().filter_map(|part| match &part.status {
+            PartStatus::Held { at, .. } => Some(*at),
+            PartStatus::Wanted
+            | PartStatus::Refused { .. }
+            | PartStatus::Releasing
+            | PartStatus::Released { .. } => None,
+        });
+        since.max()
     }
 
     /// The timer of the end, and the warnings that still lie ahead.

@@ -1,7 +1,7 @@
 //! What to do next for one holding: observe, compare, call, read back, settle.
 //! What the principal holds without us is left alone, whether we give or take.
 
-use super::{Attempt, Holding, Known, Observation, Outcome, Step, Wanted};
+use super::{Attempt, Given, Holding, Known, Observation, Outcome, Step, Wanted};
 use crate::Time;
 
 impl Holding {
@@ -22,8 +22,13 @@ impl Holding {
         };
         match wanted {
             Wanted::Held { until } if read_back.ours => Step::Settle(Outcome::Held {
-                until,
+                until: attempt.tracks_expiry.then_some(until),
                 receipt: called.receipt.clone(),
+                given: if observed.ours {
+                    Given::Before
+                } else {
+                    Given::Now
+                },
             }),
             Wanted::Held { .. } => Step::Fail {
                 why: format!(
@@ -52,8 +57,9 @@ impl Holding {
         match (seen.ours, &seen.others) {
             (true, _) if !tracks_expiry || self.is_known_until(until) => {
                 Step::Settle(Outcome::Held {
-                    until,
+                    until: tracks_expiry.then_some(until),
                     receipt: None,
+                    given: Given::Before,
                 })
             }
             (true, _) | (false, None) => Step::Grant { until },
@@ -65,7 +71,7 @@ impl Holding {
 
     fn is_known_until(&self, until: Time) -> bool {
         match &self.known {
-            Known::Held { until: known, .. } => *known == until,
+            Known::Held { until: known, .. } => *known == Some(until),
             Known::Unknown | Known::Absent { .. } | Known::Standing { .. } => false,
         }
     }

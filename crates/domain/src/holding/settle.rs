@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Holding, Known, Outcome, Stale, Wanted};
+use super::{Given, Holding, Known, Outcome, Stale, Wanted};
 use crate::effect::{Notice, Subject};
 use crate::grant::{EndReason, PartStatus, Release, State};
-use crate::{Actor, Change, Effect, Event, EventKind, Grant, GrantId, HoldingId, Time};
+use crate::{Actor, Change, Effect, EffectKind, Event, EventKind, Grant, GrantId, HoldingId, Time};
 
 impl Holding {
     /// Records an outcome: the grants that claim or wait for this holding move on (active, ended, failed, taken back).
@@ -29,8 +29,18 @@ impl Holding {
         let wanted = self.wanted();
         let mut settling = Settling::new(self, grants, siblings, now);
         match (outcome, wanted) {
-            (Outcome::Held { until, receipt }, Wanted::Held { .. }) => {
-                settling.held(until, receipt.as_deref());
+            (
+                Outcome::Held {
+                    until,
+                    receipt,
+                    given,
+                },
+                Wanted::Held { until: latest },
+            ) => {
+                let since = settling.held_since(given);
+                settling.held(until.unwrap_or(latest), receipt.as_deref(), since);
+                settling.know(Known::Held { at: now, until });
+                settling.advance();
             }
             (Outcome::Standing { note }, Wanted::Held { .. }) => settling.standing(note.as_deref()),
             (Outcome::Standing { note }, Wanted::Absent) => settling.left_standing(note),
@@ -55,8 +65,10 @@ impl Holding {
 struct Settling {
     id: HoldingId,
     holdings: BTreeMap<HoldingId, Holding>,
-    /// Holdings whose wanted state changed.
+    /// Holdings whose claims changed.
     moved: BTreeSet<HoldingId>,
+    /// Those of them that a backend must hear of.
+    told: BTreeSet<HoldingId>,
     grants: BTreeMap<GrantId, Grant>,
     before: BTreeMap<GrantId, Grant>,
     change: Change,
@@ -79,6 +91,7 @@ impl Settling {
             id,
             holdings,
             moved: BTreeSet::new(),
+            told: BTreeSet::new(),
             before: grants.clone(),
             grants,
             change: Change::default(),
@@ -86,12 +99,35 @@ impl Settling {
         }
     }
 
-    fn held(&mut self, until: Time, receipt: Option<&str>) {
-        self.know(Known::Held {
-            at: self.now,
-            until,
-        });
-        let newly = self.hold_parts(false);
+    /// Since when the access is there. Where nothing on record says that it was given, a call landed and its record was
+    /// lost: at the earliest when the grant was intended, so it counts from there, and losing a record makes nothing
+    /// last longer. Where several grants claim it, nobody can tell whose call it was, and the others cover it.
+    fn held_since(&self, given: Given) -> Time {
+        let own = self.own();
+        let lost = match &own.known {
+            Known::Held { .. } => false,
+            Known::Unknown | Known::Absent { .. } | Known::Standing { .. } => {
+                given == Given::Before
+            }
+        };
+        let mut claims = own.claims.keys();
+        let (Some(claim), None, true) = (claims.next(), claims.next(), lost) else {
+            return self.now;
+        };
+        match self.grants.get(claim).map(|grant| &grant.state) {
+            Some(State::Provisioning { since, .. }) => *since,
+            Some(
+                State::Active { .. }
+                | State::Revoking { .. }
+                | State::Ended { .. }
+                | State::Failed { .. },
+            )
+            | None => self.now,
+        }
+    }
+
+    fn held(&mut self, until: Time, receipt: Option<&str>, since: Time) {
+        let newly = self.hold_parts(false, since);
         let kind = if newly.is_empty() {
             EventKind::HoldingVerified
         } else {
@@ -102,7 +138,6 @@ impl Settling {
             with_receipt(event, receipt)
         });
         self.release_covered();
-        self.advance();
     }
 
     fn standing(&mut self, note: Option<&str>) {
@@ -110,7 +145,7 @@ impl Settling {
             at: self.now,
             note: note.map(Into::into),
         });
-        let newly = self.hold_parts(true);
+        let newly = self.hold_parts(true, self.now);
         self.record_standing(&newly, note);
         self.release_covered();
         self.advance();
@@ -212,13 +247,7 @@ impl Settling {
                 self.now,
             );
             self.change = std::mem::take(&mut self.change).and(change);
-            for part in &grant.parts {
-                if let Some(holding) = self.holdings.remove(&part.holding) {
-                    self.holdings
-                        .insert(part.holding.clone(), holding.release(&id));
-                    self.moved.insert(part.holding.clone());
-                }
-            }
+            self.release_parts(&grant);
             self.grants.insert(id, grant);
         }
         if !self.own().claims.is_empty() {
@@ -228,8 +257,7 @@ impl Settling {
     }
 
     /// The parts of the grants that claim it are held now; answers those whose part wasn't, or was otherwise.
-    fn hold_parts(&mut self, standing: bool) -> Vec<GrantId> {
-        let now = self.now;
+    fn hold_parts(&mut self, standing: bool, since: Time) -> Vec<GrantId> {
         let id = self.id.clone();
         let claims: Vec<GrantId> = self.own().claims.keys().cloned().collect();
         claims
@@ -251,7 +279,13 @@ impl Settling {
                     | None => false,
                 };
                 if newly {
-                    grant.set_part(&id, &PartStatus::Held { at: now, standing });
+                    grant.set_part(
+                        &id,
+                        &PartStatus::Held {
+                            at: since,
+                            standing,
+                        },
+                    );
                 }
                 newly
             })
@@ -286,22 +320,57 @@ impl Settling {
         waiting
     }
 
-    /// Lets every grant take the step that its parts now permit; what became active claims its exact end.
+    /// Every part of a grant that is to end is to be released.
+    fn release_parts(&mut self, grant: &Grant) {
+        for part in &grant.parts {
+            if let Some(holding) = self.holdings.remove(&part.holding) {
+                self.holdings
+                    .insert(part.holding.clone(), holding.release(&grant.id));
+                self.moved.insert(part.holding.clone());
+                self.told.insert(part.holding.clone());
+            }
+        }
+    }
+
+    /// Lets every grant take the step that its parts now permit; what became active claims its exact end, and ends where
+    /// its time is up already.
     fn advance(&mut self) {
         for (id, grant) in std::mem::take(&mut self.grants) {
             let was_active = matches!(grant.state, State::Active { .. });
             let (grant, change) = grant.advance(self.now);
             self.change = std::mem::take(&mut self.change).and(change);
-            if let (false, Some(ends_at)) = (was_active, grant.ends_at()) {
-                for part in &grant.parts {
-                    if let Some(holding) = self.holdings.remove(&part.holding) {
-                        self.holdings
-                            .insert(part.holding.clone(), holding.claim(&id, ends_at));
-                        self.moved.insert(part.holding.clone());
-                    }
+            let grant = match (was_active, grant.ends_at()) {
+                (false, Some(ends_at)) if ends_at <= self.now => {
+                    let (grant, change) =
+                        grant.revoking(EndReason::Expired, Actor::Hallpass, self.now);
+                    // That it was there is no news any more.
+                    let untold = EffectKind::Say(Notice::Granted);
+                    self.change = std::mem::take(&mut self.change)
+                        .and(change)
+                        .cancel(grant.subject(), untold);
+                    self.release_parts(&grant);
+                    grant
                 }
-            }
+                (false, Some(ends_at)) => {
+                    self.claim_parts(&grant, ends_at);
+                    grant
+                }
+                (true, _) | (false, None) => grant,
+            };
             self.grants.insert(id, grant);
+        }
+    }
+
+    fn claim_parts(&mut self, grant: &Grant, ends_at: Time) {
+        for part in &grant.parts {
+            if let Some(holding) = self.holdings.remove(&part.holding) {
+                if holding.is_told_ends() {
+                    self.told.insert(part.holding.clone());
+                }
+                self.holdings
+                    .insert(part.holding.clone(), holding.claim(&grant.id, ends_at));
+                self.moved.insert(part.holding.clone());
+            }
         }
     }
 
@@ -359,6 +428,18 @@ impl Settling {
         self.change.events.extend(events);
     }
 
+    /// A call that nobody waits for may undo what was seen now: it is looked at again once that is over.
+    fn look_again(&mut self) {
+        let Some(own) = self.holdings.get_mut(&self.id) else {
+            return;
+        };
+        own.stray_until = own.stray_until.filter(|until| *until > self.now);
+        if let Some(until) = own.stray_until {
+            let look = own.sync(until);
+            self.change = std::mem::take(&mut self.change).schedule(look);
+        }
+    }
+
     fn know(&mut self, known: Known) {
         if let Some(own) = self.holdings.get_mut(&self.id) {
             own.known = known;
@@ -371,6 +452,7 @@ impl Settling {
 
     /// Writes what changed: the grants, this holding, and the others whose wanted state moved.
     fn finish(mut self) -> Change {
+        self.look_again();
         let mut rows = Change::default();
         for (id, grant) in self.grants {
             if self.before.get(&id) != Some(&grant) {
@@ -380,7 +462,7 @@ impl Settling {
         self.change = rows.and(self.change);
         for (id, holding) in self.holdings {
             let moved = self.moved.contains(&id);
-            if moved {
+            if self.told.contains(&id) {
                 self.change = self.change.schedule(holding.sync(self.now));
             }
             if moved || id == self.id {

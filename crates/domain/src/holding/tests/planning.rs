@@ -1,4 +1,4 @@
-use crate::holding::{Attempt, Called, Holding, Known, Observation, Outcome, Stale, Step};
+use crate::holding::{Attempt, Called, Given, Holding, Known, Observation, Outcome, Stale, Step};
 use crate::testing::{at, entitlement, fresh_holding, who};
 use crate::{GrantId, Urgency};
 
@@ -74,7 +74,7 @@ fn what_is_there_needs_no_call_unless_the_target_tracks_another_end() {
     let known = Holding {
         known: Known::Held {
             at: at(0),
-            until: at(60),
+            until: Some(at(60)),
         },
         ..wanted()
     };
@@ -143,8 +143,9 @@ fn an_outcome_of_an_older_generation_is_stale() {
         .settle(row.generation - 1, absent.clone(), vec![], vec![], at(1));
     assert_eq!(old, Err(Stale));
     let held = Outcome::Held {
-        until: at(60),
+        until: Some(at(60)),
         receipt: None,
+        given: Given::Now,
     };
     let late = row
         .clone()

@@ -1,0 +1,205 @@
+//! Where to look for events without a seal. Positions become visible out of order where transactions commit late, so
+//! "above the last one seen" alone would skip some for ever. Besides: a regular look back over all positions that were not
+//! final yet when they were passed, and one look through the whole table after a start.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::store::{Horizon, Span};
+
+/// How often is looked back.
+const LOOK_BACK: Duration = Duration::from_secs(1);
+/// A transaction takes its first position a moment before it has a number, at most so long.
+const UNNUMBERED: Duration = Duration::from_secs(5);
+/// No transaction of ours lives so long: a dozen statements, each ended by the server after 10 s, with pauses that it
+/// ends after 15 s.
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(900);
+/// Positions in one window of the look through the table.
+const WINDOW: i64 = 20_000;
+/// Marks kept; older ones are joined.
+const MARKS: usize = 1_024;
+
+#[derive(Debug)]
+struct Mark {
+    highest: i64,
+    next: i64,
+    at: Instant,
+}
+
+#[derive(Debug)]
+pub(super) struct Positions {
+    /// Everything visible up to here was looked at once.
+    seen: i64,
+    /// Everything up to here is final and was looked at after it was.
+    settled: i64,
+    /// Positions that were seen, and from when on they are final.
+    marks: VecDeque<Mark>,
+    looked_back: Option<Instant>,
+    /// The table was looked through up to here, after the start.
+    through: i64,
+    /// What there was at the start; none until that is final.
+    all: Option<i64>,
+}
+
+impl Positions {
+    /// `sealed_up_to`: about where a former sealer stopped.
+    pub(super) fn new(sealed_up_to: i64) -> Self {
+        Self {
+            seen: sealed_up_to,
+            settled: sealed_up_to,
+            marks: VecDeque::new(),
+            looked_back: None,
+            through: 0,
+            all: None,
+        }
+    }
+
+    /// What wasn't seen yet.
+    pub(super) fn fresh(&self, horizon: &Horizon) -> Option<Span> {
+        span(self.seen, horizon.highest)
+    }
+
+    pub(super) fn saw(&mut self, horizon: &Horizon, now: Instant) {
+        self.seen = self.seen.max(horizon.highest);
+        if self.marks.len() >= MARKS {
+            self.marks.remove(1);
+        }
+        self.marks.push_back(Mark {
+            highest: horizon.highest,
+            next: horizon.next,
+            at: now,
+        });
+    }
+
+    /// What was seen before it was final, where it is time to look back; it may be nothing.
+    pub(super) fn back(&mut self, now: Instant) -> Option<Span> {
+        let due = self
+            .looked_back
+            .is_none_or(|last| now.duration_since(last) >= LOOK_BACK);
+        due.then(|| {
+            self.looked_back = Some(now);
+            Span {
+                after: self.settled,
+                up_to: self.seen,
+            }
+        })
+    }
+
+    /// All that was visible after `horizon` was looked back over: what was final by then needs no more looks.
+    pub(super) fn looked_back(&mut self, horizon: &Horizon, now: Instant) {
+        while let Some(mark) = self.marks.front() {
+            let age = now.duration_since(mark.at);
+            let over = horizon.oldest >= mark.next && age >= UNNUMBERED;
+            // Commits of SQLite have no numbers: they come in their order.
+            let ordered = mark.next == 0;
+            if !(over || ordered || age >= LONGEST_TRANSACTION) {
+                break;
+            }
+            self.settled = self.settled.max(mark.highest);
+            self.all.get_or_insert(mark.highest);
+            self.marks.pop_front();
+        }
+    }
+
+    /// The next part of the look through the table.
+    pub(super) fn window(&self) -> Option<Span> {
+        let all = self.all?;
+        span(self.through, all.min(self.through + WINDOW))
+    }
+
+    pub(super) fn looked_through(&mut self, window: Span) {
+        self.through = window.up_to;
+    }
+}
+
+fn span(after: i64, up_to: i64) -> Option<Span> {
+    (after < up_to).then_some(Span { after, up_to })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{LONGEST_TRANSACTION, Positions, WINDOW};
+    use crate::store::{Horizon, Span};
+
+    fn horizon(highest: i64, oldest: i64, next: i64) -> Horizon {
+        Horizon {
+            highest,
+            oldest,
+            next,
+        }
+    }
+
+    #[test]
+    fn it_looks_back_until_whoever_was_open_is_over() {
+        let start = Instant::now();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let mut positions = Positions::new(10);
+        // Transaction 7 is open and may have taken a position up to 20.
+        let open = horizon(20, 7, 9);
+        assert_eq!(
+            positions.fresh(&open),
+            Some(Span {
+                after: 10,
+                up_to: 20
+            })
+        );
+        positions.saw(&open, start);
+        assert_eq!(positions.fresh(&open), None);
+        for second in [1, 30, 300] {
+            let back = positions.back(later(second));
+            assert_eq!(
+                back,
+                Some(Span {
+                    after: 10,
+                    up_to: 20
+                })
+            );
+            positions.looked_back(&horizon(20, 7, 30), later(second));
+        }
+        // It is over: one more look, then none.
+        assert!(positions.back(later(301)).is_some());
+        positions.looked_back(&horizon(20, 9, 30), later(301));
+        let nothing = Span {
+            after: 20,
+            up_to: 20,
+        };
+        assert_eq!(positions.back(later(302)), Some(nothing));
+        assert_eq!(
+            positions.window(),
+            Some(Span {
+                after: 0,
+                up_to: 20
+            })
+        );
+    }
+
+    #[test]
+    fn a_stranger_that_never_ends_holds_it_up_for_a_while_only() {
+        let start = Instant::now();
+        let mut positions = Positions::new(0);
+        positions.saw(&horizon(5, 1, 9), start);
+        let long = start + LONGEST_TRANSACTION;
+        assert!(positions.back(long).is_some());
+        positions.looked_back(&horizon(5, 1, 30), long);
+        let nothing = Span { after: 5, up_to: 5 };
+        assert_eq!(positions.back(long + Duration::from_secs(2)), Some(nothing));
+    }
+
+    #[test]
+    fn the_table_is_looked_through_once_in_windows() {
+        let start = Instant::now();
+        let mut positions = Positions::new(WINDOW * 2);
+        assert_eq!(positions.window(), None, "not before the start is final");
+        positions.saw(&horizon(WINDOW * 2, 0, 0), start);
+        positions.looked_back(&horizon(WINDOW * 2, 0, 0), start);
+        let mut windows = 0;
+        while let Some(window) = positions.window() {
+            assert_eq!(window.after, WINDOW * windows);
+            positions.looked_through(window);
+            windows += 1;
+        }
+        assert_eq!(windows, 2);
+    }
+}
