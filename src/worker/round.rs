@@ -217,18 +217,15 @@ impl Round {
                 claimed
             };
             let recorded = AssertUnwindSafe(work).catch_unwind().await;
-            match recorded {
+            if let Ok(recorded) = recorded {
                 // Asked for anew and claimed again between the record and the end of this task.
-                Ok(recorded) => {
-                    let anew = in_flight.leave(number, &recorded).into_iter();
-                    let back = anew.map(Finish::GiveBack).collect();
-                    record::finish(&worker, &lane_label(&lane), back).await;
-                }
+                let anew = in_flight.leave(number, &recorded).into_iter();
+                let back = anew.map(Finish::GiveBack).collect();
+                record::finish(&worker, &lane_label(&lane), back).await;
+            } else {
                 // Panics of effects are caught before, so this one is ours; its claims go back to their leases.
-                Err(_) => {
-                    drop(in_flight.leave(number, &[]));
-                    tracing::error!(lane = %lane_label(&lane), "recording an outcome panicked");
-                }
+                in_flight.leave(number, &[]);
+                tracing::error!(lane = %lane_label(&lane), "recording an outcome panicked");
             }
             place
         });
