@@ -107,16 +107,7 @@ impl App {
 
     async fn step(&self, holding: &Holding, work: &mut Work<'_>) -> Result<Next, StoreError> {
         let step = holding.plan(&work.attempt);
-        let gives = match &step {
-            Step::Grant { .. } => true,
-            // Also where no call was needed, a grant becomes active by this.
-            Step::Settle(outcome) => {
-                let held = matches!(outcome, Outcome::Held { .. } | Outcome::Standing { .. });
-                held && holding.wanted() != Wanted::Absent
-            }
-            Step::Observe | Step::Revoke | Step::Fail { .. } => false,
-        };
-        if gives && !work.authorised {
+        if gives_by(&step, holding) && !work.authorised {
             let calls = matches!(step, Step::Grant { .. });
             match with_patience(Box::pin(self.authorised(holding, calls))).await? {
                 Authorised::Yes => work.authorised = true,
@@ -385,6 +376,18 @@ fn is_told_stuck(grant: &Grant) -> bool {
         | GrantState::Active { .. }
         | GrantState::Ended { .. }
         | GrantState::Failed { .. } => false,
+    }
+}
+
+/// Whether this step gives access; also where no call was needed, a grant becomes active by settling.
+fn gives_by(step: &Step, holding: &Holding) -> bool {
+    match step {
+        Step::Grant { .. } => true,
+        Step::Settle(outcome) => {
+            let held = matches!(outcome, Outcome::Held { .. } | Outcome::Standing { .. });
+            held && holding.wanted() != Wanted::Absent
+        }
+        Step::Observe | Step::Revoke | Step::Fail { .. } => false,
     }
 }
 

@@ -43,8 +43,11 @@ impl Moto {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let guard = Command::new("/bin/sh")
-            .args(["-c", "\"$0\" -H 127.0.0.1 -p 0 & cat > /dev/null; kill $!"])
-            .arg(program)
+            .args([
+                "-c",
+                "\"$0\" tests/moto/serve.py -H 127.0.0.1 -p 0 & cat > /dev/null; kill $!",
+            ])
+            .arg(program.with_file_name("python"))
             .stdin(Stdio::piped())
             .stdout(File::create(folder.path().join("out")).unwrap())
             .stderr(File::create(&log).unwrap())
