@@ -24,6 +24,7 @@ mod forged_rows;
 mod killed;
 mod processes;
 mod revocations;
+mod simulation;
 mod slack_chat;
 mod slack_checker;
 mod slack_directory;
