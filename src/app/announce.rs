@@ -64,7 +64,10 @@ impl App {
                 after: Some((*after).max(StdDuration::from_millis(100))),
                 why: error.to_string(),
             }),
-            ChatError::Unavailable(_) | ChatError::Token(_) => Ok(Carried::later(&error)),
+            ChatError::Unavailable(_) | ChatError::Token(_) => Ok(Carried::Away {
+                after: None,
+                why: error.to_string(),
+            }),
         }
     }
 

@@ -93,11 +93,7 @@ impl App {
             }
             _ => return Ok(None),
         };
-        let told = match notice {
-            // Said as it is now, however late.
-            Notice::Reminder | Notice::Climbed => Told::AsItIs,
-            _ => Told::WithItsTime,
-        };
+        let told = Told::of(notice);
         Ok(Some(Saying {
             key,
             message,
@@ -259,7 +255,8 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
         (Notice::RevokeStuck, GrantState::Revoking { .. }) => (
             "stuck".into(),
             Message::RevokeStuck { request: shown },
-            vec![To::Security, To::Thread],
+            // The security channel has one alarm for all of them.
+            vec![To::Thread],
         ),
         (Notice::Ended, GrantState::Ended { .. } | GrantState::Failed { .. }) => (
             "ended".into(),
@@ -287,11 +284,7 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
         }
         _ => return None,
     };
-    let told = match notice {
-        // Both tell their own times, or what is so now.
-        Notice::RevokeStuck | Notice::Ended => Told::AsItIs,
-        _ => Told::WithItsTime,
-    };
+    let told = Told::of(notice);
     Some(Saying {
         key,
         message,

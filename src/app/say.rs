@@ -6,7 +6,7 @@
 
 use hallpass_domain::effect::Subject;
 use hallpass_domain::request::State;
-use hallpass_domain::{Change, Effect, EffectKind, Request, SlackId, Time};
+use hallpass_domain::{Change, Effect, EffectKind, Notice, Request, SlackId, Time};
 
 use super::announce::told_at;
 use super::sync_card::{SAID, Unsaid, digest, root};
@@ -29,6 +29,27 @@ pub(super) enum Told {
     AsItIs,
     /// Of a moment: where that is past, it says when it was.
     WithItsTime,
+}
+
+impl Told {
+    pub(super) fn of(notice: Notice) -> Self {
+        match notice {
+            // What is so now, or what tells its own times.
+            Notice::Asked
+            | Notice::Reminder
+            | Notice::Climbed
+            | Notice::RevokeStuck
+            | Notice::Ended => Self::AsItIs,
+            Notice::Decided
+            | Notice::Granted
+            | Notice::GrantFailed
+            | Notice::Extended
+            | Notice::BreakGlass
+            | Notice::Reviewed
+            | Notice::ReviewOverdue
+            | Notice::StandingAccess => Self::WithItsTime,
+        }
+    }
 }
 
 /// One notice: what makes it the same one, what is said, and to whom.

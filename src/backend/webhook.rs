@@ -23,7 +23,7 @@ use self::answer::Answer;
 use self::wire::Action;
 use super::{cut, quoted};
 use crate::points::{Failed, WEBHOOK};
-use crate::ports::{Backend, BackendError, Clock, HoldingRef, Order, Receipt};
+use crate::ports::{Backend, BackendError, Clock, HoldingRef, Inventory, Order, Receipt};
 
 /// How much of a body is read at all.
 const BODY_BYTES: usize = 64 * 1024;
@@ -231,6 +231,11 @@ impl Backend for Webhook {
 
     async fn revoke(&self, order: &Order) -> Result<Receipt, BackendError> {
         self.order(Action::Revoke, order).await
+    }
+
+    /// The contract has no such action: a receiver is asked about one principal at a time.
+    async fn inventory(&self, _: &[Entitlement]) -> Result<Inventory, BackendError> {
+        Ok(Inventory::NotListable)
     }
 
     async fn check(&self) -> Result<String, BackendError> {

@@ -192,7 +192,43 @@ pub enum EndShown {
     Failed { why: String },
 }
 
-/// What is said. Everything but `Card` is said once.
+/// What a backend that doesn't let go answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It gives no answer, or says that it can't now.
+    Nothing,
+    /// It refuses to take the access away.
+    Refuses,
+    /// It says that it did, and the access is still there.
+    KeepsIt,
+}
+
+/// Revocations of one backend that are overdue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmShown {
+    pub backend: String,
+    pub grants: usize,
+    /// There are more than were counted.
+    pub more: bool,
+    /// When the first of them should have been gone.
+    pub since: Time,
+    /// Break-glass first, then the oldest; not all of them.
+    pub named: Vec<OverdueShown>,
+    pub said: Said,
+}
+
+/// A grant that should be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverdueShown {
+    /// `G-7K2M`
+    pub short: String,
+    pub role: String,
+    pub holder: Shown,
+    pub since: Time,
+    pub break_glass: bool,
+}
+
+/// What is said. Everything but `Card` and the alarm is said once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// The card of a request; `buttons` only where its reader may press them.
@@ -246,6 +282,22 @@ pub enum Message {
     },
     PostUseOverdue {
         request: RequestShown,
+    },
+    /// Revocations of one backend are overdue; edited in place while they are.
+    Overdue {
+        alarm: AlarmShown,
+    },
+    /// The same alarm, once it is over.
+    OverdueNoMore {
+        backend: String,
+        since: Time,
+        over: Time,
+    },
+    /// Beside it, so that somebody notices.
+    OverdueIsOver {
+        backend: String,
+        since: Time,
+        over: Time,
     },
     /// To the security channel, about no request.
     Announcement {

@@ -93,7 +93,7 @@ impl Prepared {
         }
         prepared.effects = (change.effects.into_iter())
             .chain(told.effects)
-            .map(effect::prepare)
+            .map(|one| effect::prepare(one, entropy))
             .collect();
         prepared.ended = finish.map(effect::ended);
         prepared.delivery = change.delivery.map(|key| Delivery {

@@ -75,7 +75,7 @@ async fn the_tail_that_is_not_anchored_is_at_most_ten_seconds_long(db: Fresh) {
         proof.advance(10);
         proof.is_anchored(&db.store).await;
         let newest = proof.anchor().newest(key(7).public()).unwrap().unwrap();
-        assert_eq!(newest.at, proof.now());
+        assert!((proof.now() - newest.at).num_seconds() <= 10);
     }
     sealing.ends().await;
 }

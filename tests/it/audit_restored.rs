@@ -1,17 +1,22 @@
 //! An old backup is put back: its record is older than its anchor. What ends access goes on, nothing is granted, until an
 //! operator has looked. And the anchor file itself.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use hallpass::audit::anchor::Anchor;
 use hallpass::audit::checkpoint::Sink;
-use hallpass::domain::EventKind;
+use hallpass::config::Config;
+use hallpass::domain::effect::Subject;
+use hallpass::domain::{EffectKind, EventKind};
+use hallpass::wiring;
 
 use crate::store::{Fresh, open};
-use crate::support::proof::{Proof, happened, key};
-use crate::support::workplace::GENERAL;
+use crate::support::proof::{Proof, happened, key, until};
+use crate::support::workplace::{self, GENERAL, SECURITY};
 use crate::support::world::{Bot, World};
+use crate::support::{everywhere, minutes};
 
 const DATABASE: [&str; 3] = ["hallpass.db", "hallpass.db-wal", "hallpass.db-shm"];
 
@@ -40,8 +45,21 @@ async fn served_by(bot: &Bot, path: &str) -> (u16, String) {
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
+/// What `/readyz` says once the worker has gone round.
+async fn ready(bot: &Bot) -> String {
+    until("it is ready", async || {
+        served_by(bot, "/readyz").await.0 == 200
+    })
+    .await;
+    served_by(bot, "/readyz").await.1
+}
+
 async fn verify(world: &World) -> (bool, String) {
-    let output = world.hallpass(&["audit", "verify"]).output().await.unwrap();
+    audited(world, &["audit", "verify"]).await
+}
+
+async fn audited(world: &World, arguments: &[&str]) -> (bool, String) {
+    let output = world.hallpass(arguments).output().await.unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(said).unwrap())
 }
@@ -66,13 +84,15 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
     copied(&world, world.dir.path(), backup.path());
     let (whole, said) = verify(&world).await;
     assert!(whole, "{said}");
+    let out = world.dir.path().join("record.jsonl").display().to_string();
+    let (exported, said) = audited(&world, &["audit", "export", "--out", &out]).await;
+    assert!(exported, "{said}");
+    let (whole, said) = audited(&world, &["audit", "verify", &out]).await;
+    assert!(whole && said.contains("pin it with --key"), "{said}");
 
     let bot = world.serve().await;
-    let (status, ready) = served_by(&bot, "/readyz").await;
-    assert!(
-        status == 200 && ready.contains(r#""record":{"ok":true}"#),
-        "{ready}"
-    );
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
     world
         .asks("rita", "/prod-access logs node=web-1 30m why is it slow")
         .await;
@@ -81,12 +101,19 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
 
     let bot = world.serve().await;
     bot.says("only revocations are carried out").await;
-    let (status, ready) = served_by(&bot, "/readyz").await;
-    assert_eq!(status, 200, "revocations need it in service: {ready}");
+    // In service: revocations need it.
+    let said = ready(&bot).await;
     assert!(
-        ready.contains(r#""record":{"ok":false,"why":"Only revocations"#),
-        "{ready}"
+        said.contains(r#""record":{"ok":false,"why":"Only revocations"#),
+        "{said}"
     );
+    let heard = world.slack.until("the security channel hears", |slack| {
+        let said = slack.messages(SECURITY);
+        let restored =
+            |message: &slack_sandbox::Message| message.plain().contains("--accept-restored");
+        said.iter().any(restored).then_some(())
+    });
+    heard.await.unwrap();
     let (_, metrics) = served_by(&bot, "/metrics").await;
     assert!(metrics.contains("hallpass_revoke_only 1"), "{metrics}");
     for (person, text) in [
@@ -126,8 +153,8 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
     world.approves("bob", &again).await;
     assert!(bot.stops().await.1);
     let bot = world.serve().await;
-    let (_, ready) = served_by(&bot, "/readyz").await;
-    assert!(ready.contains(r#""record":{"ok":true}"#), "{ready}");
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
     assert!(bot.stops().await.1);
     let (whole, said) = verify(&world).await;
     assert!(whole, "{said}");
@@ -280,4 +307,85 @@ async fn events_go_on_being_sealed_after_a_new_start() {
     sealing.ends().await;
     let verified = proof.verify(&db.store).await.unwrap();
     assert_eq!(verified.anchored.map(|anchor| anchor.sequence), Some(4));
+}
+
+/// Every morning at nine by `[access] time_zone`, and once a morning.
+#[tokio::test]
+async fn the_newest_checkpoint_is_told_every_morning() {
+    everywhere(async |bot| {
+        bot.asks("alice", "/prod-access logs node=web-1 30m why is it slow")
+            .await;
+        until("a checkpoint", async || {
+            bot.store.newest_checkpoint().await.unwrap().is_some()
+        })
+        .await;
+        let told = || {
+            bot.said_in(SECURITY)
+                .matches("Checkpoint of the record")
+                .count()
+        };
+        let before = told();
+        for morning in 1..=2 {
+            bot.clock.advance(minutes(24 * 60));
+            bot.settle().await;
+            assert_eq!(told() - before, morning, "{}", bot.said_in(SECURITY));
+        }
+        let kind = EffectKind::TellCheckpoint;
+        assert!(bot.store.has_effect(&Subject::Ledger, &kind).await.unwrap());
+    })
+    .await;
+}
+
+#[test]
+fn the_anchor_stands_apart_from_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().display().to_string();
+    let database = format!("sqlite://{place}/hallpass.db");
+    let config = |more: &str| {
+        let text = workplace::configuration("http://127.0.0.1:1/") + more;
+        let file = folder.path().join("hallpass.toml");
+        std::fs::write(&file, text).unwrap();
+        let nothing: BTreeMap<String, String> = BTreeMap::new();
+        Config::load(&file, &nothing).map(|loaded| loaded.config)
+    };
+    let env = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let plain = config("").unwrap();
+    let key = "0123456789abcdef0123";
+    for (variables, path) in [
+        (
+            env("STATE_DIRECTORY", "/var/lib/a:/var/lib/b"),
+            "/var/lib/a/anchor-0123456789abcdef.jsonl",
+        ),
+        (
+            env("XDG_STATE_HOME", "/x"),
+            "/x/hallpass/anchor-0123456789abcdef.jsonl",
+        ),
+        (
+            env("HOME", "/h"),
+            "/h/.local/state/hallpass/anchor-0123456789abcdef.jsonl",
+        ),
+    ] {
+        let anchor = wiring::anchor(&plain, &variables, key).unwrap();
+        assert_eq!(anchor.path(), Path::new(path));
+        assert_eq!(wiring::anchor_problem(&plain, &variables, &database), None);
+    }
+    let nowhere = wiring::anchor(&plain, &env("HOME", "not/absolute"), key).unwrap_err();
+    assert!(
+        nowhere.to_string().contains("set `anchor` in [audit]"),
+        "{nowhere}"
+    );
+
+    let beside = config(&format!("[audit]\nanchor = \"{place}/anchor.jsonl\"\n")).unwrap();
+    let problem = wiring::anchor_problem(&beside, &env("HOME", "/h"), &database).unwrap();
+    assert!(problem.contains("is in the database's folder"), "{problem}");
+    let server = "postgres://h@db/hallpass";
+    assert_eq!(
+        wiring::anchor_problem(&beside, &env("HOME", "/h"), server),
+        None
+    );
+    let wrong = config("[audit]\nanchor = \"anchor.jsonl\"\n").unwrap_err();
+    assert!(
+        wrong.to_string().contains("isn't an absolute path"),
+        "{wrong}"
+    );
 }

@@ -105,7 +105,9 @@ async fn each_edit_of_the_database_is_named(db: Fresh) {
             "its content isn't what was sealed",
         ),
         (
-            format!("delete from event_personal where event = {seventh}; delete from event where id = {seventh}"),
+            format!(
+                "delete from event_personal where event = {seventh}; delete from event where id = {seventh}"
+            ),
             String::new(),
             "it was sealed as record 7 and is gone",
         ),

@@ -4,6 +4,8 @@
 //!
 //! Here one hit of each point with each action; all hits in `make soak`.
 
+mod target;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
@@ -14,10 +16,11 @@ use futures_util::{StreamExt, stream};
 use regex::Regex;
 use slack_sandbox::RequestUrls;
 use tokio::sync::watch;
+use tokio::task::JoinError;
 
 use crate::support::Database;
 use crate::support::judge::{self, LEASE, Plan};
-use crate::support::patience::{approves, asks, end_is_told, eventually};
+use crate::support::patience::{approves, asks, end_is_told, eventually, shown};
 use crate::support::soak;
 use crate::support::world::World;
 
@@ -132,12 +135,18 @@ struct Told {
 
 async fn story(world: &World) {
     let (slack, gate) = (&world.slack, &world.gate);
-    let short = asks(slack, "alice", "/prod-access db-admin 1s orders stuck", STEP).await;
+    let short = asks(
+        slack,
+        "alice",
+        "/prod-access db-admin 1s orders stuck",
+        STEP,
+    )
+    .await;
     approves(slack, gate, "bob", &short, STEP).await;
     let gone = || gate.holders("orders_admin").is_empty() && !gate.done("revoke").is_empty();
     let calls = || format!("gone: {:#?}", gate.calls());
     eventually(calls, STEP, || gone().then_some(())).await;
-    let said = || format!("the end of {short} in {:#?}", slack.messages("C0APPROVE"));
+    let said = || format!("the end of {short} in {:#?}", shown(slack));
     eventually(said, STEP, || end_is_told(slack, &short).then_some(())).await;
 }
 
@@ -194,6 +203,16 @@ fn cases(database: Database, hits: &BTreeMap<&'static str, usize>) -> Vec<Case> 
     all
 }
 
+/// Why stories failed, of those that did.
+fn reasons<T>(ends: Vec<(Case, Result<T, JoinError>)>) -> Vec<String> {
+    let failed = ends.into_iter().filter_map(|(case, told)| {
+        let why = told.err()?.into_panic();
+        let why = why.downcast_ref::<String>().map_or("?", String::as_str);
+        Some(format!("{case}: {why}"))
+    });
+    failed.collect()
+}
+
 async fn every_point(database: Database) {
     let calm = told(database, None).await;
     assert_eq!(calm.hits.len(), POINTS.len(), "{:?}", calm.hits);
@@ -203,16 +222,11 @@ async fn every_point(database: Database) {
         (case, told)
     });
     let ends: Vec<_> = stories.buffer_unordered(AT_ONCE).collect().await;
-    let fired = ends.iter().filter(|(_, told)| told.as_ref().is_ok_and(|told| told.fired));
+    let fired = ends
+        .iter()
+        .filter(|(_, told)| told.as_ref().is_ok_and(|told| told.fired));
     let fired = fired.count();
-    let mut wrong = Vec::new();
-    for (case, told) in ends {
-        if let Err(error) = told {
-            let why = error.into_panic();
-            let why = why.downcast_ref::<String>().map_or("?", String::as_str);
-            wrong.push(format!("{case}: {why}"));
-        }
-    }
+    let wrong = reasons(ends);
     soak::figure(
         "crash points",
         &format!(

@@ -154,6 +154,26 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::PostUseOverdue { request } => Message::PostUseOverdue {
             request: poison(request),
         },
+        Message::Overdue { mut alarm } => {
+            alarm.backend = text.into();
+            for one in &mut alarm.named {
+                one.role = text.into();
+                one.short = text.into();
+                one.holder = poisoned_person(one.holder.clone(), text);
+            }
+            alarm.named = alarm.named.into_iter().cycle().take(many).collect();
+            Message::Overdue { alarm }
+        }
+        Message::OverdueNoMore { since, over, .. } => Message::OverdueNoMore {
+            backend: text.into(),
+            since,
+            over,
+        },
+        Message::OverdueIsOver { since, over, .. } => Message::OverdueIsOver {
+            backend: text.into(),
+            since,
+            over,
+        },
         Message::Announcement { announcement } => Message::Announcement {
             announcement: poisoned_announcement(announcement, text, many),
         },
@@ -321,7 +341,8 @@ fn problems_with(text: &str, many: usize) -> Vec<String> {
     };
     let messages = slack_shown::cards()
         .into_iter()
-        .chain(slack_shown::notices());
+        .chain(slack_shown::notices())
+        .chain(crate::slack_shown_alarm::alarms());
     let announcements = slack_shown_announcements::announcements()
         .into_iter()
         .map(|(name, message)| (name, message, views::Audience::Channel));

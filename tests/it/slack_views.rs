@@ -2,7 +2,7 @@
 
 use hallpass::slack::views;
 
-use crate::{slack_shown, slack_shown_announcements, slack_shown_answers};
+use crate::{slack_shown, slack_shown_alarm, slack_shown_announcements, slack_shown_answers};
 
 #[test]
 fn cards_read_well() {
@@ -14,6 +14,14 @@ fn cards_read_well() {
 #[test]
 fn notices_read_well() {
     for (name, message, audience) in slack_shown::notices() {
+        insta::assert_json_snapshot!(name, views::message(&message, audience).json());
+    }
+}
+
+#[test]
+fn alarms_read_well() {
+    for (name, message, audience) in slack_shown_alarm::alarms() {
+        let name = format!("alarm_{name}");
         insta::assert_json_snapshot!(name, views::message(&message, audience).json());
     }
 }

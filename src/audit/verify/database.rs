@@ -50,7 +50,7 @@ pub async fn verify_database(
         if page.is_empty() {
             break;
         }
-        for record in page {
+        for record in &page {
             let followed = follow(&mut chain, record);
             if let Err(wrong) = followed {
                 return Ok(Err(wrong));
@@ -97,7 +97,7 @@ async fn unreadable(store: &Store, next: u64, gone: &StoreError) -> Result<Wrong
     })
 }
 
-fn follow(chain: &mut Chain, record: SealedRecord) -> Result<(), Wrong> {
+fn follow(chain: &mut Chain, record: &SealedRecord) -> Result<(), Wrong> {
     let fields: Vec<Field<'_>> = record
         .personal
         .iter()

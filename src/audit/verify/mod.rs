@@ -96,7 +96,7 @@ impl fmt::Display for Verified {
         }
         match &self.signed {
             Some(signed) if self.anchored.is_none() => {
-                write!(f, ", signed until {}", shown(signed))?
+                write!(f, ", signed until {}", shown(signed))?;
             }
             Some(_) => {}
             None => write!(f, ", signed nowhere")?,

@@ -1,4 +1,5 @@
-//! `hallpass audit verify`: what the record proves. It needs no secret: an export, a public key and an anchor are enough.
+//! `hallpass audit verify`: whether the record is whole, or the first thing that is wrong with it. It needs no secret: an
+//! export, a public key and an anchor are enough.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

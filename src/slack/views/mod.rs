@@ -3,6 +3,7 @@
 //!
 //! Every message has blocks and a text that says the same in a full sentence, for screen readers and notifications.
 
+mod alarm;
 mod announcements;
 mod answers;
 mod blocks;
@@ -90,6 +91,17 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Ended { request, since } => notices::ended(request, *since, audience),
         Message::Extended { request, ends_at } => notices::extended(request, *ends_at, audience),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
+        Message::Overdue { alarm } => alarm::overdue(alarm),
+        Message::OverdueNoMore {
+            backend,
+            since,
+            over,
+        } => alarm::no_more(backend, *since, *over),
+        Message::OverdueIsOver {
+            backend,
+            since,
+            over,
+        } => alarm::is_over(backend, *since, *over),
         Message::Announcement { announcement } => announcements::announcement(announcement),
         Message::Late { at, message: late } => {
             announcements::late(self::message(late, audience), *at)

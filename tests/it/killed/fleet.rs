@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use slack_sandbox::RequestUrls;
 
+use crate::support::crowd::Misfortune;
 use crate::support::soak::Dice;
 use crate::support::world::{Bot, World};
 
@@ -13,14 +14,6 @@ const PAUSE: Duration = Duration::from_millis(11_500);
 const PAUSES: u64 = 4;
 /// How long a start may take.
 const START: Duration = Duration::from_secs(40);
-
-/// What befell a replica, from when to when it was back.
-#[derive(Debug, Clone)]
-pub(super) struct Misfortune {
-    pub(super) from: Instant,
-    pub(super) until: Instant,
-    pub(super) kills: bool,
-}
 
 struct Replica {
     bot: Bot,
@@ -100,7 +93,11 @@ impl<'a> Fleet<'a> {
                 self.kills(at).await;
             }
         }
-        let last = self.replicas.iter().filter_map(|one| one.paused).map(|(_, until)| until);
+        let last = self
+            .replicas
+            .iter()
+            .filter_map(|one| one.paused)
+            .map(|(_, until)| until);
         if let Some(last) = last.max() {
             tokio::time::sleep_until(last.into()).await;
             self.continues(last).await;
@@ -123,7 +120,7 @@ impl<'a> Fleet<'a> {
                 self.misfortunes.push(Misfortune {
                     from,
                     until: Instant::now(),
-                    kills: false,
+                    what: "pause",
                 });
             }
         }
@@ -151,7 +148,7 @@ impl<'a> Fleet<'a> {
         self.misfortunes.push(Misfortune {
             from,
             until: Instant::now(),
-            kills: true,
+            what: "kill",
         });
     }
 

@@ -15,6 +15,7 @@ use hallpass::domain::Time;
 use hallpass::ports::Clock;
 use hallpass::wiring::SystemClock;
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -49,6 +50,10 @@ pub(crate) enum Mood {
     Well,
     /// Every call is answered 503.
     Down,
+    /// Every call is answered 503, with this `Retry-After` in seconds.
+    AsksForPeace(u32),
+    /// No call is carried out or answered until `release`.
+    Silent,
     /// `revoke` is answered 503; the rest is well.
     KeepsHold,
     /// `grant` of this permission is answered 422.
@@ -97,6 +102,10 @@ impl Gate {
         gate
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/hallpass", self.address)
     }
@@ -126,6 +135,24 @@ impl Gate {
     pub(crate) fn lands(&self, principal: &str, permission: &str) {
         let key = (principal.to_owned(), permission.to_owned());
         self.state().held.insert(key, 0);
+    }
+
+    /// Somebody takes what we gave, behind our back.
+    pub(crate) fn takes_away(&self, principal: &str, permission: &str) {
+        let key = (principal.to_owned(), permission.to_owned());
+        assert!(self.state().held.remove(&key).is_some(), "it was there");
+    }
+
+    /// Somebody else takes what others gave.
+    pub(crate) fn takes_standing(&self, principal: &str, permission: &str) {
+        let key = (principal.to_owned(), permission.to_owned());
+        assert!(self.state().standing.remove(&key), "it was there");
+    }
+
+    /// It has seen an order with this sequence, of which the record knows nothing.
+    pub(crate) fn saw(&self, principal: &str, permission: &str, sequence: i64) {
+        let key = (principal.to_owned(), permission.to_owned());
+        self.state().seen.insert(key, sequence);
     }
 
     pub(crate) fn feels(&self, mood: Mood) {
@@ -161,7 +188,7 @@ impl Gate {
         self.state().forged
     }
 
-    /// The most calls that were in flight for one holding.
+    /// The most calls that were in flight for one holding, of those that change something: a scan may look meanwhile.
     pub(crate) fn most_at_once(&self) -> usize {
         let state = self.state();
         state
@@ -199,9 +226,10 @@ impl Gate {
         let key = (order.principal.clone(), order.permission.clone());
         let refused = Mood::Refuses(order.permission.clone());
         let (status, body) = match (order.action.as_str(), &state.mood) {
-            (_, Mood::Down) | ("revoke", Mood::KeepsHold) => {
+            (_, Mood::Down | Mood::AsksForPeace(_)) | ("revoke", Mood::KeepsHold) => {
                 (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "down" }))
             }
+            (_, Mood::Silent) => (StatusCode::GATEWAY_TIMEOUT, json!({ "error": "silent" })),
             ("grant", mood) if *mood == refused => {
                 let why = format!("{} has no account here", order.principal);
                 (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": why }))
@@ -211,7 +239,8 @@ impl Gate {
         };
         let next = state.hold_next.as_ref() == Some(&order.action);
         let hangs = state.mood == Mood::HangsOn(order.action.clone());
-        let held_back = status == StatusCode::OK && (next || hangs);
+        let silent = state.mood == Mood::Silent;
+        let held_back = silent || status == StatusCode::OK && (next || hangs);
         if held_back && next {
             state.hold_next = None;
         }
@@ -300,27 +329,30 @@ impl Order {
 /// Counts a call of a holding as in flight until it is dropped.
 struct Passage {
     gate: Gate,
-    key: (String, String),
+    key: Option<(String, String)>,
 }
 
 impl Passage {
     fn enter(gate: &Gate, order: &Order) -> Self {
         let key = (order.principal.clone(), order.permission.clone());
-        let mut state = gate.state();
-        let (now, most) = state.most_at_once.entry(key.clone()).or_default();
-        *now += 1;
-        *most = (*most).max(*now);
-        drop(state);
+        let counts = order.action != "observe";
+        if counts {
+            let mut state = gate.state();
+            let (now, most) = state.most_at_once.entry(key.clone()).or_default();
+            *now += 1;
+            *most = (*most).max(*now);
+        }
         Self {
             gate: gate.clone(),
-            key,
+            key: counts.then_some(key),
         }
     }
 }
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        if let Some((now, _)) = self.gate.state().most_at_once.get_mut(&self.key) {
+        let Some(key) = &self.key else { return };
+        if let Some((now, _)) = self.gate.state().most_at_once.get_mut(key) {
             *now -= 1;
         }
     }
@@ -347,7 +379,11 @@ async fn called(gate: Shared<Gate>, headers: HeaderMap, body: Bytes) -> Response
     if held_back {
         released.await;
     }
-    (status, axum::Json(body)).into_response()
+    let mut response = (status, axum::Json(body)).into_response();
+    if let Mood::AsksForPeace(seconds) = gate.state().mood {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// The command contract's signature: `v1=` and the HMAC of `v1:{timestamp}:{body}`.

@@ -20,7 +20,6 @@ const PROVISIONAL: Duration = Duration::from_secs(300);
 /// An access that somebody had, from the call that gave it to the call that took it.
 #[derive(Debug, Clone)]
 pub(crate) struct Span {
-    pub principal: String,
     pub permission: String,
     /// The grants in whose name it was given or its end was moved.
     pub grants: Vec<String>,
@@ -35,7 +34,6 @@ pub(crate) struct Span {
 impl Span {
     fn opened(call: &Call) -> Self {
         Self {
-            principal: call.principal.clone(),
             permission: call.permission.clone(),
             grants: vec![call.grant.clone()],
             began: call.at,
@@ -70,9 +68,13 @@ fn promised(call: &Call) -> Option<Time> {
 
 /// Every access that was given, in the order of its beginning. What was refused, or took what was gone, changes nothing.
 pub(crate) fn spans(gate: &Gate) -> Vec<Span> {
+    spans_in(gate.calls())
+}
+
+fn spans_in(calls: Vec<Call>) -> Vec<Span> {
     let mut open: BTreeMap<(String, String), Span> = BTreeMap::new();
     let mut all = Vec::new();
-    for call in gate.calls() {
+    for call in calls {
         if call.status != 200 {
             continue;
         }
@@ -123,10 +125,75 @@ impl Plan {
         let most = LATE + self.delayed + BLUR;
         match span.late() {
             Some(late) if late > most => Err(format!("{late:?} late, at most {most:?}: {span:#?}")),
-            Some(_) => Ok(()),
             // Nobody told the target when: then it was taken before it was recorded as given.
             None if lasted > self.length + most => Err(format!("lasted {lasted:?}: {span:#?}")),
-            None => Ok(()),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+mod tests {
+    use super::{Call, Duration, Instant, Plan, spans_in};
+    use hallpass::ports::Clock;
+    use hallpass::wiring::SystemClock;
+
+    /// `grant 0 4`: in second 0, to end in second 4. `revoke 5`.
+    fn judged(log: &[&str]) -> Result<(), String> {
+        let (start, time) = (Instant::now(), SystemClock::default().now());
+        let calls = log.iter().map(|line| {
+            let mut words = line.split(' ');
+            let action = words.next().unwrap().to_owned();
+            let mut seconds = words.map(|word| word.parse::<u32>().unwrap());
+            let at = seconds.next().unwrap();
+            let ends = seconds.next().map(|ends| {
+                let ends = time + chrono::TimeDelta::seconds(ends.into());
+                ends.to_rfc3339()
+            });
+            Call {
+                action,
+                principal: "alice".into(),
+                permission: "orders_admin".into(),
+                grant: "G-7K2M".into(),
+                sequence: 1,
+                expires_at: ends,
+                status: 200,
+                at: start + Duration::from_secs(at.into()),
+                time: time + chrono::TimeDelta::seconds(at.into()),
+            }
+        });
+        let plan = Plan {
+            length: Duration::from_secs(4),
+            delayed: Duration::from_secs(10),
+        };
+        plan.judge(&spans_in(calls.collect()))
+    }
+
+    #[test]
+    fn the_judge_lets_pass_what_was_given_once_and_taken_in_time() {
+        assert_eq!(judged(&["grant 0 4", "revoke 4"]), Ok(()));
+        assert_eq!(
+            judged(&["grant 0 904", "grant 1 5", "observe 2", "revoke 20"]),
+            Ok(())
+        );
+        assert_eq!(judged(&["grant 0 4", "revoke 5", "revoke 6"]), Ok(()));
+    }
+
+    #[test]
+    fn the_judge_finds_every_wrong() {
+        for (log, why) in [
+            (&["grant 0 4"][..], "left over"),
+            (
+                &["grant 0 4", "revoke 4", "grant 5 9", "revoke 9"],
+                "2 times",
+            ),
+            (&["grant 0 4", "revoke 4", "grant 5 9"], "2 times"),
+            (&["grant 0 4", "revoke 2"], "cut short"),
+            (&["grant 0 4", "revoke 20"], "late"),
+            (&["grant 0 904", "revoke 20"], "lasted"),
+            (&["revoke 4"], "0 times"),
+        ] {
+            let wrong = judged(log).unwrap_err();
+            assert!(wrong.contains(why), "{log:?}: {wrong}");
         }
     }
 }

@@ -71,12 +71,16 @@ pub(crate) async fn approves(
 ) {
     let began = Instant::now();
     let grant = short.replace("R-", "G-");
-    let given = || gate.done("grant").iter().any(|call| call.grant == grant);
+    // Where it joins what another grant opened, the target is told of that one only.
+    let given = || {
+        let named = gate.done("grant").iter().any(|call| call.grant == grant);
+        named || end_is_told(slack, short)
+    };
     while !given() {
         assert!(
             began.elapsed() < limit,
             "{short} was approved, and not given within {limit:?}: {:#?}",
-            slack.messages(APPROVALS)
+            shown(slack)
         );
         if let Some((card, label)) = open_card(slack, short) {
             // Unanswered, it is pressed again.
@@ -84,6 +88,12 @@ pub(crate) async fn approves(
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// The approvals channel, for a sentence on what was seen instead.
+pub(crate) fn shown(slack: &Sandbox) -> Vec<String> {
+    let cards = slack.messages(APPROVALS).into_iter();
+    cards.map(|message| message.plain()).collect()
 }
 
 /// Whether the thread under the request's card tells that its access is over.

@@ -90,7 +90,7 @@ impl Proof {
             keepers: vec![Keeper::of(self.anchor())],
             metrics: Arc::new(Metrics::default()),
             broken: false,
-            on_broken: Box::new(move |broken| drop(told.send(broken))),
+            on_broken: Box::new(move |broken| told.send(broken).expect("the test listens")),
         });
         let stop = CancellationToken::new();
         Sealing {
@@ -103,10 +103,12 @@ impl Proof {
     /// Until what the anchor says is the record's newest.
     pub(crate) async fn is_anchored(&self, store: &Store) {
         until("the record is anchored", async || {
-            let newest = self.anchor().newest(key(7).public()).unwrap();
+            if !is_sealed(store).await {
+                return false;
+            }
             let head = store.head().await.unwrap();
-            is_sealed(store).await
-                && newest.map(|newest| newest.sequence) == head.map(|(sequence, _)| sequence)
+            let newest = self.anchor().newest(key(7).public()).unwrap();
+            newest.map(|newest| newest.sequence) == head.map(|(sequence, _)| sequence)
         })
         .await;
     }

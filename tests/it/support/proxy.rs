@@ -13,6 +13,8 @@ use tokio::sync::{Notify, watch};
 
 /// How long a server may take to answer what is kept back.
 const ANSWERED: Duration = Duration::from_secs(5);
+/// How much of what the bot said is kept, in bytes.
+const REMEMBERED: usize = 64 * 1024;
 
 /// What is done to what comes in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,8 @@ struct Inner {
 struct Connection {
     /// Nothing comes through any more, whatever the proxy does later.
     silent: AtomicBool,
+    /// What the bot said at the beginning.
+    said: Mutex<Vec<u8>>,
     /// Something that the server said was kept back.
     kept_back: Notify,
 }
@@ -83,12 +87,16 @@ impl Proxy {
         self.fault.send_replace(fault);
     }
 
-    /// The connections that are open now fall silent for ever; new ones are not concerned.
-    pub(crate) fn silences_what_is_open(&self) -> usize {
+    /// The connections over which the bot said this fall silent for ever; answers how many.
+    pub(crate) fn silences_who_said(&self, text: &str) -> usize {
         let mut open = self.inner.open.lock().unwrap();
         open.retain(|one| one.strong_count() > 0);
         let alive = open.iter().filter_map(Weak::upgrade);
         alive
+            .filter(|one| {
+                let said = one.said.lock().unwrap();
+                said.windows(text.len()).any(|part| part == text.as_bytes())
+            })
             .map(|one| one.silent.store(true, Ordering::Relaxed))
             .count()
     }
@@ -145,6 +153,11 @@ impl Proxy {
             let Ok(read @ 1..) = from.read(&mut piece).await else {
                 return;
             };
+            if matches!(way, Way::ToServer) {
+                let mut said = connection.said.lock().unwrap();
+                let room = REMEMBERED.saturating_sub(said.len());
+                said.extend_from_slice(&piece[..read.min(room)]);
+            }
             if connection.silent.load(Ordering::Relaxed) {
                 self.fires();
                 connection.kept_back.notify_one();

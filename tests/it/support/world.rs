@@ -59,6 +59,12 @@ impl World {
         }
     }
 
+    /// Another configuration than the stories' own.
+    pub(crate) fn configures(&self, gate: &str, more: &str) {
+        let text = workplace::configuration(gate) + more;
+        std::fs::write(self.dir.path().join("hallpass.toml"), text).unwrap();
+    }
+
     pub(crate) fn database_url(&self) -> String {
         let file = self.dir.path().join("hallpass.db");
         let sqlite = || format!("sqlite://{}", file.display());
@@ -232,6 +238,11 @@ impl Bot {
         tokio::time::timeout(PATIENCE, found)
             .await
             .unwrap_or_else(|_| panic!("{pattern} is not in {:#?}", self.log.borrow()))
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// As [`Bot::says`]; none where it ended before it said so.
