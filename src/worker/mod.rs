@@ -13,6 +13,7 @@ mod record;
 mod retry;
 mod round;
 mod run;
+mod step;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -35,6 +35,7 @@ mod reconcile_configuration;
 mod reconcile_ledger;
 mod reconcile_postgres;
 mod revocations;
+mod simulation;
 mod slack_chat;
 mod slack_checker;
 mod slack_directory;
