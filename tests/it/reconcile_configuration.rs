@@ -3,8 +3,10 @@
 
 use std::process::Output;
 
+use sqlx::{Connection, SqliteConnection};
+
 use crate::support::world::World;
-use crate::support::{Database, gate};
+use crate::support::{Database, TestBot, gate, minutes};
 
 const BOTH: [Database; 2] = [Database::Sqlite, Database::Postgres];
 
@@ -137,4 +139,26 @@ async fn a_grant_of_a_removed_role_keeps_its_terms_and_ends_on_time() {
         assert!(lasted.as_secs() >= 11, "not before its time: {lasted:?}");
         bot.stops().await;
     }
+}
+
+/// Who looks after a grant that lives needs nothing of its role.
+#[tokio::test]
+async fn an_end_needs_no_role() {
+    TestBot::run(async |bot| {
+        let request = bot
+            .asks("alice", "/prod-access db-admin 10m orders stuck")
+            .await;
+        bot.approves("bob", &request).await;
+        let mut database = SqliteConnection::connect(&bot.database_url).await.unwrap();
+        let renamed = sqlx::query(
+            "update access_grant set body = replace(body, '\"role\":\"db-admin\"', '\"role\":\"db-gone\"') \
+             where body like '%\"role\":\"db-admin\"%'",
+        );
+        let renamed = renamed.execute(&mut database).await.unwrap();
+        assert_eq!(renamed.rows_affected(), 1);
+        bot.clock.advance(minutes(10));
+        bot.settle().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+    })
+    .await;
 }
