@@ -1,8 +1,10 @@
 //! One step at a time, for whoever chooses the order itself: the simulation, in which a seed decides what comes next.
 
 use hallpass_domain::Time;
+use tokio::time::Instant;
 
-use super::{LEASE, Worker, record, run};
+use super::{Worker, record, run};
+use crate::app::{LEASE, Lease};
 use crate::store::StoreError;
 
 impl Worker {
@@ -18,11 +20,12 @@ impl Worker {
         let first = choice.checked_rem(lanes.len()).unwrap_or(0);
         lanes.rotate_left(first);
         for (lane, _) in lanes {
+            let lease = Lease::since(Instant::now());
             let claimed = self.parts.store.claim(&lane, now, LEASE, 1).await?;
             if claimed.is_empty() {
                 continue;
             }
-            let carried = run::carry_out(self, &lane, &claimed).await;
+            let carried = run::carry_out(self, &lane, &claimed, &lease).await;
             record::outcomes(self, &lane, claimed.into_iter().zip(carried).collect()).await;
             return Ok(true);
         }

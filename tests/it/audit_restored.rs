@@ -66,6 +66,7 @@ async fn audited(world: &World, arguments: &[&str]) -> (bool, String) {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn over_a_restored_backup_only_revocations_are_carried_out() {
     let world = World::new().await;
     let backup = tempfile::tempdir().unwrap();

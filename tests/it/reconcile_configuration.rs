@@ -11,10 +11,10 @@ use crate::support::{Database, TestBot, gate, minutes};
 const BOTH: [Database; 2] = [Database::Sqlite, Database::Postgres];
 
 impl World {
-    fn rewrites(&self, edit: impl Fn(String) -> String) {
+    fn rewrites(&self, edit: impl Fn(&str) -> String) {
         let path = self.dir.path().join("hallpass.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(path, edit(text)).unwrap();
+        std::fs::write(path, edit(&text)).unwrap();
     }
 
     async fn runs(&self, arguments: &[&str]) -> Output {
@@ -43,13 +43,13 @@ impl World {
     }
 }
 
-fn renamed_backend(text: String) -> String {
+fn renamed_backend(text: &str) -> String {
     text.replace("[backend.gate]", "[backend.other]")
         .replace("backend = \"gate\"", "backend = \"other\"")
         .replace("GATE_SECRET", "OTHER_SECRET")
 }
 
-fn renamed_role(text: String) -> String {
+fn renamed_role(text: &str) -> String {
     text.replace("role.db-admin", "role.db-writer")
 }
 
