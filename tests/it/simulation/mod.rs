@@ -9,6 +9,7 @@ mod ports;
 mod steps;
 mod world;
 
+use crate::support::soak;
 use std::collections::BTreeMap;
 
 use world::World;
@@ -59,7 +60,7 @@ fn seeds_leave_nothing_behind() {
             *fired.entry(fault).or_default() += times;
         }
         if only.is_some() {
-            eprintln!("{}", run.log.join("\n"));
+            soak::figure("simulation", &run.log.join("\n"));
         }
         if !run.violations.is_empty() {
             let last = run.log.len().saturating_sub(60);
@@ -68,10 +69,13 @@ fn seeds_leave_nothing_behind() {
         }
     }
     let total: u64 = fired.values().sum();
-    eprintln!(
-        "{} seeds, {total} faults fired ({fired:?}), {} violations",
-        chosen.count(),
-        failed.len()
+    soak::figure(
+        "simulation",
+        &format!(
+            "{} seeds, {total} faults fired ({fired:?}), {} violations",
+            chosen.count(),
+            failed.len()
+        ),
     );
     assert!(
         failed.is_empty(),

@@ -219,7 +219,7 @@ impl Clock for Outside {
     }
 
     async fn wait_until(&self, _moment: Time) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

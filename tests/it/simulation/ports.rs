@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use hallpass::domain::holding::Observation;
 use hallpass::domain::role::Sharing;
 use hallpass::domain::{BackendName, Email, Entitlement, Membership, SlackId};
+use hallpass::ports::backend::Inventory;
 use hallpass::ports::chat::Message;
 use hallpass::ports::{
     Backend, BackendError, Chat, ChatError, Directory, DirectoryError, HoldingRef, Place, Posted,
@@ -58,13 +59,11 @@ impl Target {
             }
         };
         let _in_flight = InFlight(&self.outside, key.clone());
-        match self.comes_out(key, call, luck) {
-            Some(answer) => answer,
-            None => {
-                self.outside.dies.notify_one();
-                std::future::pending().await
-            }
-        }
+        let Some(answer) = self.comes_out(key, call, luck) else {
+            self.outside.dies.notify_one();
+            return std::future::pending().await;
+        };
+        answer
     }
 
     /// None: the bot dies over it.
@@ -163,6 +162,10 @@ impl Backend for Target {
 
     async fn revoke(&self, order: &HoldingRef) -> Result<Receipt, BackendError> {
         self.call(order, Call::Revoke).await
+    }
+
+    async fn inventory(&self, _entitlements: &[Entitlement]) -> Result<Inventory, BackendError> {
+        Ok(Inventory::NotListable)
     }
 
     async fn check(&self) -> Result<String, BackendError> {

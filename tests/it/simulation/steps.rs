@@ -19,6 +19,10 @@ const DECIDERS: [&str; 4] = ["bob", "dana", "frank", "eve"];
 const RECENT: usize = 6;
 
 impl World {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table of what can happen, with its odds"
+    )]
     pub(super) async fn does_something(&mut self) {
         if self.bot.is_none() && self.dice.below(3) > 0 {
             return self.starts().await;
@@ -29,11 +33,11 @@ impl World {
             30..33 => self.presses(Press::Deny, &DECIDERS, Says::Decided).await,
             33..35 => {
                 self.presses(Press::Cancel, &["alice", "rita"], Says::Ended)
-                    .await
+                    .await;
             }
             35..39 => {
                 self.presses(Press::EndNow, &["alice", "rita", "dana"], Says::Ended)
-                    .await
+                    .await;
             }
             39..42 => self.presses(Press::Revoke, &DECIDERS, Says::Ended).await,
             42..45 => self.breaks_the_glass().await,
@@ -250,6 +254,12 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Refused { .. } => "refused",
         Answer::Done { .. } => "done",
         Answer::NotConfirmed => "not confirmed",
-        _ => "something else",
+        Answer::Roles(_)
+        | Answer::Mine(_)
+        | Answer::Pending { .. }
+        | Answer::Active(_)
+        | Answer::OnCall(_)
+        | Answer::Status { .. }
+        | Answer::Help(_) => "something else",
     }
 }
