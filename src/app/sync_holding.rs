@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::holding::{Attempt, Known, Outcome, Step, Wanted};
+use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{Actor, Change, Grant, GrantId, Holding, HoldingId, RefusalKind};
 
 use super::alarm::{OVERDUE_AFTER, alarm_effect};
@@ -250,6 +251,8 @@ impl App {
             }
             Known::Held { .. } => false,
         };
+        // Planted, what was seen once is believed.
+        let unsure = unsure && !planted(Fault::PausedReplicaActs);
         let look = unsure.then(|| now.sync(self.now() + again));
         let told_stuck = grants.iter().any(is_told_stuck);
         let now_backend = now.backend.clone();

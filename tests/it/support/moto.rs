@@ -42,6 +42,10 @@ impl Moto {
         let program = program(&installed()).unwrap_or_else(|missing| panic!("{missing}"));
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
+        #[expect(
+            clippy::zombie_processes,
+            reason = "waited for when dropped; a test that fails before ends the process, and with it the server"
+        )]
         let guard = Command::new("/bin/sh")
             .args([
                 "-c",
