@@ -24,6 +24,7 @@ pub(super) struct Table {
 
 row! { Key { key: String } }
 row! { Seen { key: String, request: Option<String> } }
+row! { Counted { rows: i64 } }
 row! { Owner { space: String, name: String, person: String } }
 
 type Pick = fn(&Prepared) -> &Rows;
@@ -360,8 +361,8 @@ pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claim
     ];
     if planted(Fault::CostGrowsWithTimers) {
         // Every timer is looked at for each claim.
-        let all = sql!("effect": "select count(*) from effect where next_at + 0 > $1");
-        conn.execute(&all, &args[1..2]).await?;
+        let all = sql!("effect": "select count(*) as rows from effect where next_at + 0 > $1");
+        conn.fetch::<Counted>(&all, &args[1..2]).await?;
     }
     conn.fetch(&effect::CLAIM, &args).await
 }
