@@ -362,7 +362,9 @@ pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claim
     if planted(Fault::CostGrowsWithTimers) {
         // Every timer is looked at for each claim.
         let all = sql!("effect": "select count(*) as rows from effect where next_at + 0 > $1");
-        conn.fetch::<Counted>(&all, &args[1..2]).await?;
+        let counted: Vec<Counted> = conn.fetch(&all, &args[1..2]).await?;
+        let rows = counted.first().map(|all| all.rows);
+        tracing::trace!(rows, "every timer was looked at");
     }
     conn.fetch(&effect::CLAIM, &args).await
 }
