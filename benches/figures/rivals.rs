@@ -65,7 +65,7 @@ pub(crate) async fn measure(
     apps: &Apps,
     table: &mut Table,
 ) -> Result<()> {
-    let bolt = apps
+    let peer = apps
         .bolt(&folder.join("bolt.db"), workplace::SIGNING_SECRET)
         .await?;
     let configuration = folder.join("hallpass.toml");
@@ -73,7 +73,7 @@ pub(crate) async fn measure(
         sender: Sender::to(bot.address),
         stored: Stored::new(&configuration, &folder.join("stored.db")).await?,
         raw: Raw::new(&folder.join("raw.db")).await?,
-        bolt: Sender::to(bolt.address),
+        bolt: Sender::to(peer.address),
         bots: commits::open(&folder.join("hallpass.db")).await?,
     };
     rivals.warm_up().await?;
@@ -81,7 +81,7 @@ pub(crate) async fn measure(
         let taken = rivals.take(clients).await?;
         note_times(table, clients, &taken);
     }
-    bolt.stop().await?;
+    peer.stop().await?;
     rivals.stored.close().await;
     rivals.bots.close().await;
     Ok(())

@@ -49,21 +49,7 @@ impl Server {
         if let Some((uid, gid)) = user {
             chown(folder.path(), Some(uid), Some(gid))?;
         }
-        let made = command(&bin, "initdb", user, folder.path())
-            .args([
-                "--pgdata=data",
-                "--username=admin",
-                "--auth=trust",
-                "--no-instructions",
-            ])
-            .args(["--encoding=UTF8", "--locale=C"])
-            .output()
-            .context(MISSING)?;
-        ensure!(
-            made.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        initialise(&bin, user, folder.path())?;
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
         drop(listener);
@@ -205,4 +191,24 @@ fn user(name: &str) -> Option<(u32, u32)> {
         .find(|line| line.split(':').next() == Some(name))?;
     let mut fields = line.split(':').skip(2);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// Makes an empty database cluster in `data`.
+fn initialise(bin: &Path, user: Option<(u32, u32)>, folder: &Path) -> Result<()> {
+    let made = command(bin, "initdb", user, folder)
+        .args([
+            "--pgdata=data",
+            "--username=admin",
+            "--auth=trust",
+            "--no-instructions",
+        ])
+        .args(["--encoding=UTF8", "--locale=C"])
+        .output()
+        .context(MISSING)?;
+    ensure!(
+        made.status.success(),
+        "initdb: {}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    Ok(())
 }

@@ -119,7 +119,7 @@ impl Inside {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let delivery = format!("end-{number}");
         let press = Press::EndNow(id.clone());
-        done(self.app.press(&me, press, Some(&delivery), None).await)?;
+        done(&self.app.press(&me, press, Some(&delivery), None).await)?;
         ended.await.context("the end of a grant")
     }
 
@@ -131,7 +131,8 @@ impl Inside {
         let delivery = format!("approve-{number}");
         let press = Press::Approve(id.clone());
         done(
-            self.app
+            &self
+                .app
                 .press(&approver()?, press, Some(&delivery), None)
                 .await,
         )?;
@@ -143,10 +144,11 @@ impl Inside {
         let text = format!("{ROLE} {length} order {number} is stuck, INC-4711");
         let delivery = format!("ask-{number}");
         let command = Command::parse(&text);
-        match self.app.command(me, command, Some(&delivery)).await {
-            Answer::Asked(asked) => Ok(RequestId::new(asked.request.id)),
-            other => bail!("an ask was answered: {other:?}"),
-        }
+        let answer = self.app.command(me, command, Some(&delivery)).await;
+        let Answer::Asked(asked) = answer else {
+            bail!("an ask was answered: {answer:?}");
+        };
+        Ok(RequestId::new(asked.request.id))
     }
 
     /// Waits until nothing but Slack's is due, and forgets that: it isn't part of what is measured, and telling it all
@@ -180,11 +182,11 @@ impl Inside {
     }
 }
 
-fn done(answer: Answer) -> Result<()> {
-    match answer {
-        Answer::Done { .. } => Ok(()),
-        other => bail!("a press was answered: {other:?}"),
-    }
+fn done(answer: &Answer) -> Result<()> {
+    let Answer::Done { .. } = answer else {
+        bail!("a press was answered: {answer:?}");
+    };
+    Ok(())
 }
 
 pub(crate) fn caller(number: usize) -> Result<Caller> {

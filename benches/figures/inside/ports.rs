@@ -99,10 +99,6 @@ impl Chat for Mailbox {
         self.takes().await
     }
 
-    async fn inventory(&self, _: &[Entitlement]) -> Result<Inventory, BackendError> {
-        Ok(Inventory::NotListable)
-    }
-
     async fn check(&self) -> Result<String, ChatError> {
         Ok("open".into())
     }
@@ -175,6 +171,10 @@ impl Backend for Target {
     async fn revoke(&self, order: &Order) -> Result<Receipt, BackendError> {
         self.with(order, |all, one| all.remove(&one));
         Ok(Receipt::default())
+    }
+
+    async fn inventory(&self, _: &[Entitlement]) -> Result<Inventory, BackendError> {
+        Ok(Inventory::NotListable)
     }
 
     async fn check(&self) -> Result<String, BackendError> {
