@@ -135,7 +135,7 @@ impl S3 {
 
     /// Holds everything in the sink against the record: each checkpoint there must stand in the chain.
     pub async fn compare(&self, store: &Store) -> Result<Compared, Disagreement> {
-        let head = store.head().await?.map_or(0, |(sequence, _)| sequence);
+        let ends_at = store.head().await?.map_or(0, |(sequence, _)| sequence);
         let listed = self.bucket.list(Some(&self.folder()));
         let mut held = listed
             .map_err(|error| self.failed(&error))
@@ -165,7 +165,7 @@ impl S3 {
                 }
                 None => {
                     return Err(differs(format!(
-                        "it is gone, the record ends at {head}: it was cut, or an old backup was restored"
+                        "it is gone, the record ends at {ends_at}: it was cut, or an old backup was restored"
                     )));
                 }
             }
@@ -220,12 +220,16 @@ impl S3 {
 
     fn failed(&self, error: &Error) -> SinkError {
         let name = &self.name;
-        SinkError(match error {
-            Error::NotFound { .. } => format!("{name}: there is no such bucket"),
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                format!("{name} refuses these credentials")
-            }
-            other => format!("{name}: {}", in_one_line(&other.to_string())),
+        let refused = matches!(
+            error,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. }
+        );
+        SinkError(if matches!(error, Error::NotFound { .. }) {
+            format!("{name}: there is no such bucket")
+        } else if refused {
+            format!("{name} refuses these credentials")
+        } else {
+            format!("{name}: {}", in_one_line(&error.to_string()))
         })
     }
 }

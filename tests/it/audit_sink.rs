@@ -178,7 +178,7 @@ async fn a_record_that_was_written_anew_is_found() {
     moto.bucket(&["make", "anchors", "locked"]).unwrap();
     let sink = S3::new(&bucket(&moto, "anchors")).unwrap();
     let db = Fresh::sqlite().await;
-    let events = [1, 2].map(|number| crate::audit_retention::event(number));
+    let events = [1, 2].map(crate::audit_retention::event);
     let change = events.into_iter().fold(
         hallpass::domain::Change::default(),
         hallpass::domain::Change::event,

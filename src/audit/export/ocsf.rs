@@ -289,10 +289,10 @@ fn common(one: &Read<'_>, mapping: &Mapping) -> Map<String, Value> {
         "metadata": metadata(one),
         "unmapped": unmapped(one),
     });
-    match common {
-        Value::Object(map) => map,
-        other => unreachable!("an object was written, not {other}"),
-    }
+    let Value::Object(common) = common else {
+        unreachable!("an object was written")
+    };
+    common
 }
 
 fn metadata(one: &Read<'_>) -> Value {
