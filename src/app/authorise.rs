@@ -81,6 +81,37 @@ impl App {
         Ok(why.map(|(_, sentence)| sentence))
     }
 
+    /// Why the record doesn't prove a live grant, whatever the settings say by now; none where it does, or it is being
+    /// taken away already.
+    pub(super) async fn unproven(
+        &self,
+        grant: &Grant,
+        holdings: &[Holding],
+    ) -> Result<Option<String>, StoreError> {
+        match &grant.state {
+            GrantState::Provisioning { .. } | GrantState::Active { .. } => {}
+            GrantState::Revoking { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => {
+                return Ok(None);
+            }
+        }
+        let Some(request) = self.store.request(&grant.request).await? else {
+            return Ok(Some("Its request isn't on record.".into()));
+        };
+        if let Some((_, why)) = self.record_gone(&request) {
+            return Ok(Some(why));
+        }
+        let active = matches!(grant.state, GrantState::Active { .. });
+        for holding in holdings {
+            let fits = belongs(&request, grant, holding);
+            // Set-up has a bound of its own; what is on its way may be moving just now.
+            if !fits || active && !self.in_time(&request, grant, holding).await? {
+                let why = "What is on record of its request, its grant and its backend doesn't fit together.";
+                return Ok(Some(why.into()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether the name in the backend isn't the holder's, or the holder is nobody who may hold anything.
     fn holder_gone(&self, holder: &Person, holding: &Holding) -> Option<Gone> {
         if !holder.is_active_member() {

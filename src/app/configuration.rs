@@ -1,13 +1,12 @@
-//! A configuration is loaded: its text is archived, and whoever gained or lost authority by it is told to the security
-//! channel. What was not told yet isn't archived, so the next start tells it.
+//! A configuration is loaded: its text is archived, and who gained or lost authority by it is announced to the security
+//! channel, in the same commit as the event that it was loaded.
 
 use std::collections::BTreeSet;
 
-use hallpass_domain::{Actor, Change, Event, EventKind, Role, Who};
+use hallpass_domain::{Actor, Announcement, Change, Event, EventKind, Role, Who};
 
 use super::App;
-use crate::ports::chat::Message;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// What loading it meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +21,8 @@ pub enum Loaded {
 }
 
 impl App {
-    /// Compares with the last configuration, archives it, and tells who gained or lost authority. Telling goes on in
-    /// the background while Slack doesn't answer.
+    /// Compares with the last configuration, archives it, and announces who gained or lost authority. Slack isn't
+    /// waited for: the worker tells it.
     ///
     /// # Errors
     /// Where the store fails.
@@ -45,51 +44,35 @@ impl App {
         let authority = serde_json::json!(statements);
         let gained: Vec<String> = statements.difference(&before).cloned().collect();
         let lost: Vec<String> = before.difference(&statements).cloned().collect();
-        self.record_load(digest, gained.len(), lost.len()).await?;
-        if gained.is_empty() && lost.is_empty() {
-            self.store
-                .archive_configuration(digest, text, &authority, now)
-                .await?;
-        } else {
+        let moved = !gained.is_empty() || !lost.is_empty();
+        if moved {
             tracing::warn!(
                 digest,
                 gained = gained.len(),
                 lost = lost.len(),
                 "a configuration that moves authority is loaded"
             );
-            let archive = Archive {
-                store: self.store.clone(),
-                digest: digest.to_owned(),
-                text: text.to_owned(),
-                authority,
-                at: now,
-            };
-            let message = Message::Authority {
+        }
+        let event = Event::new(EventKind::ConfigurationLoaded, Actor::Hallpass, now)
+            .fact("digest", digest)
+            .fact("gained", gained.len())
+            .fact("lost", lost.len());
+        let mut change = Change::default().event(event);
+        if moved {
+            change = change.announce(Announcement::AuthorityChanged {
                 digest: digest.to_owned(),
                 gained: gained.clone(),
                 lost: lost.clone(),
-            };
-            let told = self.told_security(message);
-            tokio::spawn(async move {
-                told.await;
-                archive.keep().await;
             });
         }
+        // Replicas that start together, and a start after a crash before the archive, tell it once.
+        let after = previous.map_or(0, |previous| previous.loaded_at.timestamp_micros());
+        change.delivery = Some(format!("configuration:{after}:{digest}"));
+        self.store.apply_one(change).await?;
+        self.store
+            .archive_configuration(digest, text, &authority, now)
+            .await?;
         Ok(Loaded::Changed { gained, lost })
-    }
-
-    async fn record_load(
-        &self,
-        digest: &str,
-        gained: usize,
-        lost: usize,
-    ) -> Result<(), StoreError> {
-        let event = Event::new(EventKind::ConfigurationLoaded, Actor::Hallpass, self.now())
-            .fact("digest", digest)
-            .fact("gained", gained)
-            .fact("lost", lost);
-        self.store.apply_one(Change::default().event(event)).await?;
-        Ok(())
     }
 
     /// Who may do what by this configuration, a sentence each: what two configurations are compared by.
@@ -121,25 +104,6 @@ impl App {
             ));
         }
         all
-    }
-}
-
-struct Archive {
-    store: Store,
-    digest: String,
-    text: String,
-    authority: serde_json::Value,
-    at: hallpass_domain::Time,
-}
-
-impl Archive {
-    async fn keep(self) {
-        let kept =
-            self.store
-                .archive_configuration(&self.digest, &self.text, &self.authority, self.at);
-        if let Err(error) = kept.await {
-            tracing::error!(%error, "the configuration couldn't be archived; the next start tells it again");
-        }
     }
 }
 

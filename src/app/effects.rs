@@ -6,7 +6,7 @@ use hallpass_domain::effect::Subject;
 use hallpass_domain::{EffectKind, Notice};
 
 use super::people::with_patience;
-use super::{App, Carried};
+use super::{App, Carried, Lease};
 use crate::store::{Claimed, StoreError};
 
 /// How many timers of one batch are decided at the same time.
@@ -14,17 +14,27 @@ const DECIDED_AT_ONCE: usize = 16;
 
 impl App {
     /// Carries out one claimed effect: everything but the finishing, which the worker does in the same commit.
-    pub async fn carry_out(&self, claimed: &Claimed) -> Carried {
+    /// `lease`: no backend is called when it isn't surely ours any more.
+    pub async fn carry_out(&self, claimed: &Claimed, lease: &Lease) -> Carried {
         let carried = match (&claimed.subject, &claimed.kind) {
-            (Subject::Holding(id), EffectKind::SyncHolding) => self.sync_holding(claimed, id).await,
+            (Subject::Holding(id), EffectKind::SyncHolding) => {
+                Box::pin(self.sync_holding(claimed, lease, id)).await
+            }
+            (Subject::Backend(name), EffectKind::SyncAlarm) => self.sync_alarm(name).await,
             (Subject::Request(id), EffectKind::SyncCard) => self.sync_card(id).await,
             // The cards themselves are the asking: they are posted to everybody who is asked.
             (Subject::Request(_), EffectKind::Say(Notice::Asked)) => Ok(Carried::nothing()),
             (Subject::Request(id), EffectKind::Say(notice)) => {
-                self.say_of_request(id, *notice).await
+                self.say_of_request(id, *notice, claimed).await
             }
-            (Subject::Grant(id), EffectKind::Say(notice)) => self.say_of_grant(id, *notice).await,
-            (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before).await,
+            (Subject::Grant(id), EffectKind::Say(notice)) => {
+                self.say_of_grant(id, *notice, claimed).await
+            }
+            (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before, claimed).await,
+            (Subject::Announcement(id), EffectKind::Announce) => self.say_announcement(id).await,
+            (Subject::Backend(name), EffectKind::Reconcile) => self.reconcile(name).await,
+            (Subject::Ledger, EffectKind::CheckLedger) => self.check_ledger().await,
+            (Subject::Ledger, EffectKind::CheckPeople) => self.check_people().await,
             (Subject::Request(id), kind) => {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }
@@ -50,9 +60,12 @@ impl App {
     }
 
     /// One batch of the internal lane: timers that only transition. The outcomes are in the order of `claimed`.
-    pub async fn decide(&self, claimed: &[Claimed]) -> Vec<Carried> {
+    pub async fn decide(&self, claimed: &[Claimed], lease: &Lease) -> Vec<Carried> {
         // Collected first: a closure inside the stream would make the whole future too narrow to be sent.
-        let work: Vec<_> = claimed.iter().map(|one| self.carry_out(one)).collect();
+        let work: Vec<_> = claimed
+            .iter()
+            .map(|one| self.carry_out(one, lease))
+            .collect();
         stream::iter(work).buffered(DECIDED_AT_ONCE).collect().await
     }
 }

@@ -1,18 +1,45 @@
 //! Somebody left, was disabled or became a guest: what waits for them is void, what they hold ends. Slack says so in an
 //! event; the same is looked at again whenever a backend is to be called.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use hallpass_domain::effect::Subject;
 use hallpass_domain::grant::EndReason;
 use hallpass_domain::request::VoidReason;
-use hallpass_domain::{Actor, Membership, Person, SlackId};
+use hallpass_domain::{
+    Actor, Change, Effect, EffectKind, Lane, Membership, Person, SlackId, Time, Urgency,
+};
+use tokio::time::Instant;
 
-use super::App;
 use super::people::{ATTEMPTS, Fresh, NotPinned};
 use super::stop::Stop;
+use super::{App, Carried};
 use crate::ports::DirectoryError;
 use crate::store::{RequestFilter, StoreError};
 
 /// How many of somebody's requests are looked through for waiting ones.
 const LOOKED_THROUGH: u32 = 500;
+
+/// The look at people, as its place is kept.
+const SCAN: &str = "people";
+
+/// How many people are read at a time.
+const PAGE: u32 = 50;
+
+/// One turn of the look takes so long at most, beside the answer that it waits for.
+const TURN: Duration = Duration::from_secs(20);
+
+/// The effect that looks at people.
+pub(super) fn people_effect(due: Time) -> Effect {
+    Effect {
+        subject: Subject::Ledger,
+        kind: EffectKind::CheckPeople,
+        lane: Lane::Slack,
+        urgency: Urgency::Later,
+        due,
+    }
+}
 
 impl App {
     /// `user_change`: the pinned person is refreshed; whoever is no active member any more loses what they have.
@@ -33,6 +60,49 @@ impl App {
                 false
             }
         }
+    }
+
+    /// Everybody who holds something or waits for it is looked up again, one at a time: a deactivation whose event was
+    /// lost takes effect all the same. A directory that doesn't answer changes nothing.
+    pub(super) async fn check_people(&self) -> Result<Carried, StoreError> {
+        let mut after = self.store.scan_place(SCAN).await?;
+        let people = self.store.people_concerned(&after, PAGE).await?;
+        tracing::debug!(people = people.len(), "looking who is still there");
+        let last = people.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let until = Instant::now() + TURN;
+        let mut through = last;
+        for id in people {
+            if Instant::now() >= until {
+                through = false;
+                break;
+            }
+            if let Some(person) = self.store.person(&id).await? {
+                match self.left(&person).await {
+                    Some(false) => {}
+                    Some(true) => {
+                        if let Some(account) = person.accounts.first() {
+                            self.look_again(&person, account).await?;
+                        }
+                    }
+                    None => {
+                        self.store.keep_scan_place(SCAN, &after).await?;
+                        return Ok(Carried::later(&"Slack doesn't say who is still there"));
+                    }
+                }
+            }
+            after = id.to_string();
+        }
+        if through {
+            after.clear();
+        }
+        self.store.keep_scan_place(SCAN, &after).await?;
+        let pause = if through {
+            self.settings.reconcile_every
+        } else {
+            TimeDelta::zero()
+        };
+        let next = people_effect(self.now() + pause);
+        Ok(Carried::Done(Change::default().schedule(next)))
     }
 
     async fn look_again(&self, person: &Person, account: &SlackId) -> Result<bool, StoreError> {

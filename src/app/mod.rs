@@ -5,6 +5,7 @@
 //! which finishes it in the same commit as the change.
 
 mod again;
+mod alarm;
 mod anew;
 mod announce;
 pub mod answer;
@@ -12,6 +13,7 @@ mod authorise;
 mod break_glass;
 mod check_ask;
 mod configuration;
+mod drill;
 mod effects;
 mod end;
 mod erase;
@@ -20,7 +22,9 @@ mod facts;
 mod forget;
 mod incident;
 mod key;
+mod lease;
 mod leave;
+mod ledger;
 mod lists;
 mod mode;
 mod notices;
@@ -28,10 +32,14 @@ mod opening;
 mod operator;
 mod panels;
 mod people;
+mod reached;
 mod read;
 mod read_grant;
+mod reconcile;
 mod retain;
+mod retired;
 mod review;
+mod say;
 mod settings;
 mod status;
 mod stop;
@@ -40,6 +48,7 @@ mod sync_card;
 mod sync_holding;
 mod tell_checkpoint;
 mod timers;
+mod unanswered;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -60,11 +69,14 @@ use answer::Answer;
 use stop::Stop;
 
 pub use configuration::Loaded;
+pub use drill::{DrillGrant, DrillTimes};
 pub use erase::Erased;
 pub use explain::Explained;
 pub use key::ReviewKey;
+pub use lease::{LEASE, Lease};
 pub use mode::Mode;
 pub use operator::GrantLine;
+pub use retired::living_in;
 pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).
@@ -92,6 +104,8 @@ pub struct App {
     on_call: BTreeMap<ScheduleName, Arc<dyn OnCall>>,
     backends: BTreeMap<BackendName, Arc<dyn Backend>>,
     chat: Arc<dyn Chat>,
+    answers: Arc<reached::Answers>,
+    alarms: StdMutex<alarm::Raised>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     key: ReviewKey,
@@ -114,13 +128,20 @@ impl App {
         let settings = parts.settings;
         let policy = Policy::new(&settings.roles, &settings.groups, &parts.rules)?
             .with_operators(&settings.operators)?;
+        let answers = Arc::<reached::Answers>::default();
+        let chat = reached::Counted {
+            chat: parts.chat,
+            answers: Arc::clone(&answers),
+        };
         Ok(Self {
             store: parts.store,
             policy,
             directory: parts.directory,
             on_call: parts.on_call,
             backends: parts.backends,
-            chat: parts.chat,
+            chat: Arc::new(chat),
+            answers,
+            alarms: StdMutex::default(),
             clock: parts.clock,
             entropy: parts.entropy,
             key: parts.key,

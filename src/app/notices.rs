@@ -1,51 +1,42 @@
-//! What is said once: in the thread under the channel's card, to people directly, in the security channel.
-//! Where each was posted is kept, so that a second try says only what is missing; what is no longer true isn't said.
+//! What there is to say of a request or a grant, and to whom. What is no longer true isn't said: what came after it says
+//! more. How it is said, once and in order, is `say`'s.
 
 use hallpass_domain::grant::{EndReason, PartStatus, State as GrantState};
 use hallpass_domain::request::{OpenStage, PostUseState, State};
 use hallpass_domain::{Duration, Grant, GrantId, Notice, PersonId, Request, RequestId, SlackId};
 
 use super::read::shown_person;
-use super::sync_card::{SAID, Unsaid, digest, root};
+use super::say::{Saying, To, Told, Turn, calling};
+use super::sync_card::SAID;
 use super::timers::put_off;
 use super::{App, Carried};
 use crate::ports::chat::{Message, RequestShown};
-use crate::ports::{Place, Posted};
-use crate::store::StoreError;
+use crate::store::{Claimed, StoreError};
 
 /// How many reviewers are told that a review is overdue.
 const REVIEWERS_AT_MOST: usize = 10;
-
-/// To whom something is said.
-enum To {
-    /// Under the channel's card.
-    Thread,
-    Security,
-    People(Vec<SlackId>),
-}
-
-/// One notice: what makes it the same one, what is said, and to whom.
-struct Saying {
-    key: String,
-    message: Message,
-    to: Vec<To>,
-}
 
 impl App {
     pub(super) async fn say_of_request(
         &self,
         id: &RequestId,
         notice: Notice,
+        claimed: &Claimed,
     ) -> Result<Carried, StoreError> {
         let _turn = self.posting.of(id).await;
         let Some(request) = self.store.request(id).await? else {
             return Ok(Carried::nothing());
         };
+        let next = match self.turn_of(claimed, &request).await? {
+            Turn::Waits(later) => return Ok(later),
+            Turn::Speaks { next } => next,
+        };
         let shown = self.shown(&request).await?;
-        match self.about_request(&request, shown, notice).await? {
-            Some(saying) => self.say(&request, saying).await,
-            None => Ok(Carried::nothing()),
-        }
+        let said = match self.about_request(&request, shown, notice).await? {
+            Some(saying) => self.say(&request, saying, claimed.due).await?,
+            None => Carried::nothing(),
+        };
+        Ok(calling(said, next))
     }
 
     async fn about_request(
@@ -102,27 +93,65 @@ impl App {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Saying { key, message, to }))
+        let told = Told::of(notice);
+        Ok(Some(Saying {
+            key,
+            message,
+            to,
+            told,
+        }))
     }
 
     pub(super) async fn say_of_grant(
         &self,
         id: &GrantId,
         notice: Notice,
+        claimed: &Claimed,
     ) -> Result<Carried, StoreError> {
-        let Some((grant, request)) = self.grant_with_request(id).await? else {
+        let Some((_, request)) = self.grant_with_request(id).await? else {
             return Ok(Carried::nothing());
         };
         let _turn = self.posting.of(&request.id).await;
+        let next = match self.turn_of(claimed, &request).await? {
+            Turn::Waits(later) => return Ok(later),
+            Turn::Speaks { next } => next,
+        };
+        // Read again: the turn may have been waited for.
+        let Some((grant, request)) = self.grant_with_request(id).await? else {
+            return Ok(Carried::nothing());
+        };
         let shown = self.shown(&request).await?;
-        match about_grant(&grant, shown, notice) {
-            Some(saying) => self.say(&request, saying).await,
-            None => Ok(Carried::nothing()),
+        let said = match about_grant(&grant, shown, notice) {
+            Some(mut saying) => {
+                self.since_untold(&grant, &mut saying).await?;
+                self.say(&request, saying, claimed.due).await?
+            }
+            None => Carried::nothing(),
+        };
+        Ok(calling(said, next))
+    }
+
+    /// An end of which nobody heard the beginning tells both.
+    async fn since_untold(&self, grant: &Grant, saying: &mut Saying) -> Result<(), StoreError> {
+        if let (Message::Ended { since, .. }, GrantState::Ended { active_since, .. }) =
+            (&mut saying.message, &grant.state)
+        {
+            let rows = self.store.cards(&grant.request).await?;
+            let granted = format!("{SAID}granted:");
+            if !rows.iter().any(|row| row.place.starts_with(&granted)) {
+                *since = *active_since;
+            }
         }
+        Ok(())
     }
 
     /// Before the end. One that comes too late to be of use (half of its time is gone) isn't said: the next one is, or the end.
-    pub(super) async fn warn(&self, id: &GrantId, before: Duration) -> Result<Carried, StoreError> {
+    pub(super) async fn warn(
+        &self,
+        id: &GrantId,
+        before: Duration,
+        claimed: &Claimed,
+    ) -> Result<Carried, StoreError> {
         let Some((grant, request)) = self.grant_with_request(id).await? else {
             return Ok(Carried::nothing());
         };
@@ -138,6 +167,10 @@ impl App {
             return Ok(Carried::nothing());
         }
         let _turn = self.posting.of(&request.id).await;
+        let next = match self.turn_of(claimed, &request).await? {
+            Turn::Waits(later) => return Ok(later),
+            Turn::Speaks { next } => next,
+        };
         let shown = self.shown(&request).await?;
         let people = vec![shown.holder.account.clone()];
         let saying = Saying {
@@ -148,84 +181,14 @@ impl App {
                 ends_at,
             },
             to: vec![To::Thread, To::People(people)],
+            told: Told::AsItIs,
         };
-        let said = self.say(&request, saying).await?;
-        Ok(match (said, grant.warned(before, now)) {
+        let said = self.say(&request, saying, claimed.due).await?;
+        let said = match (said, grant.warned(before, now)) {
             (Carried::Done(_), Ok(change)) => Carried::Done(change),
             (said, _) => said,
-        })
-    }
-
-    /// Says it wherever it wasn't said yet. What fails for now is tried again; the rest is said meanwhile.
-    async fn say(&self, request: &Request, saying: Saying) -> Result<Carried, StoreError> {
-        let mut later = None;
-        for to in &saying.to {
-            let unsaid = match to {
-                To::Thread => self.say_in_thread(request, &saying).await?,
-                To::Security => {
-                    let place = Place::Channel(self.settings.security_channel.clone());
-                    self.say_at(request, &saying, "security", &place).await?
-                }
-                To::People(people) => {
-                    let mut missing = None;
-                    for account in people {
-                        let place = Place::Person(account.clone());
-                        let said = self.say_at(request, &saying, account.as_str(), &place);
-                        missing = said.await?.or(missing);
-                    }
-                    missing
-                }
-            };
-            later = unsaid.or(later);
-        }
-        Ok(later.unwrap_or_else(Carried::nothing))
-    }
-
-    async fn say_in_thread(
-        &self,
-        request: &Request,
-        saying: &Saying,
-    ) -> Result<Option<Carried>, StoreError> {
-        let mut card = root(&self.store.cards(&request.id).await?);
-        if card.is_none() {
-            let later = self.sync_cards_of(request).await?;
-            card = root(&self.store.cards(&request.id).await?);
-            if let (Some(later), None) = (later, &card) {
-                return Ok(Some(later));
-            }
-        }
-        // No card and no later: the channel can't be posted to, and people are told directly.
-        let Some(card) = card else {
-            return Ok(None);
         };
-        let place = Place::Thread(card);
-        self.say_at(request, saying, "thread", &place).await
-    }
-
-    async fn say_at(
-        &self,
-        request: &Request,
-        saying: &Saying,
-        at: &str,
-        place: &Place,
-    ) -> Result<Option<Carried>, StoreError> {
-        let key = format!("{SAID}{}:{at}", saying.key);
-        let rows = self.store.cards(&request.id).await?;
-        if rows.iter().any(|row| row.place == key) {
-            return Ok(None);
-        }
-        match self.post(place, &saying.message).await {
-            Ok(posted) => {
-                let Posted { channel, ts } = posted;
-                let posted = Posted { channel, ts };
-                self.store
-                    .put_card(&request.id, &key, &posted, &digest(&saying.message))
-                    .await?;
-                Ok(None)
-            }
-            Err(Unsaid::Later(retry)) => Ok(Some(retry)),
-            Err(Unsaid::Never) => Ok(None),
-        }
+        Ok(calling(said, next))
     }
 
     async fn grant_with_request(
@@ -292,11 +255,15 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
         (Notice::RevokeStuck, GrantState::Revoking { .. }) => (
             "stuck".into(),
             Message::RevokeStuck { request: shown },
-            vec![To::Security, To::Thread],
+            // The security channel has one alarm for all of them.
+            vec![To::Thread],
         ),
         (Notice::Ended, GrantState::Ended { .. } | GrantState::Failed { .. }) => (
             "ended".into(),
-            Message::Ended { request: shown },
+            Message::Ended {
+                request: shown,
+                since: None,
+            },
             vec![To::Thread, people],
         ),
         (Notice::Extended, GrantState::Active { ends_at, .. }) => (
@@ -317,7 +284,13 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
         }
         _ => return None,
     };
-    Some(Saying { key, message, to })
+    let told = Told::of(notice);
+    Some(Saying {
+        key,
+        message,
+        to,
+        told,
+    })
 }
 
 fn is_standing(status: &PartStatus) -> bool {

@@ -65,6 +65,7 @@ impl App {
                 .store
                 .find_holding(name, &principal, &key, own.as_ref())
                 .await?;
+            let found = found.map(|found| found.adopted_by(&holder.id));
             holdings.push(found.unwrap_or_else(|| {
                 Holding::new(
                     HoldingId::new(self.entropy.id()),
@@ -139,7 +140,8 @@ impl App {
         person: &Person,
         backend: &BackendName,
     ) -> Result<Result<String, String>, StoreError> {
-        if !self.backends.contains_key(backend) {
+        let wired = self.backends.get(backend);
+        if wired.is_none_or(|backend| backend.is_retired()) {
             return Ok(Err(format!("The backend {backend} isn't configured.")));
         }
         let principal = match self.principal_by_rule(person, backend) {

@@ -6,13 +6,13 @@
 use std::time::Duration as StdDuration;
 
 use hallpass_domain::{
-    Actor, Change, Email, Event, EventKind, Membership, Person, PersonId, RefusalKind, SlackId,
+    Actor, Announcement, Change, Email, Event, EventKind, Membership, Person, PersonId,
+    RefusalKind, SlackId,
 };
 use tokio::time::{Instant, timeout};
 
 use super::stop::Stop;
 use super::{App, Caller};
-use crate::ports::chat::Message;
 use crate::ports::{DirectoryError, SlackPerson};
 use crate::store::{Applied, StoreError};
 
@@ -315,13 +315,19 @@ impl App {
         if let Some(now) = now {
             event = event.personal("email_now", now.as_str());
         }
-        if let Err(error) = self.store.apply_one(Change::default().event(event)).await {
+        let change = Change::default()
+            .event(event)
+            .announce(Announcement::IdentityChanged {
+                account: seen.account.clone(),
+                pinned: pinned.email.clone(),
+                now: now.cloned(),
+            });
+        if let Err(error) = self.store.apply_one(change).await {
             tracing::error!(%error, "a changed identity couldn't be put on record");
+            // Neither is it told: the next sight of it tries again.
+            if let Ok(mut alarmed) = self.alarmed.lock() {
+                alarmed.remove(&(seen.account.clone(), now.cloned()));
+            }
         }
-        self.announce(Message::IdentityChanged {
-            account: seen.account.clone(),
-            pinned: pinned.email.clone(),
-            now: now.cloned(),
-        });
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
+use chrono::TimeDelta;
+use hallpass_domain::holding::UnknownAccess;
 use hallpass_domain::role::GroupName;
 use hallpass_domain::{
     BackendName, Change, Duration, Email, RequestId, Role, RoleName, SlackId, Who,
@@ -27,6 +29,10 @@ pub struct Settings {
     pub people: BTreeMap<SlackId, MappedPerson>,
     /// `{email}`, `{email_local}`, `{slack_id}`; a backend without one knows people by `{email}`.
     pub principal_templates: BTreeMap<BackendName, String>,
+    /// What becomes of access that no grant gave; told only, where a backend has no rule.
+    pub unknown_access: BTreeMap<BackendName, UnknownAccess>,
+    /// How often backends and people are looked at.
+    pub reconcile_every: TimeDelta,
     pub base_url: String,
     /// The workspace's id, from `auth.test`.
     pub team: Option<String>,
@@ -92,6 +98,11 @@ pub enum Carried {
     Done(Change),
     /// Later; not before `after`, where somebody said so.
     Retry {
+        after: Option<StdDuration>,
+        why: String,
+    },
+    /// The target gave no answer at all, or said "not now": nothing was done, and it isn't this effect's fault.
+    Away {
         after: Option<StdDuration>,
         why: String,
     },

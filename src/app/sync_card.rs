@@ -284,17 +284,20 @@ fn buttons(shown: &RequestShown, place: &str) -> Buttons {
     }
 }
 
-fn no_answer() -> ChatError {
+pub(super) fn no_answer() -> ChatError {
     ChatError::Unavailable(format!("no answer in {} s", POST_WITHIN.as_secs()))
 }
 
-fn unsaid(error: &ChatError) -> Unsaid {
+pub(super) fn unsaid(error: &ChatError) -> Unsaid {
     match error {
         ChatError::RateLimited { after } => Unsaid::Later(Carried::Retry {
             after: Some((*after).max(StdDuration::from_millis(100))),
             why: error.to_string(),
         }),
-        ChatError::Unavailable(_) | ChatError::Token(_) => Unsaid::Later(Carried::later(&error)),
+        ChatError::Unavailable(_) | ChatError::Token(_) => Unsaid::Later(Carried::Away {
+            after: None,
+            why: error.to_string(),
+        }),
         ChatError::Permanent(_) | ChatError::Gone => {
             tracing::error!(%error, "a message can't be posted, and won't be tried again");
             Unsaid::Never

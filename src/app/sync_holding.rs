@@ -1,35 +1,30 @@
 //! Bring one holding to its wanted state: observe, compare, call, read back, record. The core says what is next; here it
 //! is done. Authority is looked at again right before access is given; taking away asks nobody and waits for nothing.
 
+mod call;
+
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use hallpass_domain::grant::{EndReason, State as GrantState};
-use hallpass_domain::holding::{Attempt, Called, Known, Outcome, Step, Wanted};
-use hallpass_domain::{Actor, Grant, GrantId, Holding, HoldingId, RefusalKind};
-use tokio::time::timeout;
+use hallpass_domain::holding::{Attempt, Known, Outcome, Step, Wanted};
+use hallpass_domain::{Actor, Change, Grant, GrantId, Holding, HoldingId, RefusalKind};
 
+use super::alarm::{OVERDUE_AFTER, alarm_effect};
 use super::people::with_patience;
 use super::stop::Stop;
-use super::{App, Carried};
+use super::{App, Carried, LEASE, Lease};
 use crate::app::answer::Answer;
-use crate::ports::{Backend, BackendError, HoldingRef, Receipt};
+use crate::ports::chat::Said;
+use crate::ports::{Backend, BackendError, HoldingRef};
 use crate::store::{Applied, Claimed, StoreError};
-
-/// A revocation that takes longer is told as stuck.
-const STUCK_AFTER: TimeDelta = TimeDelta::seconds(120);
-
-/// A worker's lease: whoever holds an older claim may still call for so long, and then for one call's limit.
-const LEASE: Duration = Duration::from_secs(10);
 
 /// Observe, call, read back, settle, and some room.
 const STEPS_AT_MOST: usize = 8;
 
-/// Receipts are kept on record; longer ones are cut.
-const RECEIPT_AT_MOST: usize = 4_096;
-
 /// One attempt at one holding.
 struct Work<'a> {
+    claimed: &'a Claimed,
+    lease: &'a Lease,
     backend: &'a dyn Backend,
     order: HoldingRef,
     attempt: Attempt,
@@ -50,13 +45,25 @@ enum Next {
     /// The rows changed, or were changed here.
     Again,
     Settled(Outcome),
-    Failed(BackendError),
+    Failed(BackendError, Failure),
+}
+
+/// What a failure says of the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    /// It gave no answer in this attempt.
+    Away,
+    /// It answered before, or it wasn't asked.
+    Here,
+    /// It said that it took the access away, and the access is still there.
+    KeepsIt,
 }
 
 impl App {
     pub(super) async fn sync_holding(
         &self,
         claimed: &Claimed,
+        lease: &Lease,
         id: &HoldingId,
     ) -> Result<Carried, StoreError> {
         let Some(holding) = self.store.holding(id).await? else {
@@ -64,11 +71,16 @@ impl App {
         };
         let Some(backend) = self.backends.get(&holding.backend) else {
             let why = format!("the backend {} isn't configured", holding.backend);
-            return self
-                .failed(claimed, &holding, BackendError::retry(why))
-                .await;
+            let error = BackendError::retry(why);
+            return self.failed(claimed, &holding, error, Failure::Here).await;
         };
+        if claimed.attempts > 1 {
+            // Whoever tried before may have called and died.
+            self.unanswered(id, backend.timeout() + LEASE).await?;
+        }
         let mut work = Work {
+            claimed,
+            lease,
             order: self.reference(&holding).await?,
             backend: backend.as_ref(),
             attempt: Attempt {
@@ -85,7 +97,9 @@ impl App {
                     let again = backend.timeout() + LEASE;
                     return self.settle(holding, outcome, again).await;
                 }
-                Next::Failed(error) => return self.failed(claimed, &holding, error).await,
+                Next::Failed(error, failure) => {
+                    return self.failed(claimed, &holding, error, failure).await;
+                }
             }
         }
         Ok(Carried::later(&"the holding didn't come to rest"))
@@ -104,41 +118,55 @@ impl App {
         };
         if gives && !work.authorised {
             let calls = matches!(step, Step::Grant { .. });
-            match with_patience(self.authorised(holding, calls)).await? {
+            match with_patience(Box::pin(self.authorised(holding, calls))).await? {
                 Authorised::Yes => work.authorised = true,
                 Authorised::Moved => return Ok(Next::Again),
                 Authorised::No => {
                     let why = "the record doesn't prove that this may be given";
-                    return Ok(Next::Failed(BackendError::retry(why)));
+                    return Ok(Next::Failed(BackendError::retry(why), Failure::Here));
                 }
             }
         }
+        // An observation that comes late does no harm.
+        let calls = matches!(step, Step::Grant { .. } | Step::Revoke);
+        if calls && !self.may_call(work).await? {
+            return Ok(Next::Again);
+        }
+        let step_failed = match (&step, &work.attempt.observed) {
+            (Step::Fail { .. }, _) if holding.wanted() == Wanted::Absent => Failure::KeepsIt,
+            (Step::Observe, None) => Failure::Away,
+            _ => Failure::Here,
+        };
         let receipt = match step {
             Step::Settle(outcome) => return Ok(Next::Settled(outcome)),
             Step::Fail { why } => Err(BackendError::retry(why)),
-            Step::Observe => match observed(work.backend, &work.order).await {
+            Step::Observe => match self.observed(work).await {
                 Ok(seen) => {
                     work.attempt.saw(seen);
                     return Ok(Next::On);
                 }
                 Err(error) => Err(error),
             },
-            Step::Grant { .. } => {
-                match called(work.backend, work.backend.grant(&work.order)).await {
-                    Err(BackendError::Permanent { why }) => {
-                        return Ok(Next::Settled(Outcome::Refused { why }));
-                    }
-                    other => other,
+            Step::Grant { .. } => match self.called(work, work.backend.grant(&work.order)).await {
+                Err(BackendError::Permanent { why }) => {
+                    return Ok(Next::Settled(Outcome::Refused { why }));
                 }
-            }
-            Step::Revoke => called(work.backend, work.backend.revoke(&work.order)).await,
+                other => other,
+            },
+            Step::Revoke => self.called(work, work.backend.revoke(&work.order)).await,
         };
         Ok(match receipt {
             Ok(receipt) => {
                 work.attempt.called = Some(receipt);
                 Next::On
             }
-            Err(error) => Next::Failed(error),
+            Err(error) => {
+                if calls {
+                    let over = work.backend.timeout() + LEASE;
+                    self.unanswered(&holding.id, over).await?;
+                }
+                Next::Failed(error, work.failure(step_failed))
+            }
         })
     }
 
@@ -225,17 +253,25 @@ impl App {
         let grants = self.store.grants(&concerned).await?;
         let siblings = self.siblings(&now, &grants).await?;
         let unsure = match &now.known {
-            Known::Unknown | Known::Absent { .. } | Known::Standing { .. } => {
+            Known::Unknown => matches!(outcome, Outcome::Absent { .. }),
+            Known::Absent { .. } | Known::Standing { .. } => {
                 matches!(outcome, Outcome::Absent { .. }) && !now.releasing.is_empty()
             }
             Known::Held { .. } => false,
         };
         let look = unsure.then(|| now.sync(self.now() + again));
+        let told_stuck = grants.iter().any(is_told_stuck);
+        let now_backend = now.backend.clone();
         let settled = now.settle(holding.generation, outcome, grants, siblings, self.now());
-        Ok(match (settled, look) {
-            (Ok(change), Some(look)) => Carried::Done(change.schedule(look)),
-            (Ok(change), None) => Carried::Done(change),
-            (Err(_), _) => Carried::Again,
+        let alarm = told_stuck.then(|| alarm_effect(&now_backend, self.now()));
+        Ok(match settled {
+            Ok(mut change) => {
+                for effect in look.into_iter().chain(alarm) {
+                    change = change.schedule(effect);
+                }
+                Carried::Done(change)
+            }
+            Err(_) => Carried::Again,
         })
     }
 
@@ -261,19 +297,60 @@ impl App {
         claimed: &Claimed,
         holding: &Holding,
         error: BackendError,
+        failure: Failure,
     ) -> Result<Carried, StoreError> {
-        let late = self.now() - claimed.due > STUCK_AFTER;
-        let (after, refused) = match &error {
-            BackendError::Retry { after, .. } => (*after, false),
-            BackendError::Permanent { .. } => (None, true),
+        let late = self.now() - claimed.due > OVERDUE_AFTER;
+        let refused = match &error {
+            BackendError::Retry { .. } => false,
+            BackendError::Permanent { .. } => true,
+            BackendError::Stale { .. } => {
+                if let Some(carried) = self.leap(holding).await? {
+                    return Ok(carried);
+                }
+                true
+            }
         };
         if holding.wanted() == Wanted::Absent && (late || refused) {
             self.stuck(holding, &error.to_string()).await?;
+            let said = match failure {
+                _ if refused => Said::Refuses,
+                Failure::KeepsIt => Said::KeepsIt,
+                Failure::Away | Failure::Here => Said::Nothing,
+            };
+            self.raise_alarm(&holding.backend, said).await?;
         }
-        Ok(Carried::Retry {
-            after,
-            why: error.to_string(),
+        Ok(match error {
+            BackendError::Retry { after, why } if failure == Failure::Away => {
+                Carried::Away { after, why }
+            }
+            BackendError::Retry { after, why } => Carried::Retry { after, why },
+            error @ (BackendError::Permanent { .. } | BackendError::Stale { .. }) => {
+                Carried::Retry {
+                    after: None,
+                    why: error.to_string(),
+                }
+            }
         })
+    }
+
+    /// The target saw a newer order. Where the row has moved on, that was it; else the record is older than what was
+    /// ordered, and goes on above it, so that what it must take away doesn't stay for ever. None where that didn't help.
+    async fn leap(&self, holding: &Holding) -> Result<Option<Carried>, StoreError> {
+        let Some(now) = self.store.holding(&holding.id).await? else {
+            return Ok(Some(Carried::nothing()));
+        };
+        if now.generation != holding.generation {
+            return Ok(Some(Carried::Again));
+        }
+        let leapt = now.leap(self.now());
+        Ok(leapt.map(|leapt| {
+            tracing::warn!(
+                holding = %leapt.id, from = holding.generation, to = leapt.generation,
+                "the target saw a newer order than is on record: its sequence goes on above"
+            );
+            let sync = leapt.sync(self.now());
+            Carried::Done(Change::default().holding(leapt).schedule(sync))
+        }))
     }
 
     async fn stuck(&self, holding: &Holding, why: &str) -> Result<(), StoreError> {
@@ -300,6 +377,17 @@ impl App {
     }
 }
 
+/// Whether people were told that it can't be taken away.
+fn is_told_stuck(grant: &Grant) -> bool {
+    match &grant.state {
+        GrantState::Revoking { stuck_since, .. } => stuck_since.is_some(),
+        GrantState::Provisioning { .. }
+        | GrantState::Active { .. }
+        | GrantState::Ended { .. }
+        | GrantState::Failed { .. } => false,
+    }
+}
+
 /// Whether a grant's claim is one: it is there, or to be given, and this is a part of it.
 fn gives(grant: &Grant, holding: &Holding) -> bool {
     let wants = match &grant.state {
@@ -317,34 +405,4 @@ fn log_stop(ended: Result<(), Stop>) {
     {
         tracing::warn!(%refusal, "a grant without authority couldn't be ended yet");
     }
-}
-
-async fn observed(
-    backend: &dyn Backend,
-    order: &HoldingRef,
-) -> Result<hallpass_domain::holding::Observation, BackendError> {
-    timeout(backend.timeout(), backend.observe(order))
-        .await
-        .unwrap_or_else(|_| Err(no_answer(backend)))
-}
-
-async fn called(
-    backend: &dyn Backend,
-    call: impl Future<Output = Result<Receipt, BackendError>>,
-) -> Result<Called, BackendError> {
-    let receipt = timeout(backend.timeout(), call)
-        .await
-        .unwrap_or_else(|_| Err(no_answer(backend)))?;
-    Ok(Called {
-        receipt: receipt
-            .text
-            .map(|text| text.chars().take(RECEIPT_AT_MOST).collect()),
-        sessions_closed: receipt.sessions_closed,
-        note: receipt.note,
-    })
-}
-
-fn no_answer(backend: &dyn Backend) -> BackendError {
-    let seconds = backend.timeout().as_secs_f32();
-    BackendError::retry(format!("{} gave no answer in {seconds} s", backend.name()))
 }

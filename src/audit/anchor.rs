@@ -140,9 +140,9 @@ impl Anchor {
                 .mode(0o700)
                 .create(folder)?;
         }
-        let lock = self.private(OpenOptions::new().write(true), &self.beside("lock"))?;
+        let lock = private(OpenOptions::new().write(true), &self.beside("lock"))?;
         lock.lock()?;
-        let mut file = self.private(OpenOptions::new().read(true).append(true), &self.path)?;
+        let mut file = private(OpenOptions::new().read(true).append(true), &self.path)?;
         let mut text = Vec::new();
         file.seek(SeekFrom::Start(0))?;
         Read::by_ref(&mut file)
@@ -178,7 +178,7 @@ impl Anchor {
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         let kept = &lines[lines.len().saturating_sub(KEPT)..];
         let draft = self.beside("new");
-        let mut file = self.private(OpenOptions::new().write(true).truncate(true), &draft)?;
+        let mut file = private(OpenOptions::new().write(true).truncate(true), &draft)?;
         file.write_all(&kept.concat())?;
         file.sync_all()?;
         fs::rename(&draft, &self.path)?;
@@ -195,11 +195,11 @@ impl Anchor {
         name.push(ending);
         self.path.with_file_name(name)
     }
+}
 
-    /// For its owner alone, made where it isn't there.
-    fn private(&self, options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-        options.create(true).mode(0o600).open(path)
-    }
+/// For its owner alone, made where it isn't there.
+fn private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.create(true).mode(0o600).open(path)
 }
 
 fn sync_folder(folder: &Path) -> io::Result<()> {

@@ -10,6 +10,7 @@ mod keeper;
 mod positions;
 mod seal;
 pub mod sink;
+pub mod verify;
 
 pub use keeper::Keeper;
 pub use seal::{Broken, Parts, Sealer};

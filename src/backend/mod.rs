@@ -4,9 +4,11 @@
 //! is asked each time. `docs/adding-a-backend.md` walks through a new one.
 
 pub mod postgres;
+mod retired;
 pub mod webhook;
 
 pub use postgres::Postgres;
+pub use retired::Retired;
 pub use webhook::Webhook;
 
 /// What a receipt may hold at most, in bytes (`ports::Receipt`).

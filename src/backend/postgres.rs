@@ -8,6 +8,7 @@
 
 mod check;
 mod errors;
+mod inventory;
 mod membership;
 mod names;
 mod sessions;
@@ -28,7 +29,8 @@ use self::errors::{INSUFFICIENT_PRIVILEGE, sort, sqlstate};
 use self::membership::{Membership, PER_GRANTOR};
 use self::names::RoleName;
 use super::quoted;
-use crate::ports::{Backend, BackendError, HoldingRef, Order, Receipt};
+use crate::points::{Failed, POSTGRES};
+use crate::ports::{Backend, BackendError, HoldingRef, Inventory, Order, Receipt};
 
 /// The entitlement's one attribute.
 const ROLE: &str = "role";
@@ -136,6 +138,15 @@ impl Postgres {
         &self,
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
+        let broken = |failed: Failed| {
+            BackendError::retry(format!("{} can't be reached: {failed}.", self.name))
+        };
+        let call = async {
+            POSTGRES.before().await.map_err(broken)?;
+            let done = call.await?;
+            POSTGRES.after().await.map_err(broken)?;
+            Ok(done)
+        };
         tokio::time::timeout(self.timeout, call)
             .await
             .unwrap_or_else(|_| {
@@ -365,6 +376,15 @@ impl Backend for Postgres {
 
     async fn revoke(&self, order: &Order) -> Result<Receipt, BackendError> {
         self.within(self.take(order)).await
+    }
+
+    async fn inventory(&self, entitlements: &[Entitlement]) -> Result<Inventory, BackendError> {
+        self.within(async {
+            let (mut connection, version) = self.connection().await?;
+            let read = inventory::read(&mut connection, version, entitlements).await;
+            read.map_err(|e| self.sort(&e))
+        })
+        .await
     }
 
     async fn check(&self) -> Result<String, BackendError> {

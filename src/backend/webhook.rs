@@ -22,7 +22,8 @@ use url::Url;
 use self::answer::Answer;
 use self::wire::Action;
 use super::{cut, quoted};
-use crate::ports::{Backend, BackendError, Clock, HoldingRef, Order, Receipt};
+use crate::points::{Failed, WEBHOOK};
+use crate::ports::{Backend, BackendError, Clock, HoldingRef, Inventory, Order, Receipt};
 
 /// How much of a body is read at all.
 const BODY_BYTES: usize = 64 * 1024;
@@ -94,6 +95,17 @@ impl Webhook {
     }
 
     async fn call(&self, action: Action, order: &Order) -> Result<Answer, BackendError> {
+        WEBHOOK.before().await.map_err(|e| self.broken(e))?;
+        let answer = self.post(action, order).await?;
+        WEBHOOK.after().await.map_err(|e| self.broken(e))?;
+        Ok(answer)
+    }
+
+    fn broken(&self, failed: Failed) -> BackendError {
+        BackendError::retry(format!("{} can't be reached: {failed}.", self.name))
+    }
+
+    async fn post(&self, action: Action, order: &Order) -> Result<Answer, BackendError> {
         let body = wire::body(action, order);
         let now = self.clock.now();
         let (timestamp, signature) = wire::sign(self.secret.expose_secret().as_bytes(), now, &body);
@@ -219,6 +231,11 @@ impl Backend for Webhook {
 
     async fn revoke(&self, order: &Order) -> Result<Receipt, BackendError> {
         self.order(Action::Revoke, order).await
+    }
+
+    /// The contract has no such action: a receiver is asked about one principal at a time.
+    async fn inventory(&self, _: &[Entitlement]) -> Result<Inventory, BackendError> {
+        Ok(Inventory::NotListable)
     }
 
     async fn check(&self) -> Result<String, BackendError> {

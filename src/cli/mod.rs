@@ -12,6 +12,7 @@ pub mod audit;
 pub mod check;
 pub mod connect;
 pub mod demo;
+pub mod drill;
 pub mod explain;
 pub mod grants;
 pub mod init;
@@ -46,13 +47,15 @@ enum Command {
     Init(init::Args),
     /// Read the configuration and report every mistake with file, line and column
     Check(check::Args),
+    /// Grant, end and verify a canary; fails where anything is late
+    Drill(drill::Args),
     /// Say what would be decided now, and by which rule
     Explain(explain::Args),
     /// Show who holds what
     Grants(grants::Args),
     /// End a grant
     Revoke(revoke::Args),
-    /// Export the record, or erase a person from it
+    /// Prove the record, export it, or erase a person from it
     Audit(audit::Args),
     /// Print the Slack app manifest for this configuration
     Manifest(manifest::Args),
@@ -68,6 +71,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Init(args) => blocking(move || init::run(&args)).await,
         Command::Check(args) if args.connect => connect::run(args).await,
         Command::Check(args) => blocking(move || check::run(&args)).await,
+        Command::Drill(args) => drill::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Grants(args) => grants::run(args).await,
         Command::Revoke(args) => revoke::run(args).await,

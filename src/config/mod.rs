@@ -3,6 +3,7 @@
 //! [`Config::load`] walks all files and tells every mistake at once. Nothing here reaches the network, and no
 //! secret enters a configuration: it names environment variables, which [`env`] reads.
 
+mod drill;
 pub mod env;
 mod files;
 mod findings;
@@ -34,6 +35,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::role::{GroupName, Risk, ScheduleName};
 use crate::domain::{BackendName, Role, RoleName, Who};
 
+pub use drill::DrillSection;
 pub use env::Environment;
 pub use keeping::{RetentionSection, S3Section};
 pub use mistake::{Kind, Look, Mistake, Mistakes, Severity};
@@ -67,6 +69,7 @@ pub struct Config {
     pub backends: BTreeMap<BackendName, BackendSection>,
     pub environments: BTreeMap<String, Risk>,
     pub roles: BTreeMap<RoleName, Role>,
+    pub drill: Option<DrillSection>,
 }
 
 /// A configuration that was loaded, with what is worth knowing about it.
@@ -190,12 +193,27 @@ fn read(root: &Table, found: &Findings) -> (Config, Resolved) {
         backends: targets::backends(root, &scope, found),
         environments: sections::environments(root, found),
         roles: BTreeMap::new(),
+        drill: None,
         access,
     };
     layers::tell_template_cycles(root, &scope, found);
     check_layers(root, &scope, found);
     let (roles, resolved) = roles(root, &scope, &config, found);
-    (Config { roles, ..config }, resolved)
+    let names: Vec<&str> = roles.keys().map(RoleName::as_str).collect();
+    let reach = Reach {
+        groups: &config.groups,
+        schedules: &config.on_call,
+        people: &config.people,
+    };
+    let drill = drill::drill(root, |name| roles.get(name), &names, &reach, found);
+    (
+        Config {
+            roles,
+            drill,
+            ..config
+        },
+        resolved,
+    )
 }
 
 fn tell_unknown_sections(root: &Table, found: &Findings) {
@@ -213,6 +231,7 @@ fn tell_unknown_sections(root: &Table, found: &Findings) {
         "defaults",
         "template",
         "role",
+        "drill",
     ];
     for (key, entry) in &root.entries {
         if !sections.contains(&key.as_str()) {

@@ -228,6 +228,15 @@ impl Reach<'_> {
         self.crowd(&all)
     }
 
+    /// Whether a person is in a list, or may be, where that isn't known here.
+    pub(super) fn may_hold(&self, list: &[Who], person: &Who) -> bool {
+        let crowd = self.crowd(list);
+        let name = self.person(person);
+        // Somebody named by an e-mail may be this account; only Slack knows.
+        let by_email = crowd.everybody().iter().any(|one| one.contains('@'));
+        crowd.open || by_email || crowd.everybody().contains(&name)
+    }
+
     fn crowd(&self, list: &[Who]) -> Crowd {
         let mut crowd = Crowd::default();
         let mut seen = BTreeSet::new();

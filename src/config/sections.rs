@@ -16,6 +16,9 @@ use super::section::{Section, wrong_type};
 use super::source::At;
 use super::tree::{Table, Value};
 
+/// Every holding of a backend may be asked about in one scan.
+const SHORTEST_SCAN: Duration = Duration::from_mins(1);
+
 /// `[slack]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlackSection {
@@ -34,6 +37,8 @@ pub struct AccessSection {
     pub warn_before: Vec<Duration>,
     pub min_duration: Duration,
     pub remind_after: Duration,
+    /// How often backends and people are compared with the ledger.
+    pub reconcile_every: Duration,
     /// The name of the variable that holds the URL.
     pub heartbeat_url_env: Option<String>,
 }
@@ -46,6 +51,7 @@ impl Default for AccessSection {
             warn_before: vec![Duration::from_mins(15), Duration::from_mins(5)],
             min_duration: Duration::from_mins(1),
             remind_after: Duration::from_mins(10),
+            reconcile_every: Duration::from_mins(10),
             heartbeat_url_env: None,
         }
     }
@@ -184,12 +190,22 @@ pub(super) fn access(root: &Table, found: &Findings) -> AccessSection {
         list.sort_by(|a, b| b.cmp(a));
         list.dedup();
     }
+    let reconcile_every = section.duration("reconcile_every");
+    if let Some((_, at)) = reconcile_every.filter(|(every, _)| *every < SHORTEST_SCAN) {
+        found.mistake_with(
+            Kind::WrongValue,
+            at,
+            "backends may be compared with the ledger once a minute at most",
+            "write 1m or more".to_owned(),
+        );
+    }
     let access = AccessSection {
         time_zone: time_zone.unwrap_or(built_in.time_zone),
         request_timeout: duration("request_timeout").unwrap_or(built_in.request_timeout),
         warn_before: warn_before.unwrap_or(built_in.warn_before),
         min_duration: duration("min_duration").unwrap_or(built_in.min_duration),
         remind_after: duration("remind_after").unwrap_or(built_in.remind_after),
+        reconcile_every: reconcile_every.map_or(built_in.reconcile_every, |(every, _)| every),
         heartbeat_url_env: section.variable("heartbeat_url_env").map(|(name, _)| name),
     };
     section.refuse_secret("heartbeat_url", "heartbeat_url_env");

@@ -6,8 +6,10 @@ use std::time::Duration as StdDuration;
 
 use chrono::{NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::holding::UnknownAccess;
 use crate::domain::role::ScheduleName;
 use crate::domain::{BackendName, Duration, Who};
 
@@ -22,8 +24,9 @@ use super::tree::{Entry, Table, Value};
 /// The longest a call to a backend may take; the worker's lease is built around it.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// `[backend.NAME]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// `[backend.NAME]`. Archived as it is, so that a backend that was removed can still be reached: it holds no secret, only
+/// the names of their variables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendSection {
     pub kind: BackendKind,
     /// A template of `{email}`, `{email_local}` and `{slack_id}`; `{email}` where the file says none.
@@ -32,9 +35,12 @@ pub struct BackendSection {
     pub timeout: StdDuration,
     /// Calls at a time; 4 where the file says none.
     pub concurrency: usize,
+    /// What becomes of access that no grant gave; reported where the file says none.
+    pub unknown_access: UnknownAccess,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum BackendKind {
     Postgres { url_env: String },
     Webhook { url: Url, secret_env: String },
@@ -119,6 +125,7 @@ pub(super) fn backends(
         }
         let timeout = timeout.map_or(10, |(timeout, _)| timeout.as_secs());
         let concurrency = section.whole("concurrency", 1..=64).unwrap_or(4);
+        let unknown_access = unknown_access(&section, found);
         if let Some(kind) = backend_kind(section, found) {
             backends.insert(
                 BackendName::new(name),
@@ -127,11 +134,28 @@ pub(super) fn backends(
                     principal: Some(principal.unwrap_or_else(|| "{email}".into())),
                     timeout: StdDuration::from_secs(u64::from(timeout)),
                     concurrency: concurrency as usize,
+                    unknown_access,
                 },
             );
         }
     }
     backends
+}
+
+fn unknown_access(section: &Section<'_>, found: &Findings) -> UnknownAccess {
+    match section.text("unknown_access") {
+        None | Some(("report", _)) => UnknownAccess::Report,
+        Some(("revoke", _)) => UnknownAccess::Revoke,
+        Some((other, at)) => {
+            found.mistake_with(
+                Kind::WrongValue,
+                at,
+                format!("`unknown_access` is `{other}`"),
+                "write \"report\" or \"revoke\"".to_owned(),
+            );
+            UnknownAccess::Report
+        }
+    }
 }
 
 /// Reads what the kind asks for, and ends the section.

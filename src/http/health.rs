@@ -19,8 +19,9 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// 200 where database, Slack token and worker are fine, else 503; each with its sentence. Channels and the record
-/// are told beside them: one that was archived, or is older than its anchor, must not take the bot out of service.
+/// 200 where database, Slack token and worker are fine, else 503; each with its sentence. Channels, lanes and the record
+/// are told beside them: one that was archived, a target that is away, or a record that is older than its anchor, must
+/// not take the bot out of service.
 pub(super) async fn ready(State(front): State<Arc<Front>>) -> Response {
     let vitals = &front.vitals;
     let (database, slack) = tokio::join!(bounded(vitals.database()), bounded(vitals.slack()));
@@ -37,6 +38,7 @@ pub(super) async fn ready(State(front): State<Arc<Front>>) -> Response {
         "slack": shown(slack),
         "worker": shown(worker),
         "channels": shown(vitals.channels()),
+        "lanes": shown(vitals.lanes()),
         "record": shown(vitals.record()),
     });
     (status, Json(body)).into_response()

@@ -30,6 +30,8 @@ pub trait Vitals: Send + Sync {
     fn worker(&self) -> Result<(), String>;
     /// Channels that refuse messages for good. Somebody must see to them, but the bot does its work without.
     fn channels(&self) -> Result<(), String>;
+    /// Targets that are away for now. The bot goes on without, and asks them again.
+    fn lanes(&self) -> Result<(), String>;
     /// Whether the record is what was anchored of it; where it isn't, nothing is granted, and everything is ended as always.
     fn record(&self) -> Result<(), String>;
     /// How many requests and grants there are; none where the store doesn't answer.

@@ -35,6 +35,28 @@ pub struct Receipt {
     pub note: Option<String>,
 }
 
+/// Who holds what of the entitlements that were asked about, as the target itself says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inventory {
+    /// Everybody who holds one of them, by us or by others; a principal and an entitlement stand there once.
+    Listed {
+        found: Vec<Listed>,
+        /// False where there is more than may be listed: then who isn't there may hold it all the same.
+        complete: bool,
+    },
+    /// The target can only be asked about one principal at a time.
+    NotListable,
+}
+
+/// One line of an inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub principal: String,
+    /// One of those that were asked about.
+    pub entitlement: Entitlement,
+    pub seen: Observation,
+}
+
 /// Why a call failed. The text is for the log and the record; people get a sentence made from it by the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackendError {
@@ -47,6 +69,10 @@ pub enum BackendError {
     /// A refusal. Ends an attempt to grant; never a revocation, which alarms and goes on. `why` is a sentence.
     #[error("{why}")]
     Permanent { why: String },
+    /// The target saw a higher sequence for this holding: this order is a late one, or the record is older than what
+    /// was ordered.
+    #[error("{why}")]
+    Stale { why: String },
 }
 
 impl BackendError {
@@ -88,6 +114,14 @@ pub trait Backend: Send + Sync {
 
     /// Takes away what we gave, and only that. Taking what is gone is well.
     async fn revoke(&self, order: &Order) -> Result<Receipt, BackendError>;
+
+    /// Who holds these entitlements, without parameters left open. A bounded number; one call.
+    async fn inventory(&self, entitlements: &[Entitlement]) -> Result<Inventory, BackendError>;
+
+    /// Whether the configuration no longer has it: it takes away what was given, and gives nothing.
+    fn is_retired(&self) -> bool {
+        false
+    }
 
     /// Whether it can be reached and has the rights it needs; says what was found.
     async fn check(&self) -> Result<String, BackendError>;

@@ -4,7 +4,7 @@
 use std::time::Duration as StdDuration;
 
 use async_trait::async_trait;
-use hallpass_domain::{Duration, Email, Refusal, SlackId, Time};
+use hallpass_domain::{Announcement, Duration, Email, Refusal, SlackId, Time};
 
 /// A person as shown: the mention plus the pinned e-mail; never a display name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,7 +192,43 @@ pub enum EndShown {
     Failed { why: String },
 }
 
-/// What is said. Everything but `Card` is said once.
+/// What a backend that doesn't let go answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It gives no answer, or says that it can't now.
+    Nothing,
+    /// It refuses to take the access away.
+    Refuses,
+    /// It says that it did, and the access is still there.
+    KeepsIt,
+}
+
+/// Revocations of one backend that are overdue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmShown {
+    pub backend: String,
+    pub grants: usize,
+    /// There are more than were counted.
+    pub more: bool,
+    /// When the first of them should have been gone.
+    pub since: Time,
+    /// Break-glass first, then the oldest; not all of them.
+    pub named: Vec<OverdueShown>,
+    pub said: Said,
+}
+
+/// A grant that should be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverdueShown {
+    /// `G-7K2M`
+    pub short: String,
+    pub role: String,
+    pub holder: Shown,
+    pub since: Time,
+    pub break_glass: bool,
+}
+
+/// What is said. Everything but `Card` and the alarm is said once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// The card of a request; `buttons` only where its reader may press them.
@@ -225,8 +261,10 @@ pub enum Message {
     RevokeStuck {
         request: RequestShown,
     },
+    /// `since`: where nobody was told that it was there.
     Ended {
         request: RequestShown,
+        since: Option<Time>,
     },
     Extended {
         request: RequestShown,
@@ -245,17 +283,31 @@ pub enum Message {
     PostUseOverdue {
         request: RequestShown,
     },
-    /// A configuration that gives or takes authority was loaded.
-    Authority {
-        digest: String,
-        gained: Vec<String>,
-        lost: Vec<String>,
+    /// Revocations of one backend are overdue; edited in place while they are.
+    Overdue {
+        alarm: AlarmShown,
     },
-    /// A person's pinned identity no longer is what Slack says.
-    IdentityChanged {
-        account: SlackId,
-        pinned: Option<Email>,
-        now: Option<Email>,
+    /// The same alarm, once it is over.
+    OverdueNoMore {
+        backend: String,
+        since: Time,
+        over: Time,
+    },
+    /// Beside it, so that somebody notices.
+    OverdueIsOver {
+        backend: String,
+        since: Time,
+        over: Time,
+    },
+    /// To the security channel, about no request.
+    Announcement {
+        announcement: Announcement,
+    },
+    /// What couldn't be said when it came to be.
+    Late {
+        /// When that was.
+        at: Time,
+        message: Box<Self>,
     },
 }
 

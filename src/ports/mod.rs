@@ -7,7 +7,7 @@ pub mod clock;
 pub mod directory;
 pub mod on_call;
 
-pub use backend::{Backend, BackendError, HoldingRef, Order, Receipt};
+pub use backend::{Backend, BackendError, HoldingRef, Inventory, Listed, Order, Receipt};
 pub use chat::{Chat, ChatError, Place, Posted};
 pub use clock::{Clock, Entropy};
 pub use directory::{Directory, DirectoryError, SlackPerson};

@@ -17,10 +17,15 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::pace::Pace;
+use crate::points::{Failed, SLACK};
 use crate::ports::{ChatError, Clock};
 
-/// How long one call of the Web API may take.
+/// How long one call of the Web API may take; posting and updating a message three times as long.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A message that arrived and wasn't confirmed in time is posted a second time, so a slow Slack gets longer for those:
+/// so many times the bound of other calls.
+const MESSAGES_PATIENCE: u32 = 3;
 
 /// What is waited where Slack says "too fast" and not for how long.
 const UNSAID_WAIT: Duration = Duration::from_secs(5);
@@ -167,9 +172,8 @@ impl Client {
             is_sensitive_url: true,
         };
         let connector = &self.inner.http_api.connector;
-        self.bounded(connector.http_post_uri::<_, Value>(url, body, context))
-            .await
-            .map(|_| ())
+        let call = connector.http_post_uri::<_, Value>(url, body, context);
+        within(self.timeout, call).await.map(|_| ())
     }
 
     /// Asks Slack who we are.
@@ -207,30 +211,42 @@ impl Client {
         call: impl Future<Output = Result<Value, SlackClientError>>,
     ) -> Result<Value, ChatError> {
         let Some(pace) = &self.pace else {
-            return self.bounded(call).await;
+            return within(self.limit(method), call).await;
         };
         if let Some(after) = pace.left(method) {
             return Err(ChatError::RateLimited { after });
         }
-        let outcome = self.bounded(call).await;
+        let outcome = within(self.limit(method), call).await;
         if let Err(ChatError::RateLimited { after }) = &outcome {
             pace.slow_down(method, *after);
         }
         outcome
     }
 
-    async fn bounded(
-        &self,
-        call: impl Future<Output = Result<Value, SlackClientError>>,
-    ) -> Result<Value, ChatError> {
-        match tokio::time::timeout(self.timeout, call).await {
-            Err(_) => Err(ChatError::Unavailable("no answer in time".into())),
-            Ok(Err(error)) => Err(translated(error)),
-            Ok(Ok(answer)) if answer.get("ok") == Some(&Value::Bool(false)) => {
-                Err(named("unnamed_error"))
-            }
-            Ok(Ok(answer)) => Ok(answer),
+    fn limit(&self, method: &str) -> Duration {
+        if method.starts_with("chat.") {
+            self.timeout * MESSAGES_PATIENCE
+        } else {
+            self.timeout
         }
+    }
+}
+
+async fn within(
+    limit: Duration,
+    call: impl Future<Output = Result<Value, SlackClientError>>,
+) -> Result<Value, ChatError> {
+    let broken = |failed: Failed| ChatError::Unavailable(failed.to_string());
+    SLACK.before().await.map_err(broken)?;
+    let answered = tokio::time::timeout(limit, call).await;
+    SLACK.after().await.map_err(broken)?;
+    match answered {
+        Err(_) => Err(ChatError::Unavailable("no answer in time".into())),
+        Ok(Err(error)) => Err(translated(error)),
+        Ok(Ok(answer)) if answer.get("ok") == Some(&Value::Bool(false)) => {
+            Err(named("unnamed_error"))
+        }
+        Ok(Ok(answer)) => Ok(answer),
     }
 }
 

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
+
+use super::lent::Lent;
 
 const CHANNEL: &str = "hallpass_changed";
 /// How often `SQLite` is asked whether another process committed.
@@ -28,10 +30,14 @@ pub(super) fn bump(changed: &watch::Sender<u64>) {
 pub(super) async fn notify(pool: PgPool, committed: Arc<Notify>, me: String) {
     loop {
         committed.notified().await;
-        let told = sqlx::query("select pg_notify($1, $2)")
-            .bind(CHANNEL)
-            .bind(&me)
-            .execute(&pool);
+        let told = async {
+            let mut conn = Lent::from(&pool).await?;
+            sqlx::query("select pg_notify($1, $2)")
+                .bind(CHANNEL)
+                .bind(&me)
+                .execute(&mut *conn)
+                .await
+        };
         match timeout(ROUND_TRIP, told).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(%error, "other replicas were not told of a commit"),
@@ -42,9 +48,9 @@ pub(super) async fn notify(pool: PgPool, committed: Arc<Notify>, me: String) {
 
 /// Hears of other replicas' commits. Every new connection and every silence counts as a message, because one may have
 /// been lost.
-pub(super) async fn listen(pool: PgPool, changed: watch::Sender<u64>, me: String) {
+pub(super) async fn listen(options: PgConnectOptions, changed: watch::Sender<u64>, me: String) {
     loop {
-        if let Err(error) = listen_once(&pool, &changed, &me).await {
+        if let Err(error) = listen_once(&options, &changed, &me).await {
             tracing::debug!(%error, "the connection that listens for commits was lost");
         }
         bump(&changed);
@@ -52,9 +58,19 @@ pub(super) async fn listen(pool: PgPool, changed: watch::Sender<u64>, me: String
     }
 }
 
-async fn listen_once(pool: &PgPool, changed: &watch::Sender<u64>, me: &str) -> sqlx::Result<()> {
+async fn listen_once(
+    options: &PgConnectOptions,
+    changed: &watch::Sender<u64>,
+    me: &str,
+) -> sqlx::Result<()> {
+    // A pool of its own each time: the listener gives a connection back without a limit, and a silent one never.
+    let own = PgPoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with(options.clone());
     let lost = || sqlx::Error::Protocol("no answer in time".into());
-    let mut listener = timeout(ROUND_TRIP, PgListener::connect_with(pool))
+    let mut listener = timeout(ROUND_TRIP, PgListener::connect_with(&own))
         .await
         .map_err(|_| lost())??;
     timeout(ROUND_TRIP, listener.listen(CHANNEL))

@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{FromRow, PgConnection, SqliteConnection};
 
 use super::error::StoreError;
+use super::lent::{Lent, bounded};
 use super::sql::Sql;
 
 /// A parameter. Anything optional travels inside a JSON parameter.
@@ -120,11 +121,7 @@ impl Readers {
                     .fetch_all(pool)
                     .await
             }
-            Self::Postgres(pool) => {
-                bound!(sqlx::query_as(sql.postgres), args)
-                    .fetch_all(pool)
-                    .await
-            }
+            Self::Postgres(pool) => on_server(pool, sql, args).await,
         };
         rows.map_err(|error| StoreError::from_statement(sql.table, &error))
     }
@@ -135,4 +132,9 @@ impl Readers {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+async fn on_server<R: Filled>(pool: &PgPool, sql: &Sql, args: &[Arg]) -> sqlx::Result<Vec<R>> {
+    let mut conn = Lent::from(pool).await?;
+    bounded(bound!(sqlx::query_as(sql.postgres), args).fetch_all(&mut *conn)).await
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::sql::Sql;
 use super::writer::{Job, Outcome};
 use super::{Store, StoreError, text};
+use crate::ports::Entropy;
 
 /// An effect that is ours to carry out until the lease ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +51,8 @@ const LONGEST_ERROR: usize = 1_000;
 
 pub(super) const SCHEDULE: Sql = sql!("effect":
     "insert into effect (subject, kind, lane, urgency, due, next_at, claimed, wanted, token, attempts) \
-     select r.subject, r.kind, r.lane, r.urgency, r.due, r.due, false, 1, 0, 0 from "
-    [rows subject text, kind text, lane text, urgency bigint, due bigint]
+     select r.subject, r.kind, r.lane, r.urgency, r.due, r.due, false, 1, r.token, 0 from "
+    [rows subject text, kind text, lane text, urgency bigint, due bigint, token bigint]
     " where true order by r.subject, r.kind \
      on conflict (subject, kind) do update set lane = excluded.lane, urgency = excluded.urgency, \
      due = excluded.due, wanted = effect.wanted + 1, \
@@ -65,7 +66,8 @@ pub(super) const CANCEL: Sql = sql!("effect":
 pub(super) const FINISH_DONE: Sql = sql!("effect":
     "delete from effect where (subject, kind, token, wanted) in \
      (select r.subject, r.kind, r.token, r.wanted from "
-    [rows subject text, kind text, token bigint, wanted bigint, done boolean] " where r.done)");
+    [rows subject text, kind text, token bigint, wanted bigint, done boolean] " where r.done) \
+     returning subject, kind");
 
 /// Those that stay: tried again, given back, or done but scheduled anew meanwhile.
 pub(super) const FINISH_REST: Sql = sql!("effect":
@@ -73,7 +75,8 @@ pub(super) const FINISH_REST: Sql = sql!("effect":
      next_at = case when r.at is null or effect.wanted > r.wanted then effect.due else r.at end, \
      attempts = case when effect.wanted > r.wanted then 0 else effect.attempts - r.given_back end from "
     [rows subject text, kind text, token bigint, wanted bigint, at bigint, given_back bigint, error text]
-    " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token");
+    " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token \
+     returning effect.subject, effect.kind");
 
 /// One range of the index for each urgency, so that a claim costs the same however many timers wait, and however many
 /// are due. An effect that was put off while its holder died (`due` is later) is not claimed but put back.
@@ -115,7 +118,9 @@ pub(super) struct EffectOp {
     schedule: Option<String>,
 }
 
-pub(super) fn prepare(change: EffectChange) -> EffectOp {
+/// `entropy`: a new row's tokens begin anywhere, so that a claim of a row that is gone never fits the one that took its
+/// place.
+pub(super) fn prepare(change: EffectChange, entropy: &dyn Entropy) -> EffectOp {
     let (subject, kind, effect) = match change {
         EffectChange::Schedule(effect) => {
             (effect.subject.clone(), effect.kind.clone(), Some(effect))
@@ -130,6 +135,7 @@ pub(super) fn prepare(change: EffectChange) -> EffectOp {
             "lane": text::lane(&effect.lane),
             "urgency": text::urgency(effect.urgency),
             "due": text::micros(effect.due),
+            "token": first_token(entropy),
         })
         .to_string()
     });
@@ -138,6 +144,13 @@ pub(super) fn prepare(change: EffectChange) -> EffectOp {
         kind,
         schedule,
     }
+}
+
+/// Small enough to be exact also as a JSON number.
+fn first_token(entropy: &dyn Entropy) -> i64 {
+    let mut dice = [0; 8];
+    entropy.fill(&mut dice[..6]);
+    i64::from_le_bytes(dice)
 }
 
 /// The rows to schedule and to cancel. Of several changes of one effect the last counts.
@@ -161,7 +174,16 @@ pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a st
 
 /// The end of a claim as it is written.
 #[derive(Debug, Clone)]
-pub(super) struct Ended(pub(super) String);
+pub(super) struct Ended {
+    pub(super) row: String,
+    pub(super) key: EndedRow,
+}
+
+row! {
+    /// An effect whose claim was still the one that was to end.
+    #[derive(Clone, PartialEq, Eq, Hash)]
+    EndedRow { subject: String, kind: String }
+}
 
 pub(super) fn ended(finish: Finish) -> Ended {
     let (claimed, done, at, given_back, error) = match finish {
@@ -173,9 +195,10 @@ pub(super) fn ended(finish: Finish) -> Ended {
         }
         Finish::GiveBack(claimed) => (claimed, false, None, 1, None),
     };
+    let (subject, kind) = (text::subject(&claimed.subject), text::kind(&claimed.kind));
     let row = json!({
-        "subject": text::subject(&claimed.subject),
-        "kind": text::kind(&claimed.kind),
+        "subject": subject,
+        "kind": kind,
         "token": claimed.token,
         "wanted": claimed.wanted,
         "done": done,
@@ -183,7 +206,10 @@ pub(super) fn ended(finish: Finish) -> Ended {
         "given_back": given_back,
         "error": error,
     });
-    Ended(row.to_string())
+    Ended {
+        row: row.to_string(),
+        key: EndedRow { subject, kind },
+    }
 }
 
 /// What a claim asks for.
@@ -285,6 +311,15 @@ impl Store {
         }
         let ended = finished.into_iter().map(ended).collect();
         self.run(Job::Finish(ended)).await.map(drop)
+    }
+
+    /// The next moment after this one at which something may be claimed that isn't the program looking after itself.
+    pub async fn next_for_people(&self, after: Time) -> Result<Option<Time>, StoreError> {
+        row! { NextRow { next_at: Option<i64> } }
+        let sql = sql!("effect": "select min(next_at) as next_at from effect where urgency < 2 and next_at > $1");
+        let args = [text::micros(after).into()];
+        let row = self.fetch::<NextRow>(&sql, &args).await?.pop();
+        Ok(row.and_then(|row| row.next_at).and_then(text::time))
     }
 
     /// Every lane that has effects, and the moment when the next of them may be claimed; in no order. A lane that can't

@@ -122,6 +122,28 @@ fn commitment(salt: &str, field: &str, value: &str) -> String {
     hex::encode(hash.finalize())
 }
 
+/// What stands beside a body.
+pub(super) struct Columns<'a> {
+    pub(super) id: &'a str,
+    pub(super) at: Option<i64>,
+    pub(super) kind: Option<&'a str>,
+    pub(super) request: Option<&'a str>,
+    pub(super) grant: Option<&'a str>,
+    pub(super) holding: Option<&'a str>,
+}
+
+/// Whether the columns say what the body says.
+pub(super) fn agrees(body: &str, columns: &Columns<'_>) -> bool {
+    serde_json::from_str(body).is_ok_and(|body: Body| {
+        body.id.as_str() == columns.id
+            && Some(text::micros(body.at)) == columns.at
+            && Some(body.kind.as_str()) == columns.kind
+            && body.request.as_ref().map(RequestId::as_str) == columns.request
+            && body.grant.as_ref().map(GrantId::as_str) == columns.grant
+            && body.holding.as_ref().map(HoldingId::as_str) == columns.holding
+    })
+}
+
 row! {
     /// An event beside one of its personal fields, or beside none.
     EventRow {

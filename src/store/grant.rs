@@ -148,6 +148,17 @@ impl Store {
         self.read_grants(&sql, &[i64::from(limit).into()]).await
     }
 
+    /// The same, a page at a time.
+    pub async fn live_grants_after(
+        &self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Grant>, StoreError> {
+        let sql = grants!("live and id > $1 order by id limit $2");
+        self.read_grants(&sql, &[after.into(), i64::from(limit).into()])
+            .await
+    }
+
     pub async fn live_grants_of(&self, holder: &PersonId) -> Result<Vec<Grant>, StoreError> {
         let sql = grants!("live and holder = $1 order by id");
         self.read_grants(&sql, &[holder.as_str().into()]).await

@@ -20,8 +20,8 @@ pub(super) const TABLE: Table = Table {
          grant_id text, body text]
         " where true order by r.id on conflict do nothing returning id as key"),
     update: sql!("holding":
-        "update holding set version = r.version, body = r.body from "
-        [rows id text, version bigint, body text]
+        "update holding set version = r.version, person = r.person, body = r.body from "
+        [rows id text, version bigint, person text, body text]
         " where holding.id = r.id and holding.version = r.version - 1 returning holding.id as key"),
 };
 
@@ -41,7 +41,8 @@ pub(super) fn prepare(mut holding: Holding, into: &mut Prepared) -> Result<(), S
     holding.version += 1;
     let id = holding.id.to_string();
     let principal = storable(&holding.principal);
-    if read == 0 {
+    // What was found without a grant is nobody's yet.
+    if (read == 0 || holding.adopted) && !holding.is_nobodys() {
         into.principals.push(Owned {
             thing: (holding.backend.to_string(), principal.clone()),
             person: holding.person.to_string(),
@@ -111,6 +112,21 @@ macro_rules! holdings {
     };
 }
 
+/// Where a page of a backend's holdings ends: what [`Store::holdings_in`] goes on after.
+pub fn place_of(holding: &Holding) -> String {
+    let grant = holding.grant.as_ref().map_or("", GrantId::as_str);
+    json!([
+        storable(&holding.principal),
+        holding.entitlement.key(),
+        grant
+    ])
+    .to_string()
+}
+
+fn read_place(place: &str) -> [String; 3] {
+    serde_json::from_str(place).unwrap_or_default()
+}
+
 impl Store {
     pub async fn holding(&self, id: &HoldingId) -> Result<Option<Holding>, StoreError> {
         Ok(self
@@ -150,6 +166,60 @@ impl Store {
             grant.map_or("", GrantId::as_str).into(),
         ];
         Ok(self.read_holdings(&sql, &args).await?.pop())
+    }
+
+    /// All holdings of a backend, a page at a time: those after `after` (a [`place_of`]; empty: from the
+    /// start), in the order of the places.
+    pub async fn holdings_in(
+        &self,
+        backend: &BackendName,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<Holding>, StoreError> {
+        let sql = holdings!(
+            "backend = $1 and (principal, entitlement, grant_id) > ($2, $3, $4) \
+             order by principal, entitlement, grant_id limit $5"
+        );
+        let [principal, entitlement, grant] = read_place(after);
+        let args = [
+            backend.as_str().into(),
+            principal.into(),
+            entitlement.into(),
+            grant.into(),
+            i64::from(limit).into(),
+        ];
+        self.read_holdings(&sql, &args).await
+    }
+
+    /// Of these principals, what is on record in this backend: principal and entitlement's key.
+    pub async fn recorded(
+        &self,
+        backend: &BackendName,
+        principals: &[&str],
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        row! { Recorded { principal: String, entitlement: String } }
+        let sql = sql!("holding":
+            "select principal, entitlement from holding where backend = $1 and principal in " [list 2]);
+        let args = [
+            backend.as_str().into(),
+            list(principals.iter().copied()).into(),
+        ];
+        let rows = self.fetch::<Recorded>(&sql, &args).await?;
+        let pair = |row: Recorded| (row.principal, row.entitlement);
+        Ok(rows.into_iter().map(pair).collect())
+    }
+
+    /// Every backend that anything on record is of.
+    pub async fn recorded_backends(&self) -> Result<Vec<BackendName>, StoreError> {
+        row! { Named { backend: String } }
+        // From name to name in the index, whatever the number of rows.
+        let sql = sql!("holding":
+            "with recursive named(backend) as (select min(backend) from holding union all \
+             select (select min(holding.backend) from holding where holding.backend > named.backend) from named \
+             where named.backend is not null) select backend from named where backend is not null");
+        let rows = self.fetch::<Named>(&sql, &[]).await?;
+        let name = |row: Named| BackendName::new(row.backend);
+        Ok(rows.into_iter().map(name).collect())
     }
 
     /// Whose principal it is, once anybody held anything as it.

@@ -19,7 +19,7 @@ impl ServingLock {
     }
 
     /// Whether no other process can be serving this database.
-    pub(super) fn is_alone(&self) -> bool {
+    pub fn is_alone(&self) -> bool {
         self.file.is_some()
     }
 

@@ -30,6 +30,10 @@ migrations! {
     "20260701090300" "create_card",
     "20260701090400" "create_configuration",
     "20261121100000" "create_seal",
+    "20261121120000" "create_scan",
+    "20261121120100" "create_backend_section",
+    "20261121130000" "create_alarm",
+    "20261121140000" "create_announcement",
 }
 
 pub(super) fn sqlite() -> Migrator {

@@ -7,8 +7,12 @@
 #[macro_use]
 mod sql;
 
+mod alarm;
+mod announcement;
+mod backlog;
 mod card;
 mod changed;
+mod commit;
 mod configuration;
 mod database;
 mod effect;
@@ -17,17 +21,22 @@ mod error;
 mod event;
 mod grant;
 mod holding;
+mod lent;
 mod lock;
 mod migrations;
+mod moments;
 mod open;
 mod person;
 mod prepared;
 mod record;
 mod replicas;
 mod request;
+mod scan;
 mod seal;
+mod section;
 mod serving;
 mod text;
+mod unsaid;
 mod write;
 mod writer;
 
@@ -38,18 +47,23 @@ use hallpass_domain::Change;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+pub use alarm::AlarmRow;
+pub use announcement::StoredAnnouncement;
+pub use backlog::Backlog;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use effect::{Claimed, Finish};
 pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
+pub use holding::place_of;
 pub use lock::ServingLock;
 pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{
     Horizon, PersonalRow, Seal, SealedOrNot, SealedRecord, Span, StoredCheckpoint, Unsealed,
 };
+pub use section::ArchivedSection;
 pub use serving::Counts;
 
 use crate::ports::Entropy;

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::lent::is_well;
 use super::writer::{self, Message, QUEUE};
 use super::{StoreError, changed, lock, migrations};
 
@@ -180,7 +181,7 @@ impl Server {
             .before_acquire(|conn, meta| {
                 Box::pin(async move {
                     if meta.idle_for > TRUSTED_FOR {
-                        conn.ping().await?;
+                        is_well(conn).await?;
                     }
                     Ok(true)
                 })
@@ -190,7 +191,7 @@ impl Server {
             .map_err(StoreError::unavailable)?;
         let committed = Arc::new(Notify::new());
         tasks.spawn(changed::notify(pool.clone(), committed.clone(), me.clone()));
-        tasks.spawn(changed::listen(pool.clone(), changed.clone(), me));
+        tasks.spawn(changed::listen(options.clone(), changed.clone(), me));
         Ok(Self {
             pool,
             committed,

@@ -5,7 +5,7 @@ use hallpass_domain::{Change, Write};
 
 use super::effect::{self, EffectOp, Ended, Finish};
 use super::erase::PreparedErasure;
-use super::{StoreError, event, grant, holding, person, request};
+use super::{StoreError, announcement, event, grant, holding, person, request};
 use crate::ports::Entropy;
 
 /// One row as a JSON object, and the key by which the database says that it was written.
@@ -61,6 +61,7 @@ pub(super) struct Prepared {
     pub(super) accounts: Vec<Owned>,
     pub(super) events: Vec<String>,
     pub(super) personal: Vec<String>,
+    pub(super) announcements: Vec<String>,
     pub(super) effects: Vec<EffectOp>,
     pub(super) ended: Option<Ended>,
     pub(super) erasure: PreparedErasure,
@@ -85,10 +86,15 @@ impl Prepared {
                 Write::Person(row) => person::prepare(*row, &mut prepared)?,
             }
         }
+        let told = announcement::prepare(change.announcements, &change.events, entropy)?;
+        prepared.announcements = told.rows;
         for one in change.events {
             event::prepare(one, entropy, &mut prepared)?;
         }
-        prepared.effects = change.effects.into_iter().map(effect::prepare).collect();
+        prepared.effects = (change.effects.into_iter())
+            .chain(told.effects)
+            .map(|one| effect::prepare(one, entropy))
+            .collect();
         prepared.ended = finish.map(effect::ended);
         prepared.delivery = change.delivery.map(|key| Delivery {
             key: super::sql::storable(&key),

@@ -4,10 +4,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::PgPool;
 
+use super::commit;
 use super::database::{Arg, Conn};
 use super::error::{Applied, StoreError, is_unique_violation, is_worth_another_try};
+use super::lent::{Lent, bounded};
 use super::prepared::Prepared;
 use super::sql::Sql;
 use super::write;
@@ -32,10 +35,14 @@ pub(super) async fn run(pool: &PgPool, job: &Job) -> Result<Outcome, StoreError>
 }
 
 async fn attempt(pool: &PgPool, job: &Job) -> sqlx::Result<Outcome> {
-    let mut transaction = pool.begin().await?;
-    let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
-    transaction.commit().await?;
-    Ok(outcome)
+    let mut conn = Lent::from(pool).await?;
+    bounded(async {
+        let mut transaction = conn.begin().await?;
+        let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
+        commit::postgres(transaction).await?;
+        Ok(outcome)
+    })
+    .await
 }
 
 /// The lock that one sealer at a time holds: any number that nothing else here uses.
@@ -43,8 +50,9 @@ const SEALING: i64 = 0x6861_6c6c_7061_7373;
 
 /// Runs a sealer's statement and answers how many rows it wrote: none where another replica is sealing, or was first.
 pub(super) async fn seal(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<u64, StoreError> {
+    let mut conn = Lent::from(pool).await.map_err(StoreError::unavailable)?;
     let written = async {
-        let mut transaction = pool.begin().await?;
+        let mut transaction = conn.begin().await?;
         let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock($1)")
             .bind(SEALING)
             .fetch_one(&mut *transaction)
@@ -54,10 +62,10 @@ pub(super) async fn seal(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<u64, 
         }
         let mut conn = Conn::Postgres(&mut transaction);
         let written = conn.execute(sql, args).await?;
-        transaction.commit().await?;
+        commit::postgres(transaction).await?;
         Ok(written)
     };
-    match written.await {
+    match bounded(written).await {
         Err(error) if is_unique_violation(&error) => Ok(0),
         other => other.map_err(StoreError::unavailable),
     }
@@ -117,14 +125,18 @@ fn next_chunk(changes: &[Prepared], verdicts: &[Option<Applied>], most: usize) -
 
 /// Commits where all of it can be written; otherwise nothing is.
 async fn together(pool: &PgPool, batch: &[&Prepared]) -> sqlx::Result<Vec<Applied>> {
-    let mut transaction = pool.begin().await?;
-    let answers = write::changes(&mut Conn::Postgres(&mut transaction), batch).await?;
-    if write::all_well(&answers) {
-        transaction.commit().await?;
-    } else {
-        transaction.rollback().await?;
-    }
-    Ok(answers)
+    let mut conn = Lent::from(pool).await?;
+    bounded(async {
+        let mut transaction = conn.begin().await?;
+        let answers = write::changes(&mut Conn::Postgres(&mut transaction), batch).await?;
+        if write::all_well(&answers) {
+            commit::postgres(transaction).await?;
+        } else {
+            transaction.rollback().await?;
+        }
+        Ok(answers)
+    })
+    .await
 }
 
 /// Waits before the next try, or gives the error back.

@@ -271,6 +271,21 @@ impl Store {
         Ok(requests)
     }
 
+    /// Those that wait for an answer without their time-out, and those that wait for their start without that timer.
+    pub async fn untimed_requests(&self, limit: u32) -> Result<Vec<Request>, StoreError> {
+        let sql = requests!(
+            "select * from request where id in (\
+             select id from request where state = 'pending' and not exists (select 1 from effect \
+             where effect.subject = 'request:' || request.id and effect.kind = 'time-out') \
+             union all \
+             select id from request where state = 'scheduled' and not exists (select 1 from effect \
+             where effect.subject = 'request:' || request.id and effect.kind = 'start')) \
+             order by asked_at, id limit $1"
+        );
+        let rows: Vec<RequestRow> = self.fetch(&sql, &[Arg::Int(limit.into())]).await?;
+        assemble(&rows)
+    }
+
     async fn in_state(&self, state: &str, limit: Arg) -> Result<Vec<RequestRow>, StoreError> {
         let sql =
             requests!("select * from request where state = $1 order by asked_at, id limit $2");

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::sql::{Sql, array};
 use super::writer::{Job, Outcome};
-use super::{Database, Store, StoreError, replicas, text};
+use super::{Database, Store, StoreError, event, replicas, text};
 
 /// A sealed event with its stored bytes, and what is left of its personal fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct SealedRecord {
     pub hash: String,
     /// As stored, byte for byte.
     pub body: String,
+    /// Whether the columns beside it say what it says.
+    pub columns_agree: bool,
     pub personal: Vec<PersonalRow>,
 }
 
@@ -100,6 +102,11 @@ row! {
         event: String,
         hash: String,
         body: Option<String>,
+        at: Option<i64>,
+        kind: Option<String>,
+        request: Option<String>,
+        grant_id: Option<String>,
+        holding: Option<String>,
         place: Option<i64>,
         field: Option<String>,
         salt: Option<String>,
@@ -169,6 +176,17 @@ fn assemble(rows: Vec<SealedRow>) -> Result<Vec<SealedRecord>, StoreError> {
             };
             records.push(SealedRecord {
                 sequence,
+                columns_agree: event::agrees(
+                    &body,
+                    &event::Columns {
+                        id: &row.event,
+                        at: row.at,
+                        kind: row.kind.as_deref(),
+                        request: row.request.as_deref(),
+                        grant: row.grant_id.as_deref(),
+                        holding: row.holding.as_deref(),
+                    },
+                ),
                 event: row.event,
                 hash: row.hash,
                 body,
@@ -200,7 +218,7 @@ impl Store {
     /// `Corrupt` where the event of the first one is gone, which nothing of ours does.
     pub async fn sealed(&self, after: u64, limit: u32) -> Result<Vec<SealedRecord>, StoreError> {
         let sql = sql!("seal":
-            "select s.sequence, s.event, s.hash, e.body, p.position as place, p.field, p.salt, p.value from \
+            "select s.sequence, s.event, s.hash, e.body, e.at, e.kind, e.request, e.grant_id, e.holding, p.position as place, p.field, p.salt, p.value from \
              (select * from seal where sequence > $1 order by sequence limit $2) as s \
              left join event as e on e.id = s.event \
              left join event_personal as p on p.event = s.event order by s.sequence, p.position");

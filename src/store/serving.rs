@@ -1,6 +1,7 @@
 //! What serving asks besides: that a dead process's claims are void, that running ones stay ours, and how many rows
 //! there are for the metrics.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use hallpass_domain::effect::Subject;
@@ -19,6 +20,13 @@ const RENEW: Sql = sql!("effect":
     "update effect set next_at = $2 where claimed and (subject, kind, token) in \
      (select r.subject, r.kind, r.token from " [rows subject text, kind text, token bigint] ")");
 
+/// Of those, the claims that still are somebody's own.
+const STILL: Sql = sql!("effect":
+    "select e.subject, e.kind, e.token from effect as e join "
+    [rows subject text, kind text, token bigint]
+    " on e.subject = r.subject and e.kind = r.kind and e.token = r.token where e.claimed");
+
+row! { Mine { subject: String, kind: String, token: i64 } }
 row! { InState { state: String, number: i64 } }
 row! { Live { number: i64 } }
 
@@ -56,6 +64,26 @@ impl Store {
         self.run(Job::Run(&RENEW, vec![rows.into(), until.into()]))
             .await
             .map(drop)
+    }
+
+    /// Which of these claims nobody else has taken over since, in their order.
+    pub async fn still_ours(&self, claimed: &[Claimed]) -> Result<Vec<bool>, StoreError> {
+        if claimed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<String> = claimed.iter().map(renewed).collect();
+        let rows = array(rows.iter().map(String::as_str));
+        let ours: HashSet<(String, String, i64)> = self
+            .fetch::<Mine>(&STILL, &[rows.into()])
+            .await?
+            .into_iter()
+            .map(|row| (row.subject, row.kind, row.token))
+            .collect();
+        let key = |one: &Claimed| {
+            let (subject, kind) = (text::subject(&one.subject), text::kind(&one.kind));
+            (subject, kind, one.token)
+        };
+        Ok(claimed.iter().map(|one| ours.contains(&key(one))).collect())
     }
 
     /// Whether it is scheduled, due or not.

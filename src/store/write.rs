@@ -7,11 +7,11 @@ use hallpass_domain::RequestId;
 use serde_json::json;
 
 use super::database::Conn;
-use super::effect::{self, Claim, ClaimedRow, Ended};
+use super::effect::{self, Claim, ClaimedRow, Ended, EndedRow};
 use super::error::Applied;
 use super::prepared::{Delivery, Owned, Prepared, Row, Rows};
 use super::sql::{Sql, array, list};
-use super::{event, grant, holding, person, request};
+use super::{announcement, event, grant, holding, person, request};
 
 /// The statements of a table whose rows are guarded by versions.
 pub(super) struct Table {
@@ -56,6 +56,9 @@ pub(super) async fn changes(
     if all_well(&verdicts) {
         reviews(conn, batch).await?;
         events(conn, batch).await?;
+        ends(conn, batch, &mut verdicts).await?;
+    }
+    if all_well(&verdicts) {
         effects(conn, batch).await?;
     }
     Ok(verdicts)
@@ -272,7 +275,9 @@ async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
     let events = batch.iter().flat_map(|prepared| &prepared.events);
     insert(conn, &event::INSERT, events).await?;
     let personal = batch.iter().flat_map(|prepared| &prepared.personal);
-    insert(conn, &event::INSERT_PERSONAL, personal).await
+    insert(conn, &event::INSERT_PERSONAL, personal).await?;
+    let told = batch.iter().flat_map(|prepared| &prepared.announcements);
+    insert(conn, &announcement::INSERT, told).await
 }
 
 async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
@@ -282,12 +287,28 @@ async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
         let rows = array(scheduled);
         conn.execute(&effect::SCHEDULE, &[rows.into()]).await?;
     }
-    insert(conn, &effect::CANCEL, cancelled.iter()).await?;
-    finish(
-        conn,
-        batch.iter().filter_map(|prepared| prepared.ended.as_ref()),
-    )
-    .await
+    insert(conn, &effect::CANCEL, cancelled.iter()).await
+}
+
+/// Ends the claims that the batch carried out. Whose claim was lost to another records nothing: not even what no row's
+/// version guards. Before the batch's own effects, which may schedule or cancel the same ones.
+async fn ends(
+    conn: &mut Conn<'_>,
+    batch: &[&Prepared],
+    verdicts: &mut [Applied],
+) -> sqlx::Result<()> {
+    let ended = batch.iter().filter_map(|prepared| prepared.ended.as_ref());
+    let mine: HashSet<EndedRow> = finish(conn, ended).await?.into_iter().collect();
+    for (prepared, verdict) in batch.iter().zip(verdicts) {
+        let lost = prepared
+            .ended
+            .as_ref()
+            .is_some_and(|ended| !mine.contains(&ended.key));
+        if lost {
+            *verdict = Applied::Conflict;
+        }
+    }
+    Ok(())
 }
 
 /// Runs a statement over rows, where there are any.
@@ -306,15 +327,20 @@ async fn insert<'a>(
 pub(super) async fn finish(
     conn: &mut Conn<'_>,
     ended: impl Iterator<Item = &Ended>,
-) -> sqlx::Result<()> {
-    let rows: Vec<&str> = ended.map(|Ended(row)| row.as_str()).collect();
-    if !rows.is_empty() {
-        let rows = array(rows);
-        conn.execute(&effect::FINISH_DONE, &[rows.clone().into()])
-            .await?;
-        conn.execute(&effect::FINISH_REST, &[rows.into()]).await?;
+) -> sqlx::Result<Vec<EndedRow>> {
+    let rows: Vec<&str> = ended.map(|ended| ended.row.as_str()).collect();
+    if rows.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let rows = array(rows);
+    let mut mine: Vec<EndedRow> = conn
+        .fetch(&effect::FINISH_DONE, &[rows.clone().into()])
+        .await?;
+    mine.extend(
+        conn.fetch::<EndedRow>(&effect::FINISH_REST, &[rows.into()])
+            .await?,
+    );
+    Ok(mine)
 }
 
 pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> sqlx::Result<Vec<ClaimedRow>> {

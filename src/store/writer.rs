@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
+use super::commit;
 use super::database::{Arg, Conn};
 use super::effect::{Claim, ClaimedRow, Ended};
 use super::error::{Applied, StoreError, is_unique_violation};
@@ -124,7 +125,7 @@ async fn batch(
         next = more.then(|| queue.try_recv().ok()).flatten();
     }
     match failed {
-        None => raw(conn, "commit").await,
+        None => commit::sqlite(conn).await,
         Some(error) => Err(error),
     }
 }

@@ -1,6 +1,8 @@
-//! When the worker last went round, by the monotonic clock: wall time may jump, and health must not follow it.
+//! When the worker last went round, by the monotonic clock: wall time may jump, and health must not follow it; and which
+//! targets are away.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Older than this, and the worker counts as stuck.
@@ -9,6 +11,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub struct Health {
     last: Mutex<Option<Instant>>,
+    away: Mutex<BTreeSet<String>>,
 }
 
 impl Health {
@@ -35,5 +38,51 @@ impl Health {
             )),
             Some(_) => Ok(()),
         }
+    }
+
+    /// The target of this lane gives no answers: `backend:orders-db`, `slack`.
+    pub fn lane_away(&self, lane: &str) {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        away.insert(lane.to_owned());
+    }
+
+    pub fn lane_back(&self, lane: &str) {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        away.remove(lane);
+    }
+
+    /// Whether every target that was asked lately answers; otherwise the sentence that names those that don't.
+    pub fn lanes(&self) -> Result<(), String> {
+        let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<&str> = away.iter().map(String::as_str).collect();
+        match names.as_slice() {
+            [] => Ok(()),
+            [one] => Err(format!("{one} is away, and is asked every few seconds")),
+            many => Err(format!(
+                "{} are away, and are asked every few seconds",
+                many.join(", ")
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Health;
+
+    #[test]
+    fn who_is_away_is_named_until_it_is_back() {
+        let health = Health::default();
+        assert_eq!(health.lanes(), Ok(()));
+        health.lane_away("slack");
+        health.lane_away("backend:orders-db");
+        let why = health.lanes().expect_err("two are away");
+        assert!(
+            why.starts_with("backend:orders-db, slack are away"),
+            "{why}"
+        );
+        health.lane_back("slack");
+        health.lane_back("backend:orders-db");
+        assert_eq!(health.lanes(), Ok(()));
     }
 }

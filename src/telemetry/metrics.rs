@@ -1,6 +1,7 @@
 //! What `/metrics` shows. Counters and histograms are kept here as things happen; how many requests and grants there
 //! are is read from the store at each scrape, so that a restart can't make them lie.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -31,6 +32,21 @@ struct Answered {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLane {
+    lane: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Jump {
+    direction: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Beat {
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
     state: String,
 }
@@ -41,13 +57,18 @@ struct KeptBy {
 }
 
 /// How many requests are in each state, and how many grants are live: what the store says at a scrape.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledger {
     pub requests: Vec<(String, i64)>,
     pub live_grants: i64,
+    /// For each lane that has any: how many effects are overdue, and for how many seconds the oldest of them.
+    pub backlog: Vec<(String, i64, f64)>,
     /// Nothing is granted, until an operator accepts the record as it is.
     pub revoke_only: bool,
 }
+
+/// A gauge of seconds.
+type Seconds = Gauge<f64, AtomicU64>;
 
 #[derive(Debug)]
 pub struct Metrics {
@@ -58,6 +79,13 @@ pub struct Metrics {
     lateness: Histogram,
     requests: Family<InState, Gauge>,
     live_grants: Gauge,
+    lane_open: Family<OfLane, Gauge>,
+    overdue: Family<OfLane, Gauge>,
+    oldest: Family<OfLane, Seconds>,
+    leases_lost: Counter,
+    clock_jumps: Family<Jump, Counter>,
+    clock_skew: Seconds,
+    heartbeats: Family<Beat, Counter>,
     sealed: Gauge,
     anchored: Family<KeptBy, Gauge>,
     anchor_failures: Family<KeptBy, Counter>,
@@ -74,6 +102,13 @@ impl Default for Metrics {
             lateness: Histogram::new(LATENESS),
             requests: Family::default(),
             live_grants: Gauge::default(),
+            lane_open: Family::default(),
+            overdue: Family::default(),
+            oldest: Family::default(),
+            leases_lost: Counter::default(),
+            clock_jumps: Family::default(),
+            clock_skew: Seconds::default(),
+            heartbeats: Family::default(),
             sealed: Gauge::default(),
             anchored: Family::default(),
             anchor_failures: Family::default(),
@@ -81,6 +116,7 @@ impl Default for Metrics {
         };
         metrics.register();
         metrics.register_proof();
+        metrics.register_engine();
         metrics
     }
 }
@@ -120,6 +156,77 @@ impl Metrics {
             "Grants that are provisioning, active or revoking",
             self.live_grants.clone(),
         );
+    }
+
+    /// What the worker, its clock and its heartbeat tell.
+    fn register_engine(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "lane_open",
+            "1 while the lane's target is away and only probed, else 0",
+            self.lane_open.clone(),
+        );
+        registry.register(
+            "effects_overdue",
+            "Effects that are due and not carried out, by lane",
+            self.overdue.clone(),
+        );
+        registry.register_with_unit(
+            "effects_oldest_overdue",
+            "Age of the oldest overdue effect, by lane",
+            Unit::Seconds,
+            self.oldest.clone(),
+        );
+        registry.register(
+            "leases_lost",
+            "Claims that another process took over while they were carried out here",
+            self.leases_lost.clone(),
+        );
+        registry.register(
+            "clock_jumps",
+            "Jumps of this machine's clock, by direction",
+            self.clock_jumps.clone(),
+        );
+        registry.register_with_unit(
+            "clock_skew",
+            "The database's clock less this machine's",
+            Unit::Seconds,
+            self.clock_skew.clone(),
+        );
+        registry.register(
+            "heartbeat",
+            "Calls of the heartbeat URL: sent, failed, or withheld for lack of progress",
+            self.heartbeats.clone(),
+        );
+    }
+
+    /// Whether a lane's target is away.
+    pub fn lane_open(&self, lane: &str, away: bool) {
+        let lane = lane.to_owned();
+        self.lane_open
+            .get_or_create(&OfLane { lane })
+            .set(i64::from(away));
+    }
+
+    /// So many claims were lost to another process.
+    pub fn leases_lost(&self, count: usize) {
+        self.leases_lost.inc_by(count as u64);
+    }
+
+    /// The machine's clock jumped by so many seconds; back where negative.
+    pub fn clock_jumped(&self, by_seconds: i64) {
+        let direction = if by_seconds < 0 { "back" } else { "forward" };
+        self.clock_jumps.get_or_create(&Jump { direction }).inc();
+    }
+
+    /// The database's clock less this machine's, in seconds.
+    pub fn clock_skew(&self, seconds: f64) {
+        self.clock_skew.set(seconds);
+    }
+
+    /// `outcome`: `sent`, `failed` or `withheld`.
+    pub fn heartbeat(&self, outcome: &'static str) {
+        self.heartbeats.get_or_create(&Beat { outcome }).inc();
     }
 
     fn register_proof(&mut self) {
@@ -190,6 +297,13 @@ impl Metrics {
             self.requests.get_or_create(&InState { state }).set(*count);
         }
         self.live_grants.set(ledger.live_grants);
+        self.overdue.clear();
+        self.oldest.clear();
+        for (lane, count, oldest) in &ledger.backlog {
+            let lane = OfLane { lane: lane.clone() };
+            self.overdue.get_or_create(&lane).set(*count);
+            self.oldest.get_or_create(&lane).set(*oldest);
+        }
         self.revoke_only.set(i64::from(ledger.revoke_only));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -216,8 +330,14 @@ mod tests {
         let ledger = Ledger {
             requests: vec![("pending".into(), 2)],
             live_grants: 1,
+            backlog: vec![("slack".into(), 3, 7.5)],
             revoke_only: true,
         };
+        metrics.lane_open("backend:orders-db", true);
+        metrics.leases_lost(2);
+        metrics.clock_jumped(-30);
+        metrics.clock_skew(-2.5);
+        metrics.heartbeat("withheld");
         let text = metrics.text(&ledger).unwrap();
         for line in [
             "hallpass_effects_total{lane=\"slack\",outcome=\"done\"} 1",
@@ -225,6 +345,13 @@ mod tests {
             "hallpass_end_lateness_seconds_bucket{le=\"1.0\"} 1",
             "hallpass_requests{state=\"pending\"} 2",
             "hallpass_grants_live 1",
+            "hallpass_effects_overdue{lane=\"slack\"} 3",
+            "hallpass_effects_oldest_overdue_seconds{lane=\"slack\"} 7.5",
+            "hallpass_lane_open{lane=\"backend:orders-db\"} 1",
+            "hallpass_leases_lost_total 2",
+            "hallpass_clock_jumps_total{direction=\"back\"} 1",
+            "hallpass_clock_skew_seconds -2.5",
+            "hallpass_heartbeat_total{outcome=\"withheld\"} 1",
             "hallpass_revoke_only 1",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");

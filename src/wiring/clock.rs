@@ -1,6 +1,6 @@
 //! Time: the one place where the system's clock is read, and the clock that a demo or a test moves.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -12,21 +12,39 @@ use crate::ports::Clock;
 
 /// A jump of the system's clock becomes visible to a sleeper within this time.
 const SLICE: Duration = Duration::from_secs(1);
-/// A forward jump by more than this is told.
-const JUMP: TimeDelta = TimeDelta::seconds(60);
+/// A jump forward by more than this is told.
+const FORWARD: TimeDelta = TimeDelta::seconds(60);
+/// A jump back by more than this is told.
+const BACK: TimeDelta = TimeDelta::seconds(10);
+/// What it is ahead by less than this is given up slowly, so that it agrees again with what it follows.
+const SLEWED: TimeDelta = TimeDelta::seconds(1);
+/// Jumps that nobody asked for are kept, so many at most.
+const JUMPS_AT_MOST: usize = 16;
 
-/// The system's clock. Where it jumps back, time goes on from the last moment seen, by the monotonic clock, until the
-/// system has caught up; a jump forward is believed and told.
+/// The system's clock, or the one that it was told to follow. Where that jumps back, time goes on from the last moment
+/// seen, by the monotonic clock, until it has caught up; a jump forward is believed. Both are told.
 #[derive(Debug)]
 pub struct SystemClock {
-    last: Mutex<(Time, Instant)>,
+    seen: Mutex<Seen>,
+    /// How much this machine is wrong: for the tests.
+    off: TimeDelta,
+}
+
+#[derive(Debug)]
+struct Seen {
+    /// What was answered last.
+    last: Time,
+    /// What the system said then.
+    system: Time,
+    at: Instant,
+    /// How much what it follows is ahead of the system.
+    ahead: TimeDelta,
+    jumps: Vec<TimeDelta>,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self {
-            last: Mutex::new((system_now(), Instant::now())),
-        }
+        Self::off_by(TimeDelta::zero())
     }
 }
 
@@ -38,28 +56,61 @@ fn system_now() -> Time {
     chrono::Utc::now()
 }
 
-/// What to take for now, having seen `last` so long ago, when the system says `system`.
-fn believed(last: Time, since: Duration, system: Time) -> Time {
-    let steady = last + TimeDelta::from_std(since).unwrap_or(TimeDelta::zero());
-    if system < last {
-        return steady;
+impl Seen {
+    /// What to take for now, when the system says `system`, so long after it was asked last.
+    fn read(&mut self, system: Time, since: Duration, at: Instant) -> Time {
+        let since = TimeDelta::from_std(since).unwrap_or(TimeDelta::zero());
+        let jump = system - (self.system + since);
+        if jump > FORWARD || jump < -BACK {
+            tracing::error!(by_seconds = jump.num_seconds(), to = %system, "the system's clock jumped; forward it is believed, back it isn't");
+            self.jumps.truncate(JUMPS_AT_MOST - 1);
+            self.jumps.push(jump);
+        }
+        self.last = believed(self.last, since, system + self.ahead);
+        self.system = system;
+        self.at = at;
+        self.last
     }
-    if system - steady > JUMP {
-        tracing::error!(from = %steady, to = %system, "the system's clock jumped forward; it is believed");
+}
+
+/// What to take for now, having answered `last` so long ago, when what it goes by says `says`.
+fn believed(last: Time, since: TimeDelta, says: Time) -> Time {
+    if says >= last {
+        return says;
     }
-    system
+    // A little ahead of what it follows: slower for a while. Much: the other clock went back, and that isn't believed.
+    if last + since - says < SLEWED {
+        last + since / 2
+    } else {
+        last + since
+    }
+}
+
+impl SystemClock {
+    /// On a machine whose clock is wrong by so much: for the tests.
+    fn off_by(off: TimeDelta) -> Self {
+        let now = system_now() + off;
+        let seen = Mutex::new(Seen {
+            last: now,
+            system: now,
+            at: Instant::now(),
+            ahead: TimeDelta::zero(),
+            jumps: Vec::new(),
+        });
+        Self { seen, off }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Time {
-        let mut last = match self.last.lock() {
-            Ok(last) => last,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        let now = believed(last.0, last.1.elapsed(), system_now());
-        *last = (now, Instant::now());
-        now
+        let mut seen = self.seen();
+        let (since, at) = (seen.at.elapsed(), Instant::now());
+        seen.read(system_now() + self.off, since, at)
     }
 
     async fn wait_until(&self, moment: Time) {
@@ -69,6 +120,24 @@ impl Clock for SystemClock {
             }
             tokio::time::sleep(left.min(SLICE)).await;
         }
+    }
+
+    fn machine(&self) -> Time {
+        system_now() + self.off
+    }
+
+    fn follow(&self, ahead: TimeDelta) {
+        self.seen().ahead = ahead;
+    }
+
+    fn not_before(&self, moment: Time) {
+        self.now();
+        let mut seen = self.seen();
+        seen.last = seen.last.max(moment);
+    }
+
+    fn jumps(&self) -> Vec<TimeDelta> {
+        std::mem::take(&mut self.seen().jumps)
     }
 }
 
@@ -89,6 +158,14 @@ impl Default for MovableClock {
 }
 
 impl MovableClock {
+    /// On a machine whose clock is wrong by so much.
+    pub fn off_by(off: TimeDelta) -> Self {
+        Self {
+            system: SystemClock::off_by(off),
+            ..Self::default()
+        }
+    }
+
     /// Moves time forward and wakes who waits. Time never goes back.
     pub fn advance(&self, by: TimeDelta) {
         self.offset
@@ -112,6 +189,18 @@ impl Clock for MovableClock {
         self.system.now() + self.offset()
     }
 
+    fn machine(&self) -> Time {
+        self.system.machine()
+    }
+
+    fn follow(&self, ahead: TimeDelta) {
+        self.system.follow(ahead);
+    }
+
+    fn jumps(&self) -> Vec<TimeDelta> {
+        self.system.jumps()
+    }
+
     async fn wait_until(&self, moment: Time) {
         let mut moved = self.offset.subscribe();
         loop {
@@ -130,24 +219,88 @@ impl Clock for MovableClock {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use chrono::TimeDelta;
+    use hallpass_domain::Time;
 
-    use super::{Clock, MovableClock, believed, system_now};
+    use super::{Clock, MovableClock, Seen, SystemClock};
+
+    fn seen(now: Time) -> Seen {
+        Seen {
+            last: now,
+            system: now,
+            at: Instant::now(),
+            ahead: TimeDelta::zero(),
+            jumps: Vec::new(),
+        }
+    }
+
+    fn start() -> Time {
+        "2026-01-05T09:00:00Z".parse().expect("a time")
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_jump_back_is_not_believed() {
-        let last = system_now();
-        let now = believed(last, Duration::from_secs(3), last - TimeDelta::hours(1));
-        assert_eq!(now, last + TimeDelta::seconds(3));
+    fn a_jump_back_is_not_believed_and_told_once() {
+        let mut seen = seen(start());
+        let hour = TimeDelta::hours(1);
+        let at = Instant::now();
+        for second in 1..=30 {
+            let gone = TimeDelta::seconds(second);
+            assert_eq!(seen.read(start() - hour + gone, SECOND, at), start() + gone);
+        }
+        assert_eq!(seen.jumps, [-hour]);
+        // It is set right: what was gained is not lost again.
+        let right = start() + TimeDelta::seconds(31);
+        assert_eq!(seen.read(right, SECOND, at), right);
+        assert_eq!(seen.jumps, [-hour, hour]);
     }
 
     #[test]
-    fn a_jump_forward_is_believed() {
-        let last = system_now();
-        let ahead = last + TimeDelta::hours(1);
-        assert_eq!(believed(last, Duration::from_secs(3), ahead), ahead);
+    fn a_jump_forward_is_believed_and_told_once() {
+        let mut seen = seen(start());
+        let ahead = start() + TimeDelta::hours(1);
+        let at = Instant::now();
+        assert_eq!(seen.read(ahead, SECOND, at), ahead);
+        let later = ahead + TimeDelta::seconds(1);
+        assert_eq!(seen.read(later, SECOND, at), later);
+        assert_eq!(seen.jumps, [TimeDelta::minutes(60) - TimeDelta::seconds(1)]);
+    }
+
+    #[test]
+    fn it_agrees_with_what_it_follows_without_ever_going_back() {
+        let mut seen = seen(start());
+        let at = Instant::now();
+        seen.ahead = TimeDelta::seconds(5);
+        let mut system = start() + TimeDelta::seconds(1);
+        assert_eq!(
+            seen.read(system, SECOND, at),
+            start() + TimeDelta::seconds(6)
+        );
+        seen.ahead = TimeDelta::milliseconds(4_600);
+        let mut last = seen.last;
+        for _ in 0..20 {
+            system += TimeDelta::milliseconds(100);
+            let now = seen.read(system, Duration::from_millis(100), at);
+            assert!(now >= last, "{now} after {last}");
+            last = now;
+        }
+        assert_eq!(last, system + seen.ahead);
+        assert!(seen.jumps.is_empty());
+    }
+
+    #[test]
+    fn time_begins_no_earlier_than_the_record() {
+        let clock = SystemClock::default();
+        let newest = clock.now() + TimeDelta::hours(2);
+        clock.not_before(newest);
+        let now = clock.now();
+        assert!(
+            now >= newest && now < newest + TimeDelta::minutes(1),
+            "{now}"
+        );
     }
 
     #[tokio::test]

@@ -7,8 +7,10 @@ mod next;
 mod parts;
 mod proof;
 mod reach;
+mod retired;
 mod serving;
 mod sink;
+mod timekeeping;
 mod vitals;
 
 use std::path::Path;

@@ -31,11 +31,7 @@ impl NextEvent {
         // Where it doesn't come to rest, what is known by then must do.
         drop(tokio::time::timeout(AT_WORK, resting.wait_for(Option::is_some)).await);
         let now = self.clock.now();
-        let lanes = self.store.lanes().await.ok()?;
-        lanes
-            .into_iter()
-            .map(|(_, due)| due - now)
-            .filter(|left| *left > AHEAD)
-            .min()
+        let next = self.store.next_for_people(now + AHEAD).await.ok()?;
+        next.map(|due| due - now)
     }
 }

@@ -74,17 +74,20 @@ pub async fn reaching(
     assembled(&loaded.config, &env.settings, outside, hands).await
 }
 
-/// For `serve`: the same, knowing which workspace it serves where Slack says so in time.
+/// For `serve`: the same over a store whose tables are up to date, with the backends that were removed from the
+/// configuration while grants live in them, and knowing which workspace it serves where Slack says so in time.
 pub(super) async fn to_serve(
     loaded: &Loaded,
     env: &Env,
     variables: &dyn Environment,
     outside: &Outside,
+    (store, retired): (Store, BTreeMap<BackendName, Arc<dyn Backend>>),
 ) -> anyhow::Result<Parts> {
     let client = client(&env.settings, &env.bot_token, outside)?;
     let team = team(&client).await;
-    let hands = hands(loaded, env, variables, outside, (client, team))?;
-    assembled(&loaded.config, &env.settings, outside, hands).await
+    let mut hands = hands(loaded, env, variables, outside, (client, team))?;
+    hands.backends.extend(retired);
+    over(store, &loaded.config, &env.settings, outside, hands)
 }
 
 fn hands(
@@ -118,6 +121,16 @@ async fn assembled(
     hands: Hands,
 ) -> anyhow::Result<Parts> {
     let store = open_store(env, Arc::clone(&outside.entropy)).await?;
+    over(store, config, env, outside, hands)
+}
+
+fn over(
+    store: Store,
+    config: &Config,
+    env: &EnvSettings,
+    outside: &Outside,
+    hands: Hands,
+) -> anyhow::Result<Parts> {
     let client = Arc::new(hands.client);
     let slack_health = Arc::new(slack::Health::new());
     let chat = Arc::new(slack::SlackChat::new(
@@ -189,6 +202,12 @@ fn settings(config: &Config, env: &EnvSettings, team: Option<String>) -> AppSett
             .map(|(account, person)| (account.clone(), mapped(person)))
             .collect(),
         principal_templates: config.backends.iter().filter_map(template).collect(),
+        unknown_access: config
+            .backends
+            .iter()
+            .map(|(name, section)| (name.clone(), section.unknown_access))
+            .collect(),
+        reconcile_every: config.access.reconcile_every.to_delta(),
         base_url: env.base_url.clone(),
         team,
         keep_personal: config.retention.personal,
@@ -255,7 +274,7 @@ fn understands(
     }
 }
 
-fn backend(
+pub(super) fn backend(
     name: &BackendName,
     section: &BackendSection,
     variables: &dyn Environment,

@@ -10,10 +10,13 @@ use crate::audit::anchor::Anchor;
 use crate::audit::checkpoint::CheckpointKey;
 use crate::audit::sink::S3;
 use crate::audit::{Broken, Keeper, Sealer};
+use crate::config::env::Env;
 use crate::config::{Config, Environment};
 use crate::ports::Clock;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+
+use super::Parts;
 
 /// The folder of the anchor where the configuration doesn't name the file: `$STATE_DIRECTORY` (systemd's), else
 /// `$XDG_STATE_HOME/hallpass` (the XDG base directories), else `~/.local/state/hallpass`.
@@ -86,17 +89,24 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// Compares the record with its anchor.
-    pub(super) async fn of(
-        store: &Store,
-        anchor: Anchor,
-        key: CheckpointKey,
+    /// Compares the record with its anchor; where it isn't what was anchored, only revocations are carried out from here.
+    pub(super) async fn begin(
+        parts: &Parts,
+        config: &Config,
+        env: &Env,
+        variables: &dyn Environment,
     ) -> anyhow::Result<Self> {
-        let broken = anchor.differs(store, key.public()).await?;
+        let key = CheckpointKey::derive(&env.key);
+        let anchor = anchor(config, variables, key.public())?;
+        tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
+        let broken = anchor.differs(&parts.store, key.public()).await?;
+        if let Some(Broken { anchored, found }) = broken {
+            parts.app.revoke_only(anchored, found);
+        }
         Ok(Self {
             anchor,
             key,
-            bucket: None,
+            bucket: super::bucket(config, variables)?,
             broken,
         })
     }

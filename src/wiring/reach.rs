@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::audit::sink::S3;
 use crate::config::Config;
 use crate::ports::{Chat, OnCall, OnCallError};
+use crate::store::StoreError;
 
 use super::{Outside, Parts, parts};
 
@@ -29,6 +30,15 @@ pub async fn reached(
         checked.map(|()| "answers, and its tables are there".to_owned())
     });
     all.push(("database".into(), database.await));
+    let orphaned = bounded(async {
+        let sentences = parts.app.orphaned().await?;
+        Ok::<_, StoreError>(if sentences.is_empty() {
+            "each has its role and its backends in this configuration".to_owned()
+        } else {
+            format!("WARNING: {}.", sentences.join("; "))
+        })
+    });
+    all.push(("live grants".into(), orphaned.await));
     if let Some(bucket) = bucket {
         all.push(("audit record".into(), bounded(bucket.check()).await));
     }

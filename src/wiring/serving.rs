@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -12,8 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::audit::Broken;
-use crate::audit::checkpoint::CheckpointKey;
-use crate::config::env::Env;
+use crate::config::env::{Env, require_secret};
 use crate::config::{Environment, Loaded};
 use crate::domain::BackendName;
 use crate::http::{self, Front};
@@ -21,12 +20,14 @@ use crate::ports::Clock;
 use crate::slack;
 use crate::store::{ServingLock, Store};
 use crate::telemetry::{Health, Metrics};
-use crate::worker::{self, Limits, Worker};
+use crate::worker::{self, Heartbeat, Limits, Worker};
 
 use super::parts::{Parts, to_serve};
 use super::proof::Proof;
+use super::retired::{Gone, reachable, retired};
+use super::timekeeping::Timekeeper;
 use super::vitals::Pulse;
-use super::{NextEvent, Outside};
+use super::{NextEvent, Outside, open_store};
 
 /// Answers under way at a stop get so long.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub struct Wired {
     /// What goes on after an answer was given.
     pub after: TaskTracker,
     clock: Arc<dyn Clock>,
+    timekeeper: Timekeeper,
+    heartbeat: Option<Heartbeat>,
     proof: Proof,
     metrics: Arc<Metrics>,
     lock: ServingLock,
@@ -57,26 +60,26 @@ pub async fn serving(
             "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
         );
     }
-    let key = CheckpointKey::derive(&env.key);
-    let anchor = super::anchor(&loaded.config, variables, key.public())?;
-    let parts = to_serve(&loaded, env, variables, &outside).await?;
-    let lock = parts.store.lock_for_serving()?;
-    parts.store.migrate().await?;
-    parts.store.void_leases(&lock).await?;
-    let mut proof = Proof::of(&parts.store, anchor, key).await?;
-    proof.bucket = super::bucket(&loaded.config, variables)?;
-    if let Some(Broken { anchored, found }) = proof.broken {
-        parts.app.revoke_only(anchored, found);
-    }
-    parts
-        .app
-        .load_configuration(&loaded.digest, &loaded.text)
-        .await
-        .context("the configuration can't be put on record")?;
-    parts.app.begin_retention().await?;
-    parts.app.schedule_checkpoint().await?;
-
+    let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
+    let lock = store.lock_for_serving()?;
+    store.migrate().await?;
     let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    let mut timekeeper = Timekeeper::new(&store, &outside.clock, &metrics);
+    timekeeper.begin().await?;
+    store.void_leases(&lock).await?;
+    let retired = retired(&loaded.config, &store, variables, &outside.clock).await?;
+    let backends = reachable(&retired);
+    let parts = to_serve(&loaded, env, variables, &outside, (store, backends)).await?;
+    let proof = Proof::begin(&parts, &loaded.config, env, variables).await?;
+    begin(&parts.app, &loaded, retired).await?;
+
+    let heartbeat = heartbeat(
+        &loaded,
+        variables,
+        &parts.store,
+        &outside,
+        (&health, &metrics),
+    )?;
     let worker = Worker::new(worker::Parts {
         app: Arc::clone(&parts.app),
         store: parts.store.clone(),
@@ -87,23 +90,8 @@ pub async fn serving(
         metrics: Arc::clone(&metrics),
     });
     let after = TaskTracker::new();
-    let clock = Arc::clone(&outside.clock);
-    let front = Front {
-        app: Arc::clone(&parts.app),
-        desk: slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health)),
-        signing_secrets: slack::SigningSecrets::new(env.signing_secrets.clone())?,
-        now: Box::new(move || clock.now()),
-        vitals: Arc::new(Pulse {
-            store: parts.store.clone(),
-            app: Arc::clone(&parts.app),
-            chat: parts.chat,
-            slack_health: parts.slack_health,
-            health,
-            asked: Mutex::default(),
-        }),
-        metrics: Arc::clone(&metrics),
-        after: after.clone(),
-    };
+    let shown = (health, Arc::clone(&metrics));
+    let front = front(&parts, env, &outside, shown, after.clone())?;
     Ok(Wired {
         app: parts.app,
         store: parts.store,
@@ -111,10 +99,88 @@ pub async fn serving(
         router: http::router(Arc::new(front)),
         after,
         clock: outside.clock,
+        timekeeper,
+        heartbeat,
         proof,
         metrics,
         lock,
     })
+}
+
+/// Puts on record what the new configuration changes, and sees to it that what comes again by itself is scheduled.
+async fn begin(
+    app: &App,
+    loaded: &Loaded,
+    retired: BTreeMap<BackendName, Gone>,
+) -> anyhow::Result<()> {
+    app.load_configuration(&loaded.digest, &loaded.text)
+        .await
+        .context("the configuration can't be put on record")?;
+    tell_of(app, retired).await?;
+    app.look_at_everything().await?;
+    app.begin_retention().await?;
+    app.schedule_checkpoint().await?;
+    Ok(())
+}
+
+fn front(
+    parts: &Parts,
+    env: &Env,
+    outside: &Outside,
+    (health, metrics): (Arc<Health>, Arc<Metrics>),
+    after: TaskTracker,
+) -> anyhow::Result<Front> {
+    let clock = Arc::clone(&outside.clock);
+    Ok(Front {
+        app: Arc::clone(&parts.app),
+        desk: slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health)),
+        signing_secrets: slack::SigningSecrets::new(env.signing_secrets.clone())?,
+        now: Box::new(move || clock.now()),
+        vitals: Arc::new(Pulse {
+            store: parts.store.clone(),
+            app: Arc::clone(&parts.app),
+            clock: Arc::clone(&outside.clock),
+            chat: Arc::clone(&parts.chat),
+            slack_health: Arc::clone(&parts.slack_health),
+            health,
+            asked: Mutex::default(),
+        }),
+        metrics,
+        after,
+    })
+}
+
+fn heartbeat(
+    loaded: &Loaded,
+    variables: &dyn Environment,
+    store: &Store,
+    outside: &Outside,
+    (health, metrics): (&Arc<Health>, &Arc<Metrics>),
+) -> anyhow::Result<Option<Heartbeat>> {
+    let Some(name) = &loaded.config.access.heartbeat_url_env else {
+        return Ok(None);
+    };
+    let url = require_secret(variables, name).map_err(|why| anyhow!(why))?;
+    let heartbeat = Heartbeat::new(
+        &url,
+        worker::Watched {
+            store: store.clone(),
+            clock: Arc::clone(&outside.clock),
+            health: Arc::clone(health),
+            metrics: Arc::clone(metrics),
+        },
+    );
+    heartbeat.map(Some).map_err(|why| anyhow!("{name} {why}"))
+}
+
+async fn tell_of(app: &App, retired: BTreeMap<BackendName, Gone>) -> anyhow::Result<()> {
+    for (backend, gone) in retired {
+        let reached = gone.reached.is_some();
+        let told = app.backend_retired(&backend, gone.grants, reached);
+        told.await
+            .context("a removed backend can't be put on record")?;
+    }
+    Ok(())
 }
 
 fn limits(parts: &Parts) -> BTreeMap<BackendName, Limits> {
@@ -160,6 +226,12 @@ impl Wired {
             tokio::spawn(async move { app.tell_restored(anchored, found).await });
         }
         let working = tokio::spawn(self.worker.run(stop.clone()));
+        let beside = TaskTracker::new();
+        beside.spawn(self.timekeeper.run(stop.clone()));
+        if let Some(heartbeat) = self.heartbeat {
+            beside.spawn(heartbeat.run(stop.clone()));
+        }
+        beside.close();
         // It outlives the worker, so that what that did last is sealed, too.
         let sealed_up = CancellationToken::new();
         let sealer = self
@@ -186,6 +258,7 @@ impl Wired {
             tracing::warn!("answers were still under way at the stop");
         }
         let worked = working.await;
+        beside.wait().await;
         sealed_up.cancel();
         if let Err(error) = sealing.await {
             tracing::error!(%error, "the sealer was lost");

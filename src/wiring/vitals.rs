@@ -7,10 +7,11 @@ use async_trait::async_trait;
 
 use crate::app::{App, Mode};
 use crate::http::Vitals;
-use crate::ports::Chat;
+use crate::ports::{Chat, Clock};
 use crate::slack;
-use crate::store::Store;
+use crate::store::{Backlog, Store};
 use crate::telemetry::{Health, Ledger};
+use crate::worker;
 
 /// Slack is asked at most so often, however often `/readyz` is.
 const ASK_SLACK: Duration = Duration::from_secs(60);
@@ -18,6 +19,7 @@ const ASK_SLACK: Duration = Duration::from_secs(60);
 pub(super) struct Pulse {
     pub(super) app: Arc<App>,
     pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) chat: Arc<slack::SlackChat>,
     pub(super) slack_health: Arc<slack::Health>,
     pub(super) health: Arc<Health>,
@@ -71,9 +73,24 @@ impl Vitals for Pulse {
         self.health.worker()
     }
 
+    fn lanes(&self) -> Result<(), String> {
+        self.health.lanes()
+    }
+
     async fn ledger(&self) -> Option<Ledger> {
+        let now = self.clock.now();
+        let backlog = self.store.backlog(now).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is overdue can't be counted");
+            Vec::new()
+        });
+        let overdue = |lane: Backlog| {
+            let age = (now - lane.oldest).num_milliseconds().max(0);
+            let seconds = Duration::from_millis(age.unsigned_abs()).as_secs_f64();
+            (worker::lane_label(&lane.lane), lane.overdue, seconds)
+        };
         match self.store.counts().await {
             Ok(counts) => Some(Ledger {
+                backlog: backlog.into_iter().map(overdue).collect(),
                 requests: counts.requests,
                 live_grants: counts.live_grants,
                 revoke_only: self.app.mode() != Mode::Normal,

@@ -2,21 +2,32 @@
 //! when they are cut off, and recognised when it is claimed a second time.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hallpass_domain::{Lane, Urgency};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Lease;
 use crate::store::Claimed;
+
+/// What one task carries out, and how long that is surely ours.
+struct Task {
+    claimed: Vec<Claimed>,
+    lease: Arc<Lease>,
+}
 
 /// By the number of the task that carries it out.
 #[derive(Default)]
-pub(super) struct InFlight(Mutex<BTreeMap<u64, Vec<Claimed>>>);
+pub(super) struct InFlight(Mutex<BTreeMap<u64, Task>>);
 
 impl InFlight {
-    fn tasks(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<Claimed>>> {
+    fn tasks(&self) -> MutexGuard<'_, BTreeMap<u64, Task>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn enter(&self, task: u64, claimed: Vec<Claimed>) {
-        self.tasks().insert(task, claimed);
+    pub(super) fn enter(&self, task: u64, claimed: Vec<Claimed>, lease: Arc<Lease>) {
+        self.tasks().insert(task, Task { claimed, lease });
     }
 
     pub(super) fn leave(&self, task: u64) {
@@ -25,23 +36,67 @@ impl InFlight {
 
     /// A task's claims, in the order in which they were handed to it.
     pub(super) fn of(&self, task: u64) -> Vec<Claimed> {
-        self.tasks().get(&task).cloned().unwrap_or_default()
+        let tasks = self.tasks();
+        tasks
+            .get(&task)
+            .map(|task| task.claimed.clone())
+            .unwrap_or_default()
     }
 
     pub(super) fn all(&self) -> Vec<Claimed> {
-        self.tasks().values().flatten().cloned().collect()
+        let tasks = self.tasks();
+        let claimed = tasks.values().flat_map(|task| &task.claimed);
+        claimed.cloned().collect()
     }
 
     /// A lease can end while its effect still runs here (a stall, a clock that was moved). Then the new claim
     /// takes the old one's place, so that there is one run and its outcome counts. False where it isn't running.
-    pub(super) fn takes_over(&self, again: &Claimed) -> bool {
+    pub(super) fn takes_over(&self, again: &Claimed, asked: Instant) -> bool {
         let mut tasks = self.tasks();
         let same = |one: &&mut Claimed| one.subject == again.subject && one.kind == again.kind;
-        let Some(running) = tasks.values_mut().flatten().find(same) else {
-            return false;
+        for task in tasks.values_mut() {
+            if let Some(running) = task.claimed.iter_mut().find(same) {
+                // What it was asked for anew since it began isn't done by this run.
+                running.token = again.token;
+                task.lease.renewed(asked);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Moves the leases of the tasks whose claims are all still ours; the others lost theirs. Answers how many did.
+    pub(super) fn renewed(&self, asked: Instant, claimed: &[Claimed], ours: &[bool]) -> usize {
+        let mut lost = 0;
+        for task in self.tasks().values() {
+            let known = |one: &Claimed| claimed.iter().position(|seen| seen == one);
+            let still: Option<Vec<bool>> = task
+                .claimed
+                .iter()
+                .map(|one| known(one).and_then(|at| ours.get(at).copied()))
+                .collect();
+            match still {
+                Some(still) if still.iter().all(|ours| *ours) => task.lease.renewed(asked),
+                Some(_) => {
+                    lost += 1;
+                    task.lease.lose();
+                }
+                // Claimed after it was asked.
+                None => {}
+            }
+        }
+        lost
+    }
+
+    /// Asks what gives access in this lane to give way; answers what is cancelled once it has.
+    pub(super) fn give_way(&self, lane: &Lane) -> Option<CancellationToken> {
+        let tasks = self.tasks();
+        let gives = |task: &&Task| {
+            let first = task.claimed.first();
+            first.is_some_and(|one| one.lane == *lane && one.urgency != Urgency::Revoke)
         };
-        // What it was asked for anew since it began isn't done by this run.
-        running.token = again.token;
-        true
+        let task = tasks.values().find(gives)?;
+        task.lease.give_way();
+        Some(task.lease.left())
     }
 }

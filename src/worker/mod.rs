@@ -5,6 +5,9 @@
 //! that a lost notification costs seconds and not an access that stays. Nothing is remembered here that a crash would
 //! lose. Slack and the backends are reached through the ports alone.
 
+mod circuit;
+mod heard;
+mod heartbeat;
 mod in_flight;
 mod record;
 mod retry;
@@ -26,8 +29,9 @@ use crate::telemetry::{Health, Metrics};
 
 use round::Round;
 
-/// How long what was claimed is ours. A crash adds this much to an end on `PostgreSQL`; on `SQLite` nothing.
-const LEASE: Duration = Duration::from_secs(10);
+pub use circuit::Circuits;
+pub use heartbeat::{Heartbeat, Watched};
+
 /// What runs longer has its lease renewed, so often.
 const RENEW: Duration = Duration::from_secs(3);
 /// At most so many effects of a lane at a time.
@@ -66,6 +70,7 @@ pub struct Parts {
 pub struct Worker {
     parts: Parts,
     resting: watch::Sender<Option<u64>>,
+    circuits: Arc<Circuits>,
 }
 
 impl Worker {
@@ -73,6 +78,7 @@ impl Worker {
         Arc::new(Self {
             parts,
             resting: watch::Sender::new(None),
+            circuits: Arc::default(),
         })
     }
 
@@ -80,6 +86,11 @@ impl Worker {
     /// none while it works. For whoever waits until all is done.
     pub fn resting(&self) -> watch::Receiver<Option<u64>> {
         self.resting.subscribe()
+    }
+
+    /// Which lanes lead to a target that is away.
+    pub fn circuits(&self) -> Arc<Circuits> {
+        Arc::clone(&self.circuits)
     }
 
     /// Works until `stop`; then nothing more is claimed, and what runs is finished or given back.
@@ -156,7 +167,7 @@ struct Bounds {
 }
 
 /// As it stands in metrics and in the log.
-fn lane_label(lane: &Lane) -> String {
+pub fn lane_label(lane: &Lane) -> String {
     match lane {
         Lane::Internal => "internal".into(),
         Lane::Slack => "slack".into(),

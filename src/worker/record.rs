@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use hallpass_domain::effect::Subject;
 use hallpass_domain::grant::{EndReason, State};
-use hallpass_domain::{Change, Lane, Time, Write};
+use hallpass_domain::{Change, EffectKind, HoldingId, Lane, Time, Write};
 
 use crate::app::Carried;
 use crate::store::{Applied, Claimed, Finish, StoreError};
 
+use super::circuit::PROBE;
 use super::{Worker, lane_label, retry};
 
 /// A store that fails for a moment shouldn't cost the record of a call that was made.
@@ -18,21 +20,75 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed, Carried)>) {
     let label = lane_label(lane);
     let mut changes: Vec<(Change, Finish)> = Vec::new();
-    let mut bare = Vec::new();
+    let (mut bare, mut doubtful) = (Vec::new(), Vec::new());
     for (claimed, outcome) in carried {
         match outcome {
             Carried::Done(change) => changes.push((change, Finish::Done(claimed))),
             Carried::Again => {
                 worker.parts.metrics.effect(&label, "given_back");
-                bare.push(Finish::GiveBack(claimed));
+                doubtful.extend(holding_of(&claimed));
+                bare.push(moved(worker, claimed));
             }
-            Carried::Retry { after, why } => bare.push(later(worker, &label, claimed, after, why)),
+            Carried::Retry { after, why } => {
+                doubtful.extend(holding_of(&claimed));
+                bare.push(later(worker, &label, claimed, after, why));
+            }
+            // Nothing was called that could have changed anything.
+            Carried::Away { after, why } => bare.push(later(worker, &label, claimed, after, why)),
         }
     }
     if !changes.is_empty() {
-        done(worker, &label, changes).await;
+        let conflicts = done(worker, &label, changes).await;
+        doubtful.extend(conflicts.iter().filter_map(holding_of));
+        bare.extend(conflicts.into_iter().map(|claimed| moved(worker, claimed)));
     }
+    // Before they are ended: an end takes the token out of what it finishes.
+    doubt_what_was_lost(worker, &label, doubtful).await;
     finish(worker, &label, bare).await;
+}
+
+/// The claim, where it was to call a backend.
+fn holding_of(claimed: &Claimed) -> Option<(Claimed, HoldingId)> {
+    match (&claimed.subject, &claimed.kind) {
+        (Subject::Holding(id), EffectKind::SyncHolding) => Some((claimed.clone(), id.clone())),
+        _ => None,
+    }
+}
+
+/// A call whose record isn't taken (the claim went to another process meanwhile) may have changed something that nobody
+/// knows of: its holding is looked at again.
+async fn doubt_what_was_lost(worker: &Worker, label: &str, made: Vec<(Claimed, HoldingId)>) {
+    if made.is_empty() {
+        return;
+    }
+    let (claimed, holdings): (Vec<Claimed>, Vec<HoldingId>) = made.into_iter().unzip();
+    let ours = tried(|| worker.parts.store.still_ours(&claimed)).await;
+    let ours = ours.unwrap_or_else(|error| {
+        tracing::error!(lane = label, %error, "whether claims are still ours could not be read");
+        vec![true; claimed.len()]
+    });
+    for (id, _) in holdings.iter().zip(ours).filter(|(_, ours)| !ours) {
+        worker.parts.metrics.leases_lost(1);
+        if let Err(error) = tried(|| worker.parts.app.doubt(id)).await {
+            tracing::error!(lane = label, holding = %id, %error, "what a lost claim did could not be looked at again");
+        }
+    }
+}
+
+/// The rows changed meanwhile: again at once, and from the third time on after a pause that grows, so that what
+/// always conflicts doesn't spin. Its attempts go on being counted.
+fn moved(worker: &Worker, claimed: Claimed) -> Finish {
+    let now = worker.parts.clock.now();
+    let pause = retry::conflict_delay(claimed.attempts);
+    if claimed.attempts > 5 {
+        tracing::warn!(subject = ?claimed.subject, kind = ?claimed.kind, attempts = claimed.attempts, "its rows change whenever it is carried out");
+    }
+    let at = now + chrono::TimeDelta::from_std(pause).unwrap_or_default();
+    Finish::Retry {
+        claimed,
+        at,
+        error: "the rows changed meanwhile".into(),
+    }
 }
 
 /// Puts an effect off, and says so once in the log.
@@ -47,7 +103,11 @@ fn later(
     worker.parts.entropy.fill(&mut dice);
     // The store counts this one among the attempts.
     let failures = claimed.attempts.saturating_sub(1);
-    let delay = retry::delay(claimed.urgency, failures, after, dice[0]);
+    let mut delay = retry::delay(claimed.urgency, failures, after, dice[0]);
+    if after.is_none() && worker.circuits.is_away(&claimed.lane) {
+        // The lane itself is patient; there must be one that asks at its next probe.
+        delay = delay.min(PROBE);
+    }
     tracing::warn!(
         lane = label, kind = ?claimed.kind, subject = ?claimed.subject, failures = failures + 1,
         again_in_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), why = %error,
@@ -60,19 +120,19 @@ fn later(
     Finish::Retry { claimed, at, error }
 }
 
-async fn done(worker: &Worker, label: &str, changes: Vec<(Change, Finish)>) {
-    let effects: Vec<Finish> = changes.iter().map(|(_, finish)| finish.clone()).collect();
+/// Answers the claims whose change conflicted.
+async fn done(worker: &Worker, label: &str, changes: Vec<(Change, Finish)>) -> Vec<Claimed> {
     let lateness: Vec<Option<Duration>> =
         changes.iter().map(|(change, _)| lateness(change)).collect();
     let applied = match tried(|| worker.parts.store.apply_finishing(changes.clone())).await {
         Ok(applied) => applied,
         Err(error) => {
             tracing::error!(lane = label, %error, "an outcome could not be recorded; its effect will be done again");
-            return;
+            return Vec::new();
         }
     };
-    let mut back = Vec::new();
-    for ((applied, finish), lateness) in applied.into_iter().zip(effects).zip(lateness) {
+    let mut conflicts = Vec::new();
+    for ((applied, (_, finish)), lateness) in applied.into_iter().zip(changes).zip(lateness) {
         match applied {
             Applied::Done | Applied::Delivered(_) => {
                 worker.parts.metrics.effect(label, "done");
@@ -83,12 +143,12 @@ async fn done(worker: &Worker, label: &str, changes: Vec<(Change, Finish)>) {
             Applied::Conflict => {
                 worker.parts.metrics.effect(label, "given_back");
                 if let Finish::Done(claimed) = finish {
-                    back.push(Finish::GiveBack(claimed));
+                    conflicts.push(claimed);
                 }
             }
         }
     }
-    finish(worker, label, back).await;
+    conflicts
 }
 
 async fn finish(worker: &Worker, label: &str, finished: Vec<Finish>) {

@@ -9,6 +9,9 @@ const FIRST: Duration = Duration::from_secs(1);
 /// An end must be noticed within 30 s of the backend's return, so it is probed at most so far apart.
 const REVOKE_MOST: Duration = Duration::from_secs(10);
 const MOST: Duration = Duration::from_secs(300);
+/// Between what conflicts again and again.
+const CONFLICT: Duration = Duration::from_millis(100);
+const CONFLICT_MOST: Duration = Duration::from_secs(5);
 /// What a target says of itself is believed, up to here.
 const AFTER_MOST: Duration = Duration::from_secs(3_600);
 
@@ -26,8 +29,23 @@ pub(super) fn delay(
     };
     let doubled = FIRST.saturating_mul(1 << failures.min(16)).min(most);
     let jittered = doubled.mul_f64(1.0 - f64::from(dice) / 255.0 / 4.0);
-    // Not before the target said, whatever the dice say.
-    after.map_or(jittered, |after| jittered.max(after.min(AFTER_MOST)))
+    // Not before the target said, whatever the dice say; a revocation asks all the same every ten seconds, one for its
+    // whole lane (the circuit).
+    let after_most = match urgency {
+        Urgency::Revoke => REVOKE_MOST,
+        Urgency::Normal | Urgency::Later => AFTER_MOST,
+    };
+    after.map_or(jittered, |after| jittered.max(after.min(after_most)))
+}
+
+/// After the rows changed while it was carried out, for the `attempts`th time in a row.
+pub(super) fn conflict_delay(attempts: u32) -> Duration {
+    match attempts.checked_sub(3) {
+        None => Duration::ZERO,
+        Some(more) => CONFLICT
+            .saturating_mul(1 << more.min(16))
+            .min(CONFLICT_MOST),
+    }
 }
 
 #[cfg(test)]
@@ -36,7 +54,16 @@ mod tests {
 
     use hallpass_domain::Urgency;
 
-    use super::delay;
+    use super::{conflict_delay, delay};
+
+    #[test]
+    fn what_always_conflicts_is_tried_less_and_less() {
+        let millis: Vec<u128> = (1..=12).map(|n| conflict_delay(n).as_millis()).collect();
+        assert_eq!(
+            millis,
+            [0, 0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000]
+        );
+    }
 
     #[test]
     fn revocations_are_never_more_than_ten_seconds_apart() {
@@ -65,7 +92,8 @@ mod tests {
     #[test]
     fn what_the_target_asks_for_is_obeyed() {
         let asked = Some(Duration::from_secs(45));
-        assert_eq!(delay(Urgency::Revoke, 0, asked, 255).as_secs(), 45);
+        assert_eq!(delay(Urgency::Normal, 0, asked, 255).as_secs(), 45);
+        assert_eq!(delay(Urgency::Revoke, 0, asked, 255).as_secs(), 10);
         let absurd = Some(Duration::from_secs(1_000_000));
         assert_eq!(delay(Urgency::Normal, 0, absurd, 0).as_secs(), 3_600);
     }

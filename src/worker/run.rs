@@ -7,42 +7,48 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hallpass_domain::Lane;
 
-use crate::app::Carried;
+use crate::app::{Carried, Lease};
 use crate::store::Claimed;
 
 use super::Worker;
 
 /// Carries out one effect, or the internal lane's whole batch; an outcome for each, in their order.
-pub(super) async fn carry_out(worker: &Worker, lane: &Lane, claimed: &[Claimed]) -> Vec<Carried> {
+pub(super) async fn carry_out(
+    worker: &Worker,
+    lane: &Lane,
+    claimed: &[Claimed],
+    lease: &Lease,
+) -> Vec<Carried> {
     match lane {
-        Lane::Internal => decide(worker, claimed).await,
-        Lane::Slack | Lane::Backend(_) => each(worker, lane, claimed).await,
+        Lane::Internal => decide(worker, claimed, lease).await,
+        Lane::Slack | Lane::Backend(_) => each(worker, lane, claimed, lease).await,
     }
 }
 
 /// Timers that only transition: decided together. Where the batch as a whole fails, each is tried again later.
-async fn decide(worker: &Worker, claimed: &[Claimed]) -> Vec<Carried> {
+async fn decide(worker: &Worker, claimed: &[Claimed], lease: &Lease) -> Vec<Carried> {
     let limit = worker.bounds(&Lane::Internal).effect;
-    let why = match guarded(limit, Box::pin(worker.parts.app.decide(claimed))).await {
+    let decided = guarded(limit, Box::pin(worker.parts.app.decide(claimed, lease))).await;
+    let why = match decided {
         Ok(carried) if carried.len() == claimed.len() => return carried,
         Ok(carried) => format!("{} outcomes for {} effects", carried.len(), claimed.len()),
         Err(why) => why,
     };
-    claimed.iter().map(|_| again(why.clone())).collect()
+    let again = |_| Carried::Retry {
+        after: None,
+        why: why.clone(),
+    };
+    claimed.iter().map(again).collect()
 }
 
-async fn each(worker: &Worker, lane: &Lane, claimed: &[Claimed]) -> Vec<Carried> {
+async fn each(worker: &Worker, lane: &Lane, claimed: &[Claimed], lease: &Lease) -> Vec<Carried> {
     let limit = worker.bounds(lane).effect;
     let mut carried = Vec::with_capacity(claimed.len());
     for one in claimed {
-        let outcome = guarded(limit, Box::pin(worker.parts.app.carry_out(one))).await;
-        carried.push(outcome.unwrap_or_else(again));
+        let outcome = guarded(limit, Box::pin(worker.parts.app.carry_out(one, lease))).await;
+        carried.push(outcome.unwrap_or_else(|why| Carried::Retry { after: None, why }));
     }
     carried
-}
-
-fn again(why: String) -> Carried {
-    Carried::Retry { after: None, why }
 }
 
 /// Work that can neither hang nor tear down who waits for it; the error is a sentence for the log.

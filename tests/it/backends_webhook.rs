@@ -66,7 +66,7 @@ fn order() -> HoldingRef {
 
 fn refused<T: std::fmt::Debug>(answer: Result<T, BackendError>) -> String {
     match answer {
-        Err(BackendError::Permanent { why }) => why,
+        Err(BackendError::Permanent { why } | BackendError::Stale { why }) => why,
         other => panic!("expected a permanent refusal: {other:?}"),
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration: the contract's file loads as written, and every mistake is told with its place.
 
 mod commands;
+mod drill;
 mod environment;
 mod example;
 mod init;

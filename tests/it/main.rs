@@ -4,18 +4,36 @@
     reason = "a test that can't go on fails there and then"
 )]
 
+mod apart_announced;
+mod apart_notices;
 mod architecture;
+mod audit_chain;
 mod audit_erase;
 mod audit_export;
 mod audit_ocsf;
+mod audit_restored;
 mod audit_retention;
 mod audit_sink;
+mod audit_verify;
 mod backends_postgres;
 mod backends_webhook;
+mod clock_jumps;
 mod command_line;
 mod config;
+mod crash_points;
+mod engine_alarm;
+mod engine_circuit;
+mod engine_drill;
+mod engine_leases;
+mod engine_time;
 mod forged_rows;
+mod killed;
+mod outages;
 mod processes;
+mod reconcile;
+mod reconcile_configuration;
+mod reconcile_ledger;
+mod reconcile_postgres;
 mod revocations;
 mod slack_chat;
 mod slack_checker;
@@ -27,6 +45,8 @@ mod slack_inbound;
 mod slack_samples;
 mod slack_sandbox;
 mod slack_shown;
+mod slack_shown_alarm;
+mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;

@@ -75,7 +75,7 @@ async fn killed_between_grant_and_record(database: Database) {
     world.gate.holds_next("grant");
     let short = asked(&world).await;
     world.approves("bob", &short).await;
-    world.held("orders_admin").await;
+    let granted = world.held("orders_admin").await;
     bot.dies().await;
     world.gate.release();
     let calls = world.gate.calls().len();
@@ -92,8 +92,11 @@ async fn killed_between_grant_and_record(database: Database) {
         "the answer was lost, so it looks before it acts"
     );
     assert!(at - restarted <= takeover(database), "{:?}", at - restarted);
-    // That it was granted is known from here on, so the time counts from here.
-    on_time(at, world.gone("orders_admin").await);
+    // The time counts from the intent, whoever died since; what is over by then ends at once.
+    let gone = world.gone("orders_admin").await;
+    let lasted = gone - granted;
+    assert!(lasted + Duration::from_secs(1) >= LENGTH, "{lasted:?}");
+    assert!(gone <= (granted + LENGTH).max(at) + LATE, "{lasted:?}");
     assert!(bot.stops().await.1);
 }
 

@@ -152,9 +152,11 @@ fn settings() -> Settings {
         email_domains: Vec::new(),
         people: BTreeMap::new(),
         principal_templates: BTreeMap::new(),
+        unknown_access: BTreeMap::new(),
+        reconcile_every: chrono::TimeDelta::minutes(10),
+        keep_personal: None,
         base_url: "http://127.0.0.1:8080".into(),
         team: Some("T1".into()),
-        keep_personal: None,
     }
 }
 

@@ -2,7 +2,8 @@
 //! character. Judged by `slack_checker` and by the sandbox.
 
 use hallpass::app::answer::Answer;
-use hallpass::domain::Email;
+use hallpass::domain::announcement::Drift;
+use hallpass::domain::{Actor, Announcement, BackendName, Email};
 use hallpass::ports::chat::{
     EndShown, GrantStateShown, KindShown, Message, RequestShown, Shown, StateShown,
 };
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::slack_checker::Checker;
-use crate::{slack_shown, slack_shown_answers};
+use crate::{slack_shown, slack_shown_announcements, slack_shown_answers};
 
 /// The same request with `text` wherever somebody's words, or a configuration's, can stand, and `many` of everything.
 fn poisoned(mut request: RequestShown, text: &str, many: usize) -> RequestShown {
@@ -133,8 +134,9 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::RevokeStuck { request } => Message::RevokeStuck {
             request: poison(request),
         },
-        Message::Ended { request } => Message::Ended {
+        Message::Ended { request, since } => Message::Ended {
             request: poison(request),
+            since,
         },
         Message::Extended { request, ends_at } => Message::Extended {
             request: poison(request),
@@ -152,27 +154,94 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::PostUseOverdue { request } => Message::PostUseOverdue {
             request: poison(request),
         },
-        Message::Authority { .. } => Message::Authority {
+        Message::Overdue { mut alarm } => {
+            alarm.backend = text.into();
+            for one in &mut alarm.named {
+                one.role = text.into();
+                one.short = text.into();
+                one.holder = poisoned_person(one.holder.clone(), text);
+            }
+            alarm.named = alarm.named.into_iter().cycle().take(many).collect();
+            Message::Overdue { alarm }
+        }
+        Message::OverdueNoMore { since, over, .. } => Message::OverdueNoMore {
+            backend: text.into(),
+            since,
+            over,
+        },
+        Message::OverdueIsOver { since, over, .. } => Message::OverdueIsOver {
+            backend: text.into(),
+            since,
+            over,
+        },
+        Message::Announcement { announcement } => Message::Announcement {
+            announcement: poisoned_announcement(announcement, text, many),
+        },
+        Message::Late { at, message } => Message::Late {
+            at,
+            message: Box::new(poisoned_message(*message, text, many)),
+        },
+    }
+}
+
+fn poisoned_announcement(announcement: Announcement, text: &str, many: usize) -> Announcement {
+    match announcement {
+        Announcement::AuthorityChanged { .. } => Announcement::AuthorityChanged {
             digest: text.into(),
             gained: vec![text.into(); many],
             lost: vec![text.into(); many],
         },
-        Message::IdentityChanged {
+        Announcement::IdentityChanged {
             account, pinned, ..
         } => {
-            let poisoned = poisoned_person(
-                Shown {
-                    account: account.clone(),
-                    email: pinned.clone(),
-                },
-                text,
-            );
-            Message::IdentityChanged {
+            let shown = Shown {
+                account: account.clone(),
+                email: pinned.clone(),
+            };
+            Announcement::IdentityChanged {
                 account,
                 pinned,
-                now: poisoned.email,
+                now: poisoned_person(shown, text).email,
             }
         }
+        Announcement::Drift { found, more, .. } => Announcement::Drift {
+            backend: BackendName::new(text),
+            found: found
+                .into_iter()
+                .cycle()
+                .take(many)
+                .map(|one| Drift {
+                    principal: text.into(),
+                    entitlement: text.into(),
+                    ..one
+                })
+                .collect(),
+            more,
+        },
+        Announcement::BackendRetired {
+            grants, reachable, ..
+        } => Announcement::BackendRetired {
+            backend: BackendName::new(text),
+            grants: grants.into_iter().cycle().take(many).collect(),
+            reachable,
+        },
+        Announcement::RestoreAccepted { at, .. } => Announcement::RestoreAccepted {
+            by: Actor::Operator(text.into()),
+            at,
+        },
+        Announcement::Checkpoint { sequence, at, .. } => Announcement::Checkpoint {
+            sequence,
+            hash: text.into(),
+            key: text.into(),
+            at,
+        },
+        Announcement::RecordBroken { sequence, .. } => Announcement::RecordBroken {
+            sequence,
+            why: text.into(),
+        },
+        one @ (Announcement::ClockJumped { .. }
+        | Announcement::ClockSkewed { .. }
+        | Announcement::Restored { .. }) => one,
     }
 }
 
@@ -272,7 +341,12 @@ fn problems_with(text: &str, many: usize) -> Vec<String> {
     };
     let messages = slack_shown::cards()
         .into_iter()
-        .chain(slack_shown::notices());
+        .chain(slack_shown::notices())
+        .chain(crate::slack_shown_alarm::alarms());
+    let announcements = slack_shown_announcements::announcements()
+        .into_iter()
+        .map(|(name, message)| (name, message, views::Audience::Channel));
+    let messages = messages.chain(announcements);
     for (name, message, audience) in messages {
         let message = poisoned_message(message, text, many);
         check(name, &views::message(&message, audience).json());

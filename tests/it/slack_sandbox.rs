@@ -66,7 +66,8 @@ async fn the_sandbox_takes_every_message_posted_and_updated() {
     let standing = chat.post(&approvals(), &first).await.unwrap();
     let all = slack_shown::cards()
         .into_iter()
-        .chain(slack_shown::notices());
+        .chain(slack_shown::notices())
+        .chain(crate::slack_shown_alarm::alarms());
     for (name, message, _) in all {
         for place in [
             approvals(),

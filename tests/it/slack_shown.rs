@@ -378,18 +378,31 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             "ended",
             Message::Ended {
                 request: ended(EndShown::Expired),
+                since: None,
             },
             Channel,
         ),
         (
             "ended_revoked",
-            Message::Ended { request: revoked },
+            Message::Ended {
+                request: revoked,
+                since: None,
+            },
             Person(&RITA),
         ),
         (
             "ended_dropped",
             Message::Ended {
                 request: with_notes(ended(EndShown::Dropped)),
+                since: None,
+            },
+            Channel,
+        ),
+        (
+            "ended_untold",
+            Message::Ended {
+                request: ended(EndShown::Expired),
+                since: Some(at(4)),
             },
             Channel,
         ),
@@ -426,24 +439,6 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             "break_glass_overdue",
             Message::PostUseOverdue {
                 request: glass_active(PostUseShown::Overdue),
-            },
-            Channel,
-        ),
-        (
-            "authority",
-            Message::Authority {
-                digest: "9f86d081884c7d659a2feaa0c55ad015".into(),
-                gained: vec!["U0MALLORY may now approve db-admin".into()],
-                lost: vec!["group:backend may no longer ask for logs".into()],
-            },
-            Channel,
-        ),
-        (
-            "identity_changed",
-            Message::IdentityChanged {
-                account: SlackId::parse("U0RITA").unwrap(),
-                pinned: Email::parse("rita@example.com"),
-                now: Email::parse("root@example.com"),
             },
             Channel,
         ),

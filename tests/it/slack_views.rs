@@ -2,7 +2,7 @@
 
 use hallpass::slack::views;
 
-use crate::{slack_shown, slack_shown_answers};
+use crate::{slack_shown, slack_shown_alarm, slack_shown_announcements, slack_shown_answers};
 
 #[test]
 fn cards_read_well() {
@@ -15,6 +15,22 @@ fn cards_read_well() {
 fn notices_read_well() {
     for (name, message, audience) in slack_shown::notices() {
         insta::assert_json_snapshot!(name, views::message(&message, audience).json());
+    }
+}
+
+#[test]
+fn alarms_read_well() {
+    for (name, message, audience) in slack_shown_alarm::alarms() {
+        let name = format!("alarm_{name}");
+        insta::assert_json_snapshot!(name, views::message(&message, audience).json());
+    }
+}
+
+#[test]
+fn announcements_read_well() {
+    for (name, message) in slack_shown_announcements::announcements() {
+        let shown = views::message(&message, views::Audience::Channel);
+        insta::assert_json_snapshot!(name, shown.json());
     }
 }
 

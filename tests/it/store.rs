@@ -289,6 +289,8 @@ pub(crate) fn holding(id: &str, principal: &str, owner: &str) -> Holding {
         releasing: [GrantId::new("grant-000000")].into(),
         opened_by: None,
         known: Known::Unknown,
+        adopted: false,
+        stray_until: None,
     }
 }
 

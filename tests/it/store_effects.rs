@@ -49,7 +49,9 @@ on_both! {
     a_cancelled_effect_does_not_come_back,
     of_several_changes_of_one_effect_the_last_counts,
     a_change_and_the_end_of_its_effect_are_one,
-    a_stale_claim_does_not_hinder_its_change,
+    a_stale_claim_records_nothing,
+    a_claim_of_a_row_that_is_gone_fits_no_other,
+    what_was_put_off_is_called_back,
     many_claimers_take_each_effect_once,
     a_broken_effect_does_not_hold_up_its_lane,
 }
@@ -368,26 +370,80 @@ async fn a_change_and_the_end_of_its_effect_are_one(db: Fresh) {
     db.store.finish(vec![Finish::Done(second)]).await.unwrap();
     let first = claim_one(&db.store, at(900)).await;
     assert_eq!(
-        (first.subject, first.due, first.wanted),
-        (subject(1), at(900), 2)
+        (first.subject, first.due, first.attempts),
+        (subject(1), at(900), 1)
     );
 }
 
-async fn a_stale_claim_does_not_hinder_its_change(db: Fresh) {
+async fn a_stale_claim_records_nothing(db: Fresh) {
     let asked = stored(&db.store, request(1)).await;
     schedule(&db.store, [effect(&subject(1), EffectKind::TimeOut, at(1))]).await;
     let late = claim_one(&db.store, at(1)).await;
     let heir = claim_one(&db.store, at(20)).await;
-    let work = vec![(Change::default().request(asked), Finish::Done(late))];
+    // Also where no row's version guards it.
+    let other = effect(&subject(7), EffectKind::TimeOut, at(5));
+    let work = vec![
+        (Change::default().request(asked), Finish::Done(late.clone())),
+        (Change::default().schedule(other), Finish::Done(late)),
+    ];
     assert_eq!(
         db.store.apply_finishing(work).await,
-        Ok(vec![Applied::Done])
+        Ok(vec![Applied::Conflict, Applied::Conflict])
     );
     assert_eq!(
         db.store.lanes().await,
         Ok(vec![(Lane::Internal, at(30))]),
         "it is {heir:?}'s"
     );
+}
+
+/// The effect was carried out by another meanwhile, and came back as a new row: an old claim of the first isn't one of it.
+async fn a_claim_of_a_row_that_is_gone_fits_no_other(db: Fresh) {
+    let timer = || effect(&subject(1), EffectKind::TimeOut, at(1));
+    schedule(&db.store, [timer()]).await;
+    let late = claim_one(&db.store, at(1)).await;
+    let heir = claim_one(&db.store, at(20)).await;
+    db.store.finish(vec![Finish::Done(heir)]).await.unwrap();
+    schedule(&db.store, [timer()]).await;
+    let new = claim_one(&db.store, at(40)).await;
+    let ours = db.store.still_ours(&[late.clone(), new.clone()]).await;
+    assert_eq!(ours, Ok(vec![false, true]));
+    db.store.finish(vec![Finish::Done(late)]).await.unwrap();
+    assert_eq!(
+        db.store.lanes().await,
+        Ok(vec![(Lane::Internal, at(50))]),
+        "it is {new:?}'s"
+    );
+}
+
+/// What was put off in a lane is due at once when its target is back; the others, and what is to come, stay.
+async fn what_was_put_off_is_called_back(db: Fresh) {
+    let timers = [1, 2, 3].map(|number| {
+        let due = if number == 3 { at(500) } else { at(1) };
+        effect(&subject(number), EffectKind::TimeOut, due)
+    });
+    schedule(&db.store, timers).await;
+    let both = claim(&db.store, at(1)).await;
+    let put_off = |claimed: &Claimed| Finish::Retry {
+        claimed: claimed.clone(),
+        at: at(300),
+        error: "away".into(),
+    };
+    db.store
+        .finish(both.iter().map(put_off).collect())
+        .await
+        .unwrap();
+    assert!(claim(&db.store, at(100)).await.is_empty());
+    let backlog = db.store.backlog(at(100)).await.unwrap();
+    let found: Vec<_> = backlog
+        .iter()
+        .map(|one| (one.overdue, one.oldest))
+        .collect();
+    assert_eq!(found, [(2, at(1))]);
+    db.store.wake(&Lane::Slack, at(100)).await.unwrap();
+    assert!(claim(&db.store, at(100)).await.is_empty());
+    db.store.wake(&Lane::Internal, at(100)).await.unwrap();
+    assert_eq!(claim(&db.store, at(100)).await.len(), 2);
 }
 
 async fn many_claimers_take_each_effect_once(db: Fresh) {

@@ -94,13 +94,29 @@ pub enum DriftDone {
 }
 
 impl Announcement {
+    /// When it happened, where it says so itself.
+    pub fn at(&self) -> Option<Time> {
+        match self {
+            Self::ClockJumped { at, .. }
+            | Self::ClockSkewed { at, .. }
+            | Self::Restored { at, .. }
+            | Self::RestoreAccepted { at, .. }
+            | Self::Checkpoint { at, .. } => Some(*at),
+            Self::AuthorityChanged { .. }
+            | Self::IdentityChanged { .. }
+            | Self::Drift { .. }
+            | Self::BackendRetired { .. }
+            | Self::RecordBroken { .. } => None,
+        }
+    }
+
     /// The effect that says it.
     pub fn effect(id: &AnnouncementId, now: Time) -> Effect {
         Effect {
             subject: Subject::Announcement(id.clone()),
             kind: EffectKind::Announce,
             lane: Lane::Slack,
-            urgency: Urgency::Normal,
+            urgency: Urgency::Revoke,
             due: now,
         }
     }

@@ -29,7 +29,7 @@ pub enum Lane {
 /// Within a lane the more urgent goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Urgency {
-    /// Taking access away.
+    /// Taking access away; in the chat, what security must hear.
     Revoke,
     /// Giving access, answers to people.
     Normal,
@@ -132,11 +132,16 @@ impl Effect {
 
     /// Says something once.
     pub fn say(subject: Subject, notice: Notice, now: Time) -> Self {
+        let loud = matches!(notice, Notice::BreakGlass | Notice::RevokeStuck);
         Self {
             subject,
             kind: EffectKind::Say(notice),
             lane: Lane::Slack,
-            urgency: Urgency::Normal,
+            urgency: if loud {
+                Urgency::Revoke
+            } else {
+                Urgency::Normal
+            },
             due: now,
         }
     }

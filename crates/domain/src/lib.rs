@@ -13,6 +13,8 @@ pub mod event;
 pub mod grant;
 pub mod holding;
 pub mod ids;
+#[cfg(test)]
+mod model;
 pub mod nearest;
 pub mod person;
 pub mod planted;

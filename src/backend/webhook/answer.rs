@@ -61,9 +61,9 @@ impl Answer {
         let refused = |why: String| Err(BackendError::Permanent { why });
         match status {
             200..=299 => Ok(()),
-            409 if self.error() == "stale" => refused(format!(
-                "{backend} has seen a newer order for this access already."
-            )),
+            409 if self.error() == "stale" => Err(BackendError::Stale {
+                why: format!("{backend} has seen a newer order for this access already."),
+            }),
             409 | 422 => refused(format!("{backend} refuses: {}.", self.error())),
             408 | 425 | 429 => later(format!("{backend} asks to come later ({status}).")),
             500..=599 => later(format!("{backend} has a problem of its own ({status}).")),

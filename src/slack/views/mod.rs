@@ -3,6 +3,8 @@
 //!
 //! Every message has blocks and a text that says the same in a full sentence, for screen readers and notifications.
 
+mod alarm;
+mod announcements;
 mod answers;
 mod blocks;
 mod break_glass;
@@ -86,19 +88,24 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
             ends_at,
         } => notices::warning(request, *left, *ends_at, audience),
         Message::RevokeStuck { request } => notices::revoke_stuck(request, audience),
-        Message::Ended { request } => notices::ended(request, audience),
+        Message::Ended { request, since } => notices::ended(request, *since, audience),
         Message::Extended { request, ends_at } => notices::extended(request, *ends_at, audience),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
-        Message::Authority {
-            digest,
-            gained,
-            lost,
-        } => notices::authority(digest, gained, lost),
-        Message::IdentityChanged {
-            account,
-            pinned,
-            now,
-        } => notices::identity_changed(account, pinned.as_ref(), now.as_ref()),
+        Message::Overdue { alarm } => alarm::overdue(alarm),
+        Message::OverdueNoMore {
+            backend,
+            since,
+            over,
+        } => alarm::no_more(backend, *since, *over),
+        Message::OverdueIsOver {
+            backend,
+            since,
+            over,
+        } => alarm::is_over(backend, *since, *over),
+        Message::Announcement { announcement } => announcements::announcement(announcement),
+        Message::Late { at, message: late } => {
+            announcements::late(self::message(late, audience), *at)
+        }
     }
 }
 

@@ -1,16 +1,13 @@
 //! What is said once, in the card's thread and to the people concerned: one sentence each, true when it is said.
 //! Buttons only where the reader may press them: the holder's own messages.
 
-use slack_morphism::prelude::SlackBlock;
-
 use super::blocks::{self, Button, Confirm};
 use super::card;
-use super::limits;
 use super::state;
 use super::text::Line;
 use super::{Audience, Rendered};
-use crate::domain::{Duration, Email, SlackId, Time};
-use crate::ports::chat::{GrantStateShown, RequestShown, Shown, StageShown, StateShown};
+use crate::domain::{Duration, Time};
+use crate::ports::chat::{GrantStateShown, RequestShown, StageShown, StateShown};
 use crate::slack::inbound::action;
 
 pub(super) fn reminder(request: &RequestShown) -> Rendered {
@@ -214,8 +211,25 @@ pub(super) fn revoke_stuck(request: &RequestShown, audience: Audience<'_>) -> Re
     outcome(request, audience)
 }
 
-pub(super) fn ended(request: &RequestShown, audience: Audience<'_>) -> Rendered {
-    outcome(request, audience)
+pub(super) fn ended(
+    request: &RequestShown,
+    since: Option<Time>,
+    audience: Audience<'_>,
+) -> Rendered {
+    let Some(since) = since else {
+        return outcome(request, audience);
+    };
+    let told = state::told(request);
+    let line = whose(request, audience)
+        .say(": ")
+        .line(told.line)
+        .say(" It was there since ")
+        .time(since)
+        .say("; nobody could be told before.");
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
+    out.extend(card::notes(request));
+    Rendered::new(line, out)
 }
 
 pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience<'_>) -> Rendered {
@@ -235,59 +249,4 @@ pub(super) fn standing_access(request: &RequestShown, audience: Audience<'_>) ->
     let mut out = vec![blocks::section(line.clone())];
     out.extend(card::notes(request));
     Rendered::new(line, out)
-}
-
-/// A configuration was loaded that gives or takes authority.
-pub(super) fn authority(digest: &str, gained: &[String], lost: &[String]) -> Rendered {
-    let line = Line::of("A configuration was loaded that changes who may do what: ")
-        .number(gained.len() as u64)
-        .say(" gained, ")
-        .number(lost.len() as u64)
-        .say(" lost.");
-    let mut out = vec![blocks::section(line.clone())];
-    out.extend(listed("Gained", gained));
-    out.extend(listed("Lost", lost));
-    let short: String = digest.chars().take(12).collect();
-    out.push(blocks::context(vec![
-        Line::of("Configuration ").code(&short),
-    ]));
-    Rendered::new(line, out)
-}
-
-fn listed(label: &'static str, entries: &[String]) -> Option<SlackBlock> {
-    if entries.is_empty() {
-        return None;
-    }
-    let shown = entries.iter().take(limits::ENTRIES);
-    let rest = entries.len().saturating_sub(limits::ENTRIES);
-    let more = (rest > 0).then(|| format!("and {rest} more"));
-    Some(blocks::lines(
-        std::iter::once(format!("{label}:"))
-            .chain(shown.map(|entry| format!("• {entry}")))
-            .chain(more),
-    ))
-}
-
-/// A pinned identity no longer is what Slack says.
-pub(super) fn identity_changed(
-    account: &SlackId,
-    pinned: Option<&Email>,
-    now: Option<&Email>,
-) -> Rendered {
-    let person = Shown {
-        account: account.clone(),
-        email: None,
-    };
-    let email = |line: Line, email: Option<&Email>| match email {
-        Some(email) => line.code(email.as_str()),
-        None => line.say("no confirmed e-mail"),
-    };
-    let line = Line::of("*Identity changed*: ")
-        .person(&person)
-        .say(" is known here as ");
-    let line = email(line, pinned).say("; Slack now says ");
-    let line = email(line, now).say(
-        ". Nothing follows from that: they stay who they were, until an operator maps them anew.",
-    );
-    Rendered::line(line)
 }

@@ -12,6 +12,7 @@ use hallpass::ports::{Clock, Entropy};
 use hallpass::store::{RequestFilter, Store};
 use hallpass::telemetry;
 use hallpass::wiring::{self, MovableClock, Outside, SystemEntropy};
+use hallpass::worker::Circuits;
 use regex::Regex;
 use slack_sandbox::{Message, Outcome, Person, RequestUrls, Sandbox, Workspace};
 use tempfile::TempDir;
@@ -87,6 +88,8 @@ pub(crate) struct Setting {
     /// Changes the stories' configuration.
     pub edit: Box<dyn Fn(String) -> String>,
     pub variables: Vec<(String, String)>,
+    /// How much the machine's clock is wrong.
+    pub machine_off: TimeDelta,
 }
 
 impl Default for Setting {
@@ -96,6 +99,7 @@ impl Default for Setting {
             workspace: workplace::workspace(),
             edit: Box::new(|text| text),
             variables: Vec::new(),
+            machine_off: TimeDelta::zero(),
         }
     }
 }
@@ -109,6 +113,7 @@ pub(crate) struct TestBot {
     pub base: String,
     pub database_url: String,
     resting: watch::Receiver<Option<u64>>,
+    circuits: Arc<Circuits>,
     after: TaskTracker,
     stop: CancellationToken,
     serving: JoinHandle<anyhow::Result<()>>,
@@ -166,7 +171,7 @@ impl TestBot {
         .map(|(name, value)| (name.to_owned(), value))
         .into();
         variables.extend(setting.variables);
-        let clock = Arc::new(MovableClock::default());
+        let clock = Arc::new(MovableClock::off_by(setting.machine_off));
         let outside = Outside {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
@@ -185,6 +190,7 @@ impl TestBot {
             store: wired.store.clone(),
             app: Arc::clone(&wired.app),
             resting: wired.worker.resting(),
+            circuits: wired.worker.circuits(),
             after: wired.after.clone(),
             serving: tokio::spawn(wired.serve(listener, stop.clone())),
             slack,
@@ -222,7 +228,9 @@ impl TestBot {
                 let seen = *changed.borrow();
                 let now = self.clock.now();
                 let lanes = self.store.lanes().await.unwrap();
-                let nothing_due = lanes.iter().all(|(_, due)| *due > now);
+                // What waits for a target that is away is due, and nobody's work until its next probe.
+                let waits = |lane| self.circuits.waits(lane, now);
+                let nothing_due = lanes.iter().all(|(lane, due)| *due > now || waits(lane));
                 // In this order: what was claimed before the lanes were read is in flight, or has committed since.
                 if answered
                     && nothing_due
@@ -397,6 +405,18 @@ impl TestBot {
             .filter(|call| call.permission == permission)
             .map(|call| call.grant)
             .collect()
+    }
+
+    /// Somebody's account is deactivated, and the event is lost on its way.
+    pub(crate) async fn leaves_unheard(&self, person: &str) {
+        let nowhere = RequestUrls {
+            events: None,
+            ..RequestUrls::under(&self.base)
+        };
+        self.slack.set_request_urls(nowhere);
+        self.slack
+            .set_person(person, |person| person.deleted = true);
+        self.settle().await;
     }
 
     /// An administrator changes somebody's account, and Slack tells the bot.

@@ -11,7 +11,11 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use hallpass::domain::Time;
+use hallpass::ports::Clock;
+use hallpass::wiring::SystemClock;
 use hmac::{Hmac, KeyInit, Mac};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -35,6 +39,8 @@ pub(crate) struct Call {
     pub expires_at: Option<String>,
     pub status: u16,
     pub at: Instant,
+    /// The same moment by the calendar.
+    pub time: Time,
 }
 
 /// How it behaves.
@@ -44,6 +50,10 @@ pub(crate) enum Mood {
     Well,
     /// Every call is answered 503.
     Down,
+    /// Every call is answered 503, with this `Retry-After` in seconds.
+    AsksForPeace(u32),
+    /// No call is carried out or answered until `release`.
+    Silent,
     /// `revoke` is answered 503; the rest is well.
     KeepsHold,
     /// `grant` of this permission is answered 422.
@@ -63,6 +73,8 @@ struct State {
     calls: Vec<Call>,
     forged: usize,
     hold_next: Option<String>,
+    /// How long each call takes to arrive.
+    takes: Duration,
     most_at_once: BTreeMap<(String, String), (usize, usize)>,
 }
 
@@ -88,6 +100,10 @@ impl Gate {
             .with_state(gate.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         gate
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn url(&self) -> String {
@@ -121,8 +137,31 @@ impl Gate {
         self.state().held.insert(key, 0);
     }
 
+    /// Somebody takes what we gave, behind our back.
+    pub(crate) fn takes_away(&self, principal: &str, permission: &str) {
+        let key = (principal.to_owned(), permission.to_owned());
+        assert!(self.state().held.remove(&key).is_some(), "it was there");
+    }
+
+    /// Somebody else takes what others gave.
+    pub(crate) fn takes_standing(&self, principal: &str, permission: &str) {
+        let key = (principal.to_owned(), permission.to_owned());
+        assert!(self.state().standing.remove(&key), "it was there");
+    }
+
+    /// It has seen an order with this sequence, of which the record knows nothing.
+    pub(crate) fn saw(&self, principal: &str, permission: &str, sequence: i64) {
+        let key = (principal.to_owned(), permission.to_owned());
+        self.state().seen.insert(key, sequence);
+    }
+
     pub(crate) fn feels(&self, mood: Mood) {
         self.state().mood = mood;
+    }
+
+    /// From now on each call takes so long before it is carried out.
+    pub(crate) fn takes(&self, time: Duration) {
+        self.state().takes = time;
     }
 
     /// The next call of this action is carried out, but its answer waits for `release`.
@@ -149,7 +188,7 @@ impl Gate {
         self.state().forged
     }
 
-    /// The most calls that were in flight for one holding.
+    /// The most calls that were in flight for one holding, of those that change something: a scan may look meanwhile.
     pub(crate) fn most_at_once(&self) -> usize {
         let state = self.state();
         state
@@ -187,9 +226,10 @@ impl Gate {
         let key = (order.principal.clone(), order.permission.clone());
         let refused = Mood::Refuses(order.permission.clone());
         let (status, body) = match (order.action.as_str(), &state.mood) {
-            (_, Mood::Down) | ("revoke", Mood::KeepsHold) => {
+            (_, Mood::Down | Mood::AsksForPeace(_)) | ("revoke", Mood::KeepsHold) => {
                 (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "down" }))
             }
+            (_, Mood::Silent) => (StatusCode::GATEWAY_TIMEOUT, json!({ "error": "silent" })),
             ("grant", mood) if *mood == refused => {
                 let why = format!("{} has no account here", order.principal);
                 (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": why }))
@@ -199,7 +239,8 @@ impl Gate {
         };
         let next = state.hold_next.as_ref() == Some(&order.action);
         let hangs = state.mood == Mood::HangsOn(order.action.clone());
-        let held_back = status == StatusCode::OK && (next || hangs);
+        let silent = state.mood == Mood::Silent;
+        let held_back = silent || status == StatusCode::OK && (next || hangs);
         if held_back && next {
             state.hold_next = None;
         }
@@ -280,6 +321,7 @@ impl Order {
             expires_at: self.expires_at.clone(),
             status: status.as_u16(),
             at: Instant::now(),
+            time: SystemClock::default().now(),
         }
     }
 }
@@ -287,27 +329,30 @@ impl Order {
 /// Counts a call of a holding as in flight until it is dropped.
 struct Passage {
     gate: Gate,
-    key: (String, String),
+    key: Option<(String, String)>,
 }
 
 impl Passage {
     fn enter(gate: &Gate, order: &Order) -> Self {
         let key = (order.principal.clone(), order.permission.clone());
-        let mut state = gate.state();
-        let (now, most) = state.most_at_once.entry(key.clone()).or_default();
-        *now += 1;
-        *most = (*most).max(*now);
-        drop(state);
+        let counts = order.action != "observe";
+        if counts {
+            let mut state = gate.state();
+            let (now, most) = state.most_at_once.entry(key.clone()).or_default();
+            *now += 1;
+            *most = (*most).max(*now);
+        }
         Self {
             gate: gate.clone(),
-            key,
+            key: counts.then_some(key),
         }
     }
 }
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        if let Some((now, _)) = self.gate.state().most_at_once.get_mut(&self.key) {
+        let Some(key) = &self.key else { return };
+        if let Some((now, _)) = self.gate.state().most_at_once.get_mut(key) {
             *now -= 1;
         }
     }
@@ -324,13 +369,21 @@ async fn called(gate: Shared<Gate>, headers: HeaderMap, body: Bytes) -> Response
         return StatusCode::BAD_REQUEST.into_response();
     };
     let _passage = Passage::enter(&gate, &order);
+    let takes = gate.state().takes;
+    if !takes.is_zero() {
+        tokio::time::sleep(takes).await;
+    }
     let released = gate.released.notified();
     let (status, body, held_back) = gate.carry_out(&order);
     gate.changed.send_modify(|count| *count += 1);
     if held_back {
         released.await;
     }
-    (status, axum::Json(body)).into_response()
+    let mut response = (status, axum::Json(body)).into_response();
+    if let Mood::AsksForPeace(seconds) = gate.state().mood {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// The command contract's signature: `v1=` and the HMAC of `v1:{timestamp}:{body}`.

@@ -1,9 +1,16 @@
 //! What the integration tests share: servers that are started, people who ask, clocks that are moved.
 
 pub(crate) mod bot;
+pub(crate) mod crowd;
+pub(crate) mod drift;
 pub(crate) mod gate;
+pub(crate) mod judge;
 pub(crate) mod moto;
+pub(crate) mod patience;
 pub(crate) mod postgres;
+pub(crate) mod proof;
+pub(crate) mod proxy;
+pub(crate) mod soak;
 pub(crate) mod workplace;
 pub(crate) mod world;
 

@@ -41,6 +41,7 @@ impl Postgres {
 /// A running server. `admin` is its superuser; everybody may log in from this machine with any password.
 #[derive(Debug)]
 pub(crate) struct Server {
+    program: Program,
     port: u16,
     postgres: Child,
     /// Stops the server once its standard input is closed: by `drop`, or by the end of this process.
@@ -76,6 +77,34 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
         false
+    }
+
+    /// `pg_ctl stop -m immediate`: as a crash, without a checkpoint; every connection breaks.
+    pub(crate) fn stops_immediately(&mut self) {
+        let stopped = self
+            .program
+            .command("pg_ctl", self.data.path())
+            .args(["stop", "-m", "immediate", "-D", "data"])
+            .output()
+            .expect(MISSING);
+        let said = String::from_utf8_lossy(&stopped.stderr);
+        assert!(stopped.status.success(), "pg_ctl stop: {said}");
+        self.postgres.wait().expect("it is gone");
+    }
+
+    /// Starts it again where it was, and waits until it has recovered.
+    pub(crate) async fn starts_again(&mut self) {
+        // The first guard is for the first process, and would remove the data.
+        self.guard.kill().expect("the guard");
+        self.guard.wait().expect("the guard is gone");
+        self.postgres = self.program.spawn(self.data.path(), self.port);
+        self.guard = guard(&self.postgres, self.data.path());
+        assert!(self.answers().await, "PostgreSQL doesn't start again");
+    }
+
+    /// All that it said so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.data.path().join("log")).expect("the server's log")
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -131,6 +160,7 @@ impl Drop for Server {
 }
 
 /// Where a version's programs are, and as whom they run: `PostgreSQL` refuses to run as root.
+#[derive(Debug)]
 struct Program {
     bin: PathBuf,
     lib: Option<PathBuf>,
@@ -232,9 +262,24 @@ impl Program {
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
             .port();
-        let log = File::create(data.path().join("log")).expect("a log file");
-        let postgres = program
-            .command("postgres", data.path())
+        let postgres = program.spawn(data.path(), port);
+        Server {
+            port,
+            guard: guard(&postgres, data.path()),
+            postgres,
+            databases: AtomicU32::new(0),
+            data,
+            program,
+        }
+    }
+
+    fn spawn(&self, path: &Path, port: u16) -> Child {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(path.join("log"));
+        let log = log.expect("a log file");
+        self.command("postgres", path)
             .args(["-D", "data", "-h", "127.0.0.1", "-k", "", "-p"])
             .arg(port.to_string())
             .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
@@ -242,14 +287,7 @@ impl Program {
             .stdout(log.try_clone().expect("the log file"))
             .stderr(log)
             .spawn()
-            .expect(MISSING);
-        Server {
-            port,
-            guard: guard(&postgres, data.path()),
-            postgres,
-            databases: AtomicU32::new(0),
-            data,
-        }
+            .expect(MISSING)
     }
 }
 

@@ -59,6 +59,12 @@ impl World {
         }
     }
 
+    /// Another configuration than the stories' own.
+    pub(crate) fn configures(&self, gate: &str, more: &str) {
+        let text = workplace::configuration(gate) + more;
+        std::fs::write(self.dir.path().join("hallpass.toml"), text).unwrap();
+    }
+
     pub(crate) fn database_url(&self) -> String {
         let file = self.dir.path().join("hallpass.db");
         let sqlite = || format!("sqlite://{}", file.display());
@@ -102,8 +108,26 @@ impl World {
         bot
     }
 
+    /// Serves, told something more.
+    pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Bot {
+        let bot = self.spawn_with(arguments);
+        let said = bot.says(r"serving address=(\S+)").await;
+        self.slack
+            .set_request_urls(RequestUrls::under(&format!("http://{said}")));
+        bot
+    }
+
     pub(crate) fn spawn(&self) -> Bot {
-        let mut child = self.hallpass(&["serve"]).spawn().unwrap();
+        self.spawn_with(&["serve"])
+    }
+
+    fn spawn_with(&self, arguments: &[&str]) -> Bot {
+        Self::watched(self.hallpass(arguments))
+    }
+
+    /// Starts what `hallpass` prepared, and keeps what it says.
+    pub(crate) fn watched(mut command: Command) -> Bot {
+        let mut child = command.spawn().unwrap();
         let (lines, log) = watch::channel(Vec::new());
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
         tokio::spawn(async move {
@@ -214,6 +238,44 @@ impl Bot {
         tokio::time::timeout(PATIENCE, found)
             .await
             .unwrap_or_else(|_| panic!("{pattern} is not in {:#?}", self.log.borrow()))
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// As [`Bot::says`]; none where it ended before it said so.
+    pub(crate) async fn says_or_ends(&self, pattern: &str) -> Option<String> {
+        let pattern = Regex::new(pattern).unwrap();
+        let mut log = self.log.clone();
+        loop {
+            let found = log.borrow_and_update().iter().find_map(|line| {
+                let found = pattern.captures(line)?;
+                found.get(1).map(|group| group.as_str().to_owned())
+            });
+            if found.is_some() || log.changed().await.is_err() {
+                return found;
+            }
+        }
+    }
+
+    /// Its end, whatever it died of.
+    pub(crate) async fn ended(&mut self) -> std::process::ExitStatus {
+        self.child.wait().await.unwrap()
+    }
+
+    /// `KILL`, `STOP`, `CONT`, `TERM`.
+    pub(crate) async fn gets(&self, signal: &str) {
+        let id = self.child.id().unwrap().to_string();
+        let told = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(told.await.unwrap().success(), "{signal} to {id}");
+    }
+
+    /// How many lines of its log hold this.
+    pub(crate) fn said(&self, text: &str) -> usize {
+        let log = self.log.borrow();
+        log.iter().filter(|line| line.contains(text)).count()
     }
 
     /// kill -9.

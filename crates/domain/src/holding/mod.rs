@@ -4,10 +4,13 @@
 //! touches it raises its generation and schedules ONE effect, `SyncHolding`; whoever carries that out asks
 //! [`Holding::plan`] what to do next, and hands the outcome to [`Holding::settle`].
 
+mod found;
 mod plan;
 mod settle;
 #[cfg(test)]
 mod tests;
+
+pub use found::UnknownAccess;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,6 +134,12 @@ pub struct Holding {
     /// The grant whose claim opened the present holding; told to the backend.
     pub opened_by: Option<GrantId>,
     pub known: Known,
+    /// Its person was set in this change: the principal has yet to become theirs. Not stored.
+    #[serde(skip)]
+    pub adopted: bool,
+    /// Until then a call that nobody waits for any more may still take effect.
+    #[serde(default)]
+    pub stray_until: Option<Time>,
 }
 /// The holding has changed since the work began: do it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +170,8 @@ impl Holding {
             releasing: BTreeSet::new(),
             opened_by: None,
             known: Known::Unknown,
+            adopted: false,
+            stray_until: None,
         }
     }
 
@@ -207,6 +218,22 @@ impl Holding {
             .personal("principal", self.principal.as_str());
         let sync = self.sync(now);
         Change::default().holding(self).event(event).schedule(sync)
+    }
+
+    /// Somebody whose claim was lost may have called its backend without a record: what is known of it counts for nothing,
+    /// and it is looked at again now.
+    pub fn doubt(mut self, now: Time) -> Change {
+        self.known = Known::Unknown;
+        let sync = self.sync(now);
+        Change::default().holding(self).schedule(sync)
+    }
+
+    /// A call may have been made whose answer nobody has: it can take effect until then, whatever is seen before. Whoever
+    /// settles earlier has it looked at again.
+    #[must_use]
+    pub fn unanswered(mut self, until: Time) -> Self {
+        self.stray_until = self.stray_until.max(Some(until));
+        self
     }
 
     /// Whether its backend must hear that its end moved. One that was given by us and keeps no end needn't.

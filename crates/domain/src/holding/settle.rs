@@ -428,6 +428,18 @@ impl Settling {
         self.change.events.extend(events);
     }
 
+    /// A call that nobody waits for may undo what was seen now: it is looked at again once that is over.
+    fn look_again(&mut self) {
+        let Some(own) = self.holdings.get_mut(&self.id) else {
+            return;
+        };
+        own.stray_until = own.stray_until.filter(|until| *until > self.now);
+        if let Some(until) = own.stray_until {
+            let look = own.sync(until);
+            self.change = std::mem::take(&mut self.change).schedule(look);
+        }
+    }
+
     fn know(&mut self, known: Known) {
         if let Some(own) = self.holdings.get_mut(&self.id) {
             own.known = known;
@@ -440,6 +452,7 @@ impl Settling {
 
     /// Writes what changed: the grants, this holding, and the others whose wanted state moved.
     fn finish(mut self) -> Change {
+        self.look_again();
         let mut rows = Change::default();
         for (id, grant) in self.grants {
             if self.before.get(&id) != Some(&grant) {

@@ -249,11 +249,14 @@ impl World {
             .map(|sibling| (sibling.id.clone(), sibling))
             .collect();
         let siblings = siblings.into_values().collect();
-        // Stale: the change that made it so has scheduled the work again.
-        if let Ok(change) =
-            holding.settle(running.snapshot.generation, outcome, grants, siblings, now)
-        {
+        let again = holding.sync(now);
+        let generation = running.snapshot.generation;
+        if let Ok(change) = holding.settle(generation, outcome, grants, siblings, now) {
             self.apply(change);
+        } else {
+            // Given back, as the worker does: it is due again.
+            let key = (again.subject.clone(), again.kind.clone());
+            self.effects.entry(key).or_insert(again);
         }
     }
 

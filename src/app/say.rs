@@ -1,0 +1,198 @@
+//! How a notice is said: in the order in which the notices of a request came to be, wherever it wasn't said yet.
+//! Where each was posted is kept, so that a second try says only what is missing. What is told late says so.
+//!
+//! Order: a notice waits while an earlier one of the same request, or of its grant, is due and unsaid; whoever has spoken
+//! calls the next. So one speaks at a time, whatever the number of tasks and replicas.
+
+use hallpass_domain::effect::Subject;
+use hallpass_domain::request::State;
+use hallpass_domain::{Change, Effect, EffectKind, Notice, Request, SlackId, Time};
+
+use super::announce::told_at;
+use super::sync_card::{SAID, Unsaid, digest, root};
+use super::{App, Carried};
+use crate::ports::Place;
+use crate::ports::chat::Message;
+use crate::store::{Claimed, StoreError};
+
+/// To whom something is said.
+pub(super) enum To {
+    /// Under the channel's card.
+    Thread,
+    Security,
+    People(Vec<SlackId>),
+}
+
+/// What is said late.
+pub(super) enum Told {
+    /// True when it is said.
+    AsItIs,
+    /// Of a moment: where that is past, it says when it was.
+    WithItsTime,
+}
+
+impl Told {
+    pub(super) fn of(notice: Notice) -> Self {
+        match notice {
+            // What is so now, or what tells its own times.
+            Notice::Asked
+            | Notice::Reminder
+            | Notice::Climbed
+            | Notice::RevokeStuck
+            | Notice::Ended => Self::AsItIs,
+            Notice::Decided
+            | Notice::Granted
+            | Notice::GrantFailed
+            | Notice::Extended
+            | Notice::BreakGlass
+            | Notice::Reviewed
+            | Notice::ReviewOverdue
+            | Notice::StandingAccess => Self::WithItsTime,
+        }
+    }
+}
+
+/// One notice: what makes it the same one, what is said, and to whom.
+pub(super) struct Saying {
+    pub(super) key: String,
+    pub(super) message: Message,
+    pub(super) to: Vec<To>,
+    pub(super) told: Told,
+}
+
+/// A notice as it goes out now.
+struct Words<'a> {
+    key: &'a str,
+    message: Message,
+    /// Of what is said, without when it was.
+    digest: String,
+}
+
+/// Whose turn it is among the notices of a request.
+pub(super) enum Turn {
+    /// An earlier one isn't said yet.
+    Waits(Carried),
+    /// It may speak, and calls `next` when it has.
+    Speaks { next: Option<Effect> },
+}
+
+impl App {
+    /// For whoever holds the turn within this process.
+    pub(super) async fn turn_of(
+        &self,
+        claimed: &Claimed,
+        request: &Request,
+    ) -> Result<Turn, StoreError> {
+        let mut subjects = vec![Subject::Request(request.id.clone())];
+        if let State::Started { grant, .. } = &request.state {
+            subjects.push(Subject::Grant(grant.clone()));
+        }
+        let mut unsaid = self.store.unsaid(&subjects, self.now()).await?;
+        let place = |effect: &Effect| (effect.due, effect.kind.clone(), effect.subject.clone());
+        unsaid.sort_by_key(place);
+        let own = (claimed.due, claimed.kind.clone(), claimed.subject.clone());
+        // A warning holds up nobody: it may have been put off, because its grant's end moved.
+        unsaid.retain(|effect| matches!(effect.kind, EffectKind::Say(_)));
+        if unsaid.iter().any(|effect| place(effect) < own) {
+            return Ok(Turn::Waits(Carried::later(
+                &"an earlier notice isn't said yet",
+            )));
+        }
+        let next = unsaid.into_iter().find(|effect| place(effect) > own);
+        Ok(Turn::Speaks { next })
+    }
+
+    /// Says it wherever it wasn't said yet. What fails for now is tried again; the rest is said meanwhile.
+    pub(super) async fn say(
+        &self,
+        request: &Request,
+        saying: Saying,
+        due: Time,
+    ) -> Result<Carried, StoreError> {
+        let message = match saying.told {
+            Told::AsItIs => saying.message.clone(),
+            Told::WithItsTime => told_at(saying.message.clone(), due, self.now()),
+        };
+        let words = Words {
+            key: &saying.key,
+            digest: digest(&saying.message),
+            message,
+        };
+        let mut later = None;
+        for to in &saying.to {
+            let unsaid = match to {
+                To::Thread => self.say_in_thread(request, &words).await?,
+                To::Security => {
+                    let place = Place::Channel(self.settings.security_channel.clone());
+                    self.say_at(request, &words, "security", &place).await?
+                }
+                To::People(people) => {
+                    let mut missing = None;
+                    for account in people {
+                        let place = Place::Person(account.clone());
+                        let said = self.say_at(request, &words, account.as_str(), &place);
+                        missing = said.await?.or(missing);
+                    }
+                    missing
+                }
+            };
+            later = unsaid.or(later);
+        }
+        Ok(later.unwrap_or_else(Carried::nothing))
+    }
+
+    async fn say_in_thread(
+        &self,
+        request: &Request,
+        words: &Words<'_>,
+    ) -> Result<Option<Carried>, StoreError> {
+        let mut card = root(&self.store.cards(&request.id).await?);
+        if card.is_none() {
+            let later = self.sync_cards_of(request).await?;
+            card = root(&self.store.cards(&request.id).await?);
+            if let (Some(later), None) = (later, &card) {
+                return Ok(Some(later));
+            }
+        }
+        // No card and no later: the channel can't be posted to, and people are told directly.
+        let Some(card) = card else {
+            return Ok(None);
+        };
+        let place = Place::Thread(card);
+        self.say_at(request, words, "thread", &place).await
+    }
+
+    async fn say_at(
+        &self,
+        request: &Request,
+        words: &Words<'_>,
+        at: &str,
+        place: &Place,
+    ) -> Result<Option<Carried>, StoreError> {
+        let key = format!("{SAID}{}:{at}", words.key);
+        let rows = self.store.cards(&request.id).await?;
+        if rows.iter().any(|row| row.place == key) {
+            return Ok(None);
+        }
+        match self.post(place, &words.message).await {
+            Ok(posted) => {
+                self.store
+                    .put_card(&request.id, &key, &posted, &words.digest)
+                    .await?;
+                Ok(None)
+            }
+            Err(Unsaid::Later(retry)) => Ok(Some(retry)),
+            Err(Unsaid::Never) => Ok(None),
+        }
+    }
+}
+
+/// What has spoken calls the next, which didn't know how long to wait.
+pub(super) fn calling(said: Carried, next: Option<Effect>) -> Carried {
+    match (said, next) {
+        (Carried::Done(change), Some(next)) => {
+            Carried::Done(change.and(Change::default().schedule(next)))
+        }
+        (said, _) => said,
+    }
+}

@@ -1,0 +1,85 @@
+//! Fail points: the places where a test makes a commit or an outbound call die, fail or take long, by the variable
+//! `FAILPOINTS` (`store::commit::before=2*off->1*return(abort)`; see the crate `fail`). In a build without the feature
+//! `failpoints` passing one is nothing at all.
+//!
+//! Each place has a point before and one after. No rule may enter, nor may any code behave differently because of it.
+
+/// Around every commit of the store, on either database; migrations aside.
+pub const COMMIT: Place = Place {
+    before: "store::commit::before",
+    after: "store::commit::after",
+};
+/// Around every call of a webhook.
+pub const WEBHOOK: Place = Place {
+    before: "backend::webhook::before",
+    after: "backend::webhook::after",
+};
+/// Around every call of a `PostgreSQL` whose roles are handed out.
+pub const POSTGRES: Place = Place {
+    before: "backend::postgres::before",
+    after: "backend::postgres::after",
+};
+/// Around every call of Slack's Web API and of response URLs.
+pub const SLACK: Place = Place {
+    before: "slack::call::before",
+    after: "slack::call::after",
+};
+
+/// A place with its two points.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    before: &'static str,
+    after: &'static str,
+}
+
+/// A point was told to fail.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the fail point {0} was told to fail")]
+pub struct Failed(&'static str);
+
+impl Place {
+    /// Right before the commit or the call: where it fails, nothing was done.
+    ///
+    /// # Errors
+    /// Only in a test that asks for it.
+    pub async fn before(self) -> Result<(), Failed> {
+        pass(self.before).await
+    }
+
+    /// Right after the commit or the call: where it fails, all was done and nobody heard of it.
+    ///
+    /// # Errors
+    /// Only in a test that asks for it.
+    pub async fn after(self) -> Result<(), Failed> {
+        pass(self.after).await
+    }
+}
+
+#[cfg(not(feature = "failpoints"))]
+async fn pass(point: &'static str) -> Result<(), Failed> {
+    std::future::ready(Ok::<_, Failed>(point)).await.map(drop)
+}
+
+/// `abort` ends the process there and then; `error` fails; a number is a delay in milliseconds.
+#[cfg(feature = "failpoints")]
+async fn pass(point: &'static str) -> Result<(), Failed> {
+    tracing::trace!(point, "passed");
+    let Some(told) = told(point) else {
+        return Ok(());
+    };
+    tracing::warn!(point, told, "a fail point fired");
+    match (told.as_str(), told.parse()) {
+        ("abort", _) => std::process::abort(),
+        (_, Ok(delay)) => {
+            tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
+            Ok(())
+        }
+        (_, Err(_)) => Err(Failed(point)),
+    }
+}
+
+#[cfg(feature = "failpoints")]
+fn told(point: &'static str) -> Option<String> {
+    fail::fail_point!(point, |told| told);
+    None
+}

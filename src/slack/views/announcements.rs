@@ -1,0 +1,273 @@
+//! What the security channel is told that belongs to no request: one sentence that stands alone, then the facts.
+//! Names of principals, backends and people are others' words: they are made harmless, and lists are bounded.
+
+use slack_morphism::prelude::SlackBlock;
+
+use super::Rendered;
+use super::blocks;
+use super::limits;
+use super::text::Line;
+use crate::domain::announcement::{Drift, DriftDone, DriftKind};
+use crate::domain::{Actor, Announcement, BackendName, Duration, Email, ShortId, SlackId, Time};
+use crate::ports::chat::Shown;
+
+pub(super) fn announcement(announcement: &Announcement) -> Rendered {
+    match announcement {
+        Announcement::AuthorityChanged {
+            digest,
+            gained,
+            lost,
+        } => authority(digest, gained, lost),
+        Announcement::IdentityChanged {
+            account,
+            pinned,
+            now,
+        } => identity_changed(account, pinned.as_ref(), now.as_ref()),
+        Announcement::Drift {
+            backend,
+            found,
+            more,
+        } => drift(backend, found, *more),
+        Announcement::BackendRetired {
+            backend,
+            grants,
+            reachable,
+        } => backend_retired(backend, grants, *reachable),
+        Announcement::ClockJumped { by_seconds, at } => clock_jumped(*by_seconds, *at),
+        Announcement::ClockSkewed { by_millis, at } => clock_skewed(*by_millis, *at),
+        Announcement::Restored {
+            anchored, found, ..
+        } => restored(*anchored, *found),
+        Announcement::RestoreAccepted { by, at } => restore_accepted(by, *at),
+        Announcement::Checkpoint {
+            sequence,
+            hash,
+            key,
+            at,
+        } => checkpoint(*sequence, hash, key, *at),
+        Announcement::RecordBroken { sequence, why } => record_broken(*sequence, why),
+    }
+}
+
+/// Said later than it came to be: the same, and when that was.
+pub(super) fn late(mut rendered: Rendered, at: Time) -> Rendered {
+    let line = Line::of("Told late: this is from ").time(at).say(".");
+    let text = line.clone().finish(limits::TEXT);
+    rendered.text = format!(
+        "{} {text}",
+        super::text::cut(&rendered.text, limits::TEXT - 200)
+    );
+    rendered.blocks.truncate(limits::BLOCKS - 1);
+    rendered.blocks.push(blocks::context(vec![line]));
+    rendered
+}
+
+/// A configuration was loaded that gives or takes authority.
+fn authority(digest: &str, gained: &[String], lost: &[String]) -> Rendered {
+    let line = Line::of("A configuration was loaded that changes who may do what: ")
+        .number(gained.len() as u64)
+        .say(" gained, ")
+        .number(lost.len() as u64)
+        .say(" lost.");
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(listed("Gained", gained));
+    out.extend(listed("Lost", lost));
+    let short: String = digest.chars().take(12).collect();
+    out.push(blocks::context(vec![
+        Line::of("Configuration ").code(&short),
+    ]));
+    Rendered::new(line, out)
+}
+
+fn listed(label: &'static str, entries: &[String]) -> Option<SlackBlock> {
+    if entries.is_empty() {
+        return None;
+    }
+    let shown = entries.iter().take(limits::ENTRIES);
+    let rest = entries.len().saturating_sub(limits::ENTRIES);
+    let more = (rest > 0).then(|| format!("and {rest} more"));
+    Some(blocks::lines(
+        std::iter::once(format!("{label}:"))
+            .chain(shown.map(|entry| format!("• {entry}")))
+            .chain(more),
+    ))
+}
+
+/// A pinned identity no longer is what Slack says.
+fn identity_changed(account: &SlackId, pinned: Option<&Email>, now: Option<&Email>) -> Rendered {
+    let person = Shown {
+        account: account.clone(),
+        email: None,
+    };
+    let email = |line: Line, email: Option<&Email>| match email {
+        Some(email) => line.code(email.as_str()),
+        None => line.say("no confirmed e-mail"),
+    };
+    let line = Line::of("*Identity changed*: ")
+        .person(&person)
+        .say(" is known here as ");
+    let line = email(line, pinned).say("; Slack now says ");
+    let line = email(line, now).say(
+        ". Nothing follows from that: they stay who they were, until an operator maps them anew.",
+    );
+    Rendered::line(line)
+}
+
+fn drift(backend: &BackendName, found: &[Drift], more: usize) -> Rendered {
+    let all = found.len() + more;
+    let line = Line::of("*Access differs from the grants* in ").code(backend.as_str());
+    let line = if all == 1 {
+        line.say(": 1 difference.")
+    } else {
+        line.say(": ").number(all as u64).say(" differences.")
+    };
+    let mut out = vec![blocks::section(line.clone())];
+    out.extend(
+        found
+            .iter()
+            .take(limits::ENTRIES)
+            .map(|one| blocks::section(difference(one))),
+    );
+    let rest = all.saturating_sub(found.len().min(limits::ENTRIES));
+    if rest > 0 {
+        out.push(blocks::context(vec![
+            Line::of("And ")
+                .number(rest as u64)
+                .say(" more; the record has all of them."),
+        ]));
+    }
+    // Whoever hears it read aloud learns the first ones, too.
+    let text = found
+        .iter()
+        .take(3)
+        .fold(line, |line, one| line.say(" ").line(difference(one)));
+    Rendered::new(text, out)
+}
+
+/// `orders_admin of alice: of an ended grant (G-7K2M). It is being removed.`
+fn difference(one: &Drift) -> Line {
+    let line = Line::new()
+        .code(&one.entitlement)
+        .say(" of ")
+        .code(&one.principal);
+    let line = line.say(match one.kind {
+        DriftKind::Missing => " is missing though its grant is live",
+        DriftKind::LeftOver => " is still there though its grant is over",
+        DriftKind::Unknown => " is there and no grant gave it",
+        DriftKind::Unproven => " is held by a grant whose approvals don't prove it",
+        DriftKind::Unscheduled => " had lost the timer of what must happen next",
+    });
+    let line = match &one.grant {
+        Some(grant) => line.say(" (").code(&grant.of_grant()).say(")"),
+        None => line,
+    };
+    line.say(match one.done {
+        DriftDone::Told => ". Nothing was changed; please look.",
+        DriftDone::GivingAgain => ". It is being given again.",
+        DriftDone::Removing => ". It is being removed.",
+        DriftDone::Ending => ". The grant is being ended.",
+        DriftDone::Rescheduled => ". The timer was set again.",
+    })
+}
+
+fn backend_retired(backend: &BackendName, grants: &[ShortId], reachable: bool) -> Rendered {
+    let names: Vec<String> = grants.iter().map(ShortId::of_grant).collect();
+    let line = Line::of("The configuration no longer has the backend ")
+        .code(backend.as_str())
+        .say(", but ")
+        .number(grants.len() as u64)
+        .say(if grants.len() == 1 {
+            " live grant needs it: "
+        } else {
+            " live grants need it: "
+        })
+        .names(&names)
+        .say(". ");
+    Rendered::line(if reachable {
+        line.say("It is still reached as it was configured before, so they end on time.")
+    } else {
+        line.say("*It can't be reached, so their access can't be taken away.* Put the backend back into the configuration.")
+    })
+}
+
+fn clock_jumped(by_seconds: i64, at: Time) -> Rendered {
+    let size = Duration::from_secs(u32::try_from(by_seconds.unsigned_abs()).unwrap_or(u32::MAX));
+    let line = Line::of("*The clock jumped* ")
+        .say(if by_seconds < 0 { "back by " } else { "forward by " })
+        .span_in_words(size)
+        .say(", ")
+        .time(at)
+        .say(if by_seconds < 0 {
+            ". Ends don't wait for it: they are counted on from the later time. Please check the machine's time."
+        } else {
+            ". The new time is believed, so grants may have ended early. Please check the machine's time."
+        });
+    Rendered::line(line)
+}
+
+fn clock_skewed(by_millis: i64, at: Time) -> Rendered {
+    let line = Line::of("*Clocks differ*: this process is ")
+        .number(by_millis.unsigned_abs())
+        .say(if by_millis < 0 {
+            " ms behind"
+        } else {
+            " ms ahead of"
+        })
+        .say(" the database, ")
+        .time(at)
+        .say(". Accesses end that much late or early. Please check the machines' time.");
+    Rendered::line(line)
+}
+
+fn restored(anchored: u64, found: u64) -> Rendered {
+    let line = Line::of("*The record isn't the newest*: ")
+        .number(anchored)
+        .say(" entries were anchored, ")
+        .number(found)
+        .say(" are there. Was a backup restored? Until an operator runs `hallpass serve --accept-restored`, access is only taken away, none is given.");
+    Rendered::line(line)
+}
+
+fn restore_accepted(by: &Actor, at: Time) -> Rendered {
+    let line = Line::of("The restored record was accepted by ");
+    let line = match by {
+        Actor::Operator(name) => line.code(name),
+        Actor::Person(_) => line.say("an operator"),
+        Actor::Hallpass => line.say("Hallpass"),
+    };
+    Rendered::line(line.say(", ").time(at).say(". Access is given again."))
+}
+
+fn checkpoint(sequence: u64, hash: &str, key: &str, at: Time) -> Rendered {
+    let line = Line::of("Checkpoint of the record: ")
+        .number(sequence)
+        .say(" entries, sealed ")
+        .time(at)
+        .say(".");
+    let facts = vec![
+        Line::of("Hash ").code(hash),
+        Line::of("Key ").code(key),
+        Line::of("Check it with `hallpass audit verify`."),
+    ];
+    Rendered::new(
+        line.clone(),
+        vec![blocks::section(line), blocks::context(facts)],
+    )
+}
+
+fn record_broken(sequence: Option<u64>, why: &str) -> Rendered {
+    let line = Line::of("*The record was changed after it was sealed*");
+    let line = match sequence {
+        Some(sequence) => line.say(", first at entry ").number(sequence),
+        None => line,
+    };
+    let line = line.say(". Keep a copy of the database and look who can write to it.");
+    let text = line
+        .clone()
+        .say(" What was found: ")
+        .words(why, limits::QUOTE);
+    Rendered::new(
+        text,
+        vec![blocks::section(line), blocks::words("What was found", why)],
+    )
+}

@@ -1,0 +1,121 @@
+//! Where the alarm about a backend's overdue revocations stands. Not guarded: whoever renders it renders the present, and
+//! its effect is carried out by one at a time.
+
+use hallpass_domain::{BackendName, Time};
+
+use super::sql::{Sql, storable};
+use super::writer::Job;
+use super::{Store, StoreError, text};
+use crate::ports::Posted;
+use crate::ports::chat::Said;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmRow {
+    pub opened_at: Time,
+    pub said: Said,
+    /// None until it was posted.
+    pub posted: Option<Posted>,
+    /// When it was posted or edited last.
+    pub told_at: Option<Time>,
+    /// Of what stands there.
+    pub digest: String,
+}
+
+const OPEN: Sql = sql!("alarm":
+    "insert into alarm (backend, opened_at, said, channel, ts, told_at, digest) \
+     values ($1, $2, $3, '', '', 0, '') on conflict (backend) do update set said = excluded.said");
+
+const TOLD: Sql = sql!("alarm":
+    "update alarm set channel = $2, ts = $3, told_at = $4, digest = $5 where backend = $1");
+
+const CLOSE: Sql = sql!("alarm": "delete from alarm where backend = $1");
+
+row! {
+    Row {
+        backend: String,
+        opened_at: i64,
+        said: String,
+        channel: String,
+        ts: String,
+        told_at: i64,
+        digest: String,
+    }
+}
+
+impl TryFrom<Row> for AlarmRow {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let broken = |why: &str| StoreError::corrupt("alarm", &row.backend, why);
+        let said = match row.said.as_str() {
+            "nothing" => Ok(Said::Nothing),
+            "refuses" => Ok(Said::Refuses),
+            "keeps_it" => Ok(Said::KeepsIt),
+            _ => Err(broken("what the backend said can't be read")),
+        };
+        let posted = (!row.ts.is_empty()).then(|| Posted {
+            channel: row.channel.clone(),
+            ts: row.ts.clone(),
+        });
+        Ok(Self {
+            opened_at: text::time(row.opened_at)
+                .ok_or_else(|| broken("its moment can't be read"))?,
+            said: said?,
+            told_at: posted.as_ref().and_then(|_| text::time(row.told_at)),
+            posted,
+            digest: row.digest.clone(),
+        })
+    }
+}
+
+impl Store {
+    pub async fn alarm(&self, backend: &BackendName) -> Result<Option<AlarmRow>, StoreError> {
+        let sql = sql!("alarm":
+            "select backend, opened_at, said, channel, ts, told_at, digest from alarm where backend = $1");
+        let rows = self.fetch::<Row>(&sql, &[backend.as_str().into()]).await?;
+        rows.into_iter().next().map(AlarmRow::try_from).transpose()
+    }
+
+    /// Opens it; where it is open, what the backend says is brought up to date.
+    pub async fn open_alarm(
+        &self,
+        backend: &BackendName,
+        said: Said,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let said = match said {
+            Said::Nothing => "nothing",
+            Said::Refuses => "refuses",
+            Said::KeepsIt => "keeps_it",
+        };
+        let args = vec![
+            backend.as_str().into(),
+            text::micros(now).into(),
+            said.into(),
+        ];
+        self.run(Job::Run(&OPEN, args)).await.map(drop)
+    }
+
+    /// It stands there, as rendered at `now`.
+    pub async fn told_alarm(
+        &self,
+        backend: &BackendName,
+        posted: &Posted,
+        digest: &str,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let args = vec![
+            backend.as_str().into(),
+            storable(&posted.channel).into(),
+            storable(&posted.ts).into(),
+            text::micros(now).into(),
+            digest.into(),
+        ];
+        self.run(Job::Run(&TOLD, args)).await.map(drop)
+    }
+
+    pub async fn close_alarm(&self, backend: &BackendName) -> Result<(), StoreError> {
+        let args = vec![backend.as_str().into()];
+        self.run(Job::Run(&CLOSE, args)).await.map(drop)
+    }
+}

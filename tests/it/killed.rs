@@ -1,0 +1,36 @@
+//! Replicas killed with SIGKILL and paused longer than a lease, at random moments, under a steady stream of asks,
+//! approvals and drops; judged by the target's log.
+
+mod fleet;
+
+use std::time::{Duration, Instant};
+
+use crate::support::Database;
+use crate::support::crowd::{Crowd, judged};
+use crate::support::soak::{self, Dice};
+use crate::support::world::World;
+
+use fleet::Fleet;
+
+async fn survives(database: Database, replicas: usize, time: Duration, seed: u64) {
+    let world = World::on(database).await;
+    let mut fleet = Fleet::start(&world, replicas, Dice::new(seed)).await;
+    let until = Instant::now() + time;
+    let crowd = Crowd::until(&world, until);
+    tokio::join!(fleet.suffers(until), crowd.works(seed));
+    let who = format!("{database:?}, {replicas} replicas, seed {seed}");
+    judged(&world, crowd, &fleet.misfortunes, ("processes", &who)).await;
+    fleet.stops().await;
+}
+
+#[tokio::test]
+async fn three_replicas_are_killed_and_paused_under_load() {
+    let time = soak::long_or(Duration::from_secs(240), Duration::from_secs(14));
+    survives(Database::Postgres, 3, time, soak::seed(7)).await;
+}
+
+#[tokio::test]
+async fn one_process_is_killed_under_load() {
+    let time = soak::long_or(Duration::from_secs(120), Duration::from_secs(8));
+    survives(Database::Sqlite, 1, time, soak::seed(11)).await;
+}

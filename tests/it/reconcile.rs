@@ -1,0 +1,214 @@
+//! What backends say beside the ledger: what is missing is given again, what is left over is taken, what nobody gave is
+//! told once. The target is changed behind the bot's back, and judged by its own log.
+
+use hallpass::domain::EventKind;
+
+use crate::support::gate::Mood;
+use crate::support::{Request, TestBot, everywhere, minutes};
+
+async fn active(bot: &TestBot, duration: &str) -> Request {
+    let text = format!("/prod-access db-admin {duration} orders stuck");
+    let request = bot.asks("alice", &text).await;
+    bot.approves("bob", &request).await;
+    assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+    request
+}
+
+/// How often the target was told to change something.
+fn changes(bot: &TestBot) -> usize {
+    bot.backend.done("grant").len() + bot.backend.done("revoke").len()
+}
+
+#[tokio::test]
+async fn a_scan_of_what_is_right_changes_nothing() {
+    everywhere(async |bot| {
+        active(bot, "4h").await;
+        let before = changes(bot);
+        for _ in 0..3 {
+            bot.scans().await;
+        }
+        let observed = bot.backend.done("observe").len();
+        assert!(observed >= 3, "it looked: {observed}");
+        assert_eq!(changes(bot), before);
+        assert!(bot.drift().await.is_empty());
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn missing_access_of_a_live_grant_is_given_again_and_ends_as_planned() {
+    everywhere(async |bot| {
+        let request = active(bot, "30m").await;
+        bot.backend.takes_away("alice", "orders_admin");
+        bot.scans().await;
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        assert_eq!(bot.drift().await, ["missing giving_again"]);
+        assert!(bot.record(&request).await.contains(&"backend.drift_found"));
+
+        bot.clock.advance(minutes(20));
+        bot.settle().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+        assert!(bot.record(&request).await.contains(&"grant.ended"));
+        bot.scans().await;
+        assert_eq!(bot.drift().await.len(), 1, "told once");
+    })
+    .await;
+}
+
+/// Whoever left meanwhile doesn't get it back.
+#[tokio::test]
+async fn missing_access_is_given_again_only_with_authority() {
+    everywhere(async |bot| {
+        active(bot, "4h").await;
+        bot.backend.takes_away("alice", "orders_admin");
+        let given = bot.backend.done("grant").len();
+        bot.tampers("update review set mac = '00'").await;
+        bot.scans().await;
+        assert_eq!(bot.backend.done("grant").len(), given);
+        assert!(bot.backend.holders("orders_admin").is_empty());
+    })
+    .await;
+}
+
+/// A call that was given up long ago lands after the end.
+#[tokio::test]
+async fn left_over_access_of_an_ended_grant_is_taken() {
+    everywhere(async |bot| {
+        active(bot, "30m").await;
+        bot.clock.advance(minutes(30));
+        bot.settle().await;
+        bot.scans().await;
+        assert!(bot.drift().await.is_empty());
+        bot.backend.lands("alice", "orders_admin");
+        bot.scans().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+        assert_eq!(bot.drift().await, ["left_over removing"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn access_that_nobody_gave_is_told_once_and_left() {
+    everywhere(async |bot| {
+        active(bot, "5m").await;
+        bot.clock.advance(minutes(5));
+        bot.settle().await;
+        let before = changes(bot);
+        bot.backend.gives_standing("alice", "orders_admin");
+        for _ in 0..3 {
+            bot.scans().await;
+        }
+        assert_eq!(bot.drift().await, ["unknown told"]);
+        bot.backend.takes_standing("alice", "orders_admin");
+        bot.scans().await;
+        bot.backend.gives_standing("alice", "orders_admin");
+        bot.scans().await;
+        assert_eq!(bot.drift().await, ["unknown told", "unknown told"]);
+        assert_eq!(changes(bot), before, "what others gave is left alone");
+    })
+    .await;
+}
+
+/// It was told when the grant found it, and isn't drift.
+#[tokio::test]
+async fn access_held_before_is_no_drift() {
+    everywhere(async |bot| {
+        bot.backend.gives_standing("alice", "orders_admin");
+        let request = bot
+            .asks("alice", "/prod-access db-admin 20m orders stuck")
+            .await;
+        bot.approves("bob", &request).await;
+        bot.scans().await;
+        bot.scans().await;
+        bot.scans().await;
+        assert!(bot.record(&request).await.contains(&"grant.ended"));
+        assert!(bot.drift().await.is_empty());
+        assert_eq!(changes(bot), 0);
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backend_that_is_down_is_compared_when_it_is_back() {
+    everywhere(async |bot| {
+        active(bot, "4h").await;
+        bot.backend.feels(Mood::Down);
+        bot.clock.advance(minutes(10));
+        bot.backend
+            .until("a scan that fails", |gate| {
+                let refused = |call: &crate::support::gate::Call| call.status == 503;
+                gate.calls().into_iter().find(refused)
+            })
+            .await;
+        bot.settle().await;
+        assert!(bot.drift().await.is_empty());
+        bot.backend.takes_away("alice", "orders_admin");
+        bot.backend.feels(Mood::Well);
+        bot.clock.advance(minutes(6));
+        bot.settle().await;
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        assert_eq!(bot.drift().await, ["missing giving_again"]);
+    })
+    .await;
+}
+
+/// A database that was lost counts from one again; what it must take away goes all the same.
+#[tokio::test]
+async fn a_sequence_that_went_back_keeps_no_access() {
+    everywhere(async |bot| {
+        let request = active(bot, "30m").await;
+        bot.backend.saw("alice", "orders_admin", 5_000);
+        bot.clock.advance(minutes(30));
+        bot.settle().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+        assert!(bot.record(&request).await.contains(&"grant.ended"));
+        // The next one goes on from there.
+        active(bot, "30m").await;
+    })
+    .await;
+}
+
+/// Alice keeps hers: of her two accounts only one is gone.
+#[tokio::test]
+async fn who_left_without_an_event_loses_what_they_have() {
+    everywhere(async |bot| {
+        active(bot, "4h").await;
+        let held = bot
+            .asks("rita", "/prod-access two-stages 4h payouts stuck")
+            .await;
+        bot.approves("dana", &held).await;
+        bot.approves("eve", &held).await;
+        let waiting = bot
+            .asks("rita", "/prod-access db-admin 30m orders stuck")
+            .await;
+        bot.leaves_unheard("alice").await;
+        bot.leaves_unheard("rita").await;
+        bot.clock.advance(minutes(9));
+        bot.settle().await;
+        assert_eq!(bot.backend.holders("payouts"), ["rita"], "not looked yet");
+        bot.clock.advance(minutes(1));
+        bot.settle().await;
+        assert!(bot.backend.holders("payouts").is_empty());
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        assert!(bot.record(&held).await.contains(&"grant.ended"));
+        assert!(bot.record(&waiting).await.contains(&"request.voided"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_down_takes_nothing_from_anybody() {
+    everywhere(async |bot| {
+        use slack_sandbox::{Fault, FaultKind};
+        active(bot, "4h").await;
+        bot.slack
+            .set_fault(Fault::new(FaultKind::ServerError { status: 503 }).on("users.info"));
+        bot.scans().await;
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        assert!(bot.events(EventKind::RevocationIntended).await.is_empty());
+        bot.slack.clear_faults();
+    })
+    .await;
+}

@@ -1,0 +1,244 @@
+//! A crowd that asks, approves and drops without pause, while misfortunes befall the bot; and what is judged in the end:
+//! nothing is left over or taken early, one call per holding at a time, no end later than a lease per misfortune allows,
+//! and every acknowledged request came to its end.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use slack_sandbox::Sandbox;
+
+use super::gate::Gate;
+use super::judge::{self, LATE, LEASE, Span};
+use super::patience::{approves, asks, end_is_told, eventually};
+use super::soak::{self, Dice};
+use super::workplace::{APPROVALS, GENERAL, SECURITY};
+use super::world::World;
+
+/// What befell the bot, from when to when it was well again.
+#[derive(Debug, Clone)]
+pub(crate) struct Misfortune {
+    pub from: Instant,
+    pub until: Instant,
+    /// `kill`, `pause`, `crash of the database`.
+    pub what: &'static str,
+}
+
+/// How long an ask or an approval may remain without effect, and all of it without rest.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// What clocks and a busy machine blur.
+const BLUR: Duration = Duration::from_millis(500);
+
+/// The stream of asks; it ends at `until`, and what was begun is finished.
+pub(crate) struct Crowd<'a> {
+    slack: &'a Sandbox,
+    gate: &'a Gate,
+    until: Instant,
+    /// The letters with which an ask was answered.
+    asked: RefCell<Vec<String>>,
+}
+
+impl<'a> Crowd<'a> {
+    pub(crate) fn until(world: &'a World, until: Instant) -> Self {
+        world.gate.takes(Duration::from_millis(15));
+        Self {
+            slack: &world.slack,
+            gate: &world.gate,
+            until,
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Four streams; the dice of each fall by themselves.
+    pub(crate) async fn works(&self, seed: u64) {
+        tokio::join!(
+            self.looks_at_logs("alice", Dice::new(seed + 1)),
+            self.looks_at_logs("rita", Dice::new(seed + 2)),
+            self.repairs_orders("alice", Dice::new(seed + 3)),
+            self.repairs_orders("rita", Dice::new(seed + 4)),
+        );
+    }
+
+    fn acknowledged(&self, short: &str) {
+        self.asked.borrow_mut().push(short.to_owned());
+    }
+
+    /// Asks for logs of a few nodes, granted at once, so that grants overlap on a holding.
+    async fn looks_at_logs(&self, person: &'static str, mut dice: Dice) {
+        let mut number = 0;
+        while Instant::now() < self.until {
+            number += 1;
+            let (node, length) = (dice.roll(4), 1 + dice.roll(3));
+            let text = format!("/prod-access logs node=web-{node} {length}s deploy {number}");
+            let short = asks(self.slack, person, &text, PATIENCE).await;
+            self.acknowledged(&short);
+            tokio::time::sleep(Duration::from_millis(100 + dice.roll(400))).await;
+        }
+    }
+
+    /// Asks, is approved, and now and then drops it before its end.
+    async fn repairs_orders(&self, person: &'static str, mut dice: Dice) {
+        let mut number = 0;
+        while Instant::now() < self.until {
+            number += 1;
+            let length = 2 + dice.roll(2);
+            let text = format!("/prod-access db-admin {length}s orders stuck {number}");
+            let short = asks(self.slack, person, &text, PATIENCE).await;
+            self.acknowledged(&short);
+            approves(self.slack, self.gate, "bob", &short, PATIENCE).await;
+            if dice.roll(3) == 0 {
+                let text = format!("/prod-access drop {short}");
+                // Unanswered, it ends by itself.
+                self.slack.type_command(person, GENERAL, &text).await;
+            }
+            let over = || {
+                let held = self.gate.holders("orders_admin");
+                (!held.contains(&person.to_owned())).then_some(())
+            };
+            eventually(|| format!("{short} ends"), PATIENCE, over).await;
+        }
+    }
+}
+
+/// What was seen once all was over.
+struct Seen {
+    spans: Vec<Span>,
+    misfortunes: Vec<Misfortune>,
+}
+
+impl Seen {
+    /// How late this may be: a lease for everything that befell a replica while it was due, and the time without any.
+    fn allowed(&self, due: Instant, ended: Instant) -> Duration {
+        let befell = |one: &&Misfortune| one.from < ended && one.until + LEASE > due;
+        let all = self.misfortunes.iter().filter(befell);
+        let away =
+            |one: &Misfortune| LEASE + one.until.min(ended).saturating_duration_since(one.from);
+        LATE + BLUR + all.map(away).sum::<Duration>()
+    }
+
+    /// The worst lateness; and what no misfortune excuses.
+    fn lateness(&self) -> (Duration, Vec<String>) {
+        let mut worst = Duration::ZERO;
+        let mut wrong = Vec::new();
+        for span in &self.spans {
+            let Some(ended) = span.ended else {
+                wrong.push(format!("left over: {span:#?}"));
+                continue;
+            };
+            let late = span.late().unwrap_or_default();
+            let due = ended.checked_sub(late).unwrap_or(ended);
+            worst = worst.max(late);
+            if late > self.allowed(due, ended) {
+                wrong.push(format!("{late:?} late: {span:#?}"));
+            }
+            let dropped = span.permission == "orders_admin";
+            let early = span
+                .promised
+                .zip(span.ended_at)
+                .is_some_and(|(promised, ended)| {
+                    (promised - ended).to_std().is_ok_and(|early| early > BLUR)
+                });
+            if early && !dropped && span.late().is_some() {
+                wrong.push(format!("taken early: {span:#?}"));
+            }
+        }
+        (worst, wrong)
+    }
+}
+
+/// Messages of the bot that say the same in the same place, once more than needed.
+fn doubled(slack: &Sandbox) -> Vec<String> {
+    let mut said: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+    let mut all: Vec<_> = [APPROVALS, SECURITY]
+        .iter()
+        .flat_map(|channel| {
+            let cards = slack.messages(channel).into_iter();
+            cards.flat_map(|card| slack.thread(channel, &card.ts))
+        })
+        .collect();
+    for person in ["alice", "rita", "bob"] {
+        all.extend(slack.dms(person));
+    }
+    let named = |text: &str| text.contains("R-") || text.contains("G-");
+    for message in all.into_iter().filter(|message| named(&message.plain())) {
+        let place = message.thread_ts.clone().unwrap_or_default();
+        let key = (message.channel.clone(), place, message.plain());
+        *said.entry(key).or_default() += 1;
+    }
+    let twice = said.into_iter().filter(|(_, times)| *times > 1);
+    twice
+        .map(|((channel, _, text), times)| format!("{times} times in {channel}: {text}"))
+        .collect()
+}
+
+/// Until every acknowledged request was told to be over, and nobody holds anything.
+async fn rests(world: &World, asked: &[String]) {
+    let waiting = || -> Vec<&str> {
+        let open = asked
+            .iter()
+            .filter(|short| !end_is_told(&world.slack, short));
+        open.map(String::as_str).collect()
+    };
+    let held = || {
+        let open = judge::spans(&world.gate).into_iter();
+        open.filter(|span| span.ended.is_none()).count()
+    };
+    let what = || format!("rest: {:?} not told to be over, {} held", waiting(), held());
+    let quiet = || (waiting().is_empty() && held() == 0).then_some(());
+    eventually(what, PATIENCE, quiet).await;
+}
+
+/// Waits until all has come to rest, and judges; `layer` and `who` stand in the report.
+pub(crate) async fn judged(
+    world: &World,
+    crowd: Crowd<'_>,
+    misfortunes: &[Misfortune],
+    (layer, who): (&str, &str),
+) {
+    let asked = crowd.asked.into_inner();
+    rests(world, &asked).await;
+    let seen = Seen {
+        spans: judge::spans(&world.gate),
+        misfortunes: misfortunes.to_vec(),
+    };
+    let (worst, mut wrong) = seen.lateness();
+    let doubled = doubled(&world.slack);
+    let calls = world.gate.calls();
+    let stale = calls.iter().filter(|call| call.status == 409).count();
+    let left = seen.spans.iter().filter(|span| span.ended.is_none());
+    soak::figure(
+        layer,
+        &format!(
+            "{who}: {}, {} requests acknowledged, {} accesses, {} left over, worst end {:.2} s late, {stale} late calls \
+             refused, {} notices doubled",
+            befell(misfortunes),
+            asked.len(),
+            seen.spans.len(),
+            left.count(),
+            worst.as_secs_f32(),
+            doubled.len(),
+        ),
+    );
+    if world.gate.most_at_once() > 1 {
+        wrong.push("two calls of one holding at a time".into());
+    }
+    // Whoever dies between Slack's answer and its record says it again; Slack knows no idempotent post. The worker posts
+    // up to four messages at a time.
+    if doubled.len() > 4 * misfortunes.len() {
+        wrong.push(format!("doubled: {doubled:#?}"));
+    }
+    assert!(wrong.is_empty(), "{who}: {}", wrong.join("\n"));
+    assert!(!misfortunes.is_empty() && !asked.is_empty() && seen.spans.len() > 3);
+}
+
+/// `4 × kill, 1 × pause`
+fn befell(misfortunes: &[Misfortune]) -> String {
+    let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in misfortunes {
+        *counted.entry(one.what).or_default() += 1;
+    }
+    let counted = counted
+        .iter()
+        .map(|(what, times)| format!("{times} × {what}"));
+    counted.collect::<Vec<_>>().join(", ")
+}

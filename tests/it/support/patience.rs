@@ -1,0 +1,108 @@
+//! People and onlookers who don't give up: what they do is done again until it is answered, what they wait for is looked
+//! for with a limit. For worlds in which the bot dies, hangs and comes back at any moment.
+
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use slack_sandbox::{Message, Sandbox};
+
+use super::gate::Gate;
+use super::workplace::{APPROVALS, GENERAL};
+
+/// How often somebody looks again, or asks again.
+pub(crate) const AGAIN: Duration = Duration::from_millis(50);
+
+/// Looks until there is something; panics with `what` after `limit`.
+pub(crate) async fn eventually<T>(
+    what: impl Fn() -> String,
+    limit: Duration,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < limit, "not within {limit:?}: {}", what());
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Types a command until it is answered with the letters of a request: that answer is the acknowledgement (I12).
+pub(crate) async fn asks(slack: &Sandbox, person: &str, text: &str, limit: Duration) -> String {
+    let letters = Regex::new("[RG]-[0-9A-Z]{4,12}").unwrap();
+    let began = Instant::now();
+    loop {
+        let outcome = slack.type_command(person, GENERAL, text).await;
+        let answer = outcome.text().unwrap_or_default();
+        if let Some(found) = letters.find(&answer) {
+            return found.as_str().replace("G-", "R-");
+        }
+        assert!(
+            began.elapsed() < limit,
+            "{person}: {text}: never acknowledged, at last: {outcome:?}"
+        );
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// The request's card, where it can be approved.
+pub(crate) fn open_card(slack: &Sandbox, short: &str) -> Option<(Message, String)> {
+    slack.messages(APPROVALS).into_iter().find_map(|message| {
+        if !message.plain().contains(short) {
+            return None;
+        }
+        let label = message
+            .buttons()
+            .into_iter()
+            .find(|label| label.starts_with("Approve"))?
+            .to_owned();
+        Some((message, label))
+    })
+}
+
+/// Presses Approve, again where it wasn't answered or nothing came of it, until the target was told to give it.
+pub(crate) async fn approves(
+    slack: &Sandbox,
+    gate: &Gate,
+    person: &str,
+    short: &str,
+    limit: Duration,
+) {
+    let began = Instant::now();
+    let grant = short.replace("R-", "G-");
+    // Where it joins what another grant opened, the target is told of that one only.
+    let given = || {
+        let named = gate.done("grant").iter().any(|call| call.grant == grant);
+        named || end_is_told(slack, short)
+    };
+    while !given() {
+        assert!(
+            began.elapsed() < limit,
+            "{short} was approved, and not given within {limit:?}: {:#?}",
+            shown(slack)
+        );
+        if let Some((card, label)) = open_card(slack, short) {
+            // Unanswered, it is pressed again.
+            slack.press_label(person, &card, &label).await;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// The approvals channel, for a sentence on what was seen instead.
+pub(crate) fn shown(slack: &Sandbox) -> Vec<String> {
+    let cards = slack.messages(APPROVALS).into_iter();
+    cards.map(|message| message.plain()).collect()
+}
+
+/// Whether the thread under the request's card tells that its access is over.
+pub(crate) fn end_is_told(slack: &Sandbox, short: &str) -> bool {
+    let cards = slack.messages(APPROVALS).into_iter();
+    cards
+        .filter(|message| message.plain().contains(short))
+        .any(|card| {
+            let thread = slack.thread(APPROVALS, &card.ts);
+            thread.iter().any(|one| one.plain().contains("): *Ended*"))
+        })
+}
