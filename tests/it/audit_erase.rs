@@ -57,7 +57,7 @@ async fn erased_on(database: Database) {
     let ritas = world
         .asks("rita", "/prod-access logs node=web-3 30m words of rita")
         .await;
-    world.held("logs").await;
+    world.held("logs/web-3").await;
 
     let erase = [
         "audit",

@@ -189,7 +189,7 @@ async fn it_is_written_beside_a_running_bot() {
         let asked = world
             .asks("alice", "/prod-access logs node=web-3 30m a look")
             .await;
-        world.held("logs").await;
+        world.held("logs/web-3").await;
         let file = world.dir.path().join("record.jsonl");
         let began = std::time::Instant::now();
         let text = loop {

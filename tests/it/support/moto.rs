@@ -25,11 +25,10 @@ fn installed() -> PathBuf {
     target.expect("a target folder").join("moto/bin")
 }
 
-/// The server of a folder of programs, or what to do where it isn't there.
+/// The Python that has it, in a folder of programs, or what to do where it isn't there.
 pub(crate) fn program(folder: &Path) -> Result<PathBuf, String> {
-    let program = folder.join("moto_server");
-    if program.is_file() {
-        return Ok(program);
+    if folder.join("moto_server").is_file() {
+        return Ok(folder.join("python"));
     }
     Err(format!(
         "moto is missing in {}. Run scripts/test-needs.sh, which installs what the tests need.",
@@ -39,12 +38,15 @@ pub(crate) fn program(folder: &Path) -> Result<PathBuf, String> {
 
 impl Moto {
     pub(crate) fn start() -> Self {
-        let program = program(&installed()).unwrap_or_else(|missing| panic!("{missing}"));
+        let python = program(&installed()).unwrap_or_else(|missing| panic!("{missing}"));
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let guard = Command::new("/bin/sh")
-            .args(["-c", "\"$0\" -H 127.0.0.1 -p 0 & cat > /dev/null; kill $!"])
-            .arg(program)
+            .args([
+                "-c",
+                "\"$0\" tests/moto/serve.py & cat > /dev/null; kill $!",
+            ])
+            .arg(python)
             .stdin(Stdio::piped())
             .stdout(File::create(folder.path().join("out")).unwrap())
             .stderr(File::create(&log).unwrap())
