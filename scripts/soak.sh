@@ -44,6 +44,11 @@ it() {
     cargo test --locked --features "$features" --test it -- --nocapture --test-threads 2 "$@"
 }
 
+# Each of the 30 faults, planted.
+planted() {
+    tests/planted/run.sh | tee >(grep ' found, in ' | sed 's/^/planted bugs: /' >>"$HALLPASS_FIGURES")
+}
+
 # The survivors stand in the log and in target/soak/mutants.out.
 mutants() {
     command -v cargo-mutants >/dev/null || cargo install --locked cargo-mutants || return
@@ -65,6 +70,7 @@ layer crash-points it crash_points::
 layer processes it killed:: processes::
 layer outages it outages::
 layer clocks it clock_jumps::
+layer planted planted
 layer mutants mutants
 
 printf '\nFigures:\n'

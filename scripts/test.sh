@@ -21,6 +21,7 @@ part() {
 part "what the tests need" scripts/test-needs.sh
 part "build" cargo test --locked --workspace --features "$features" --no-run
 part "the core, the sandbox, the bot" cargo test --locked --workspace --features "$features"
+part "the planted bugs" tests/planted/run.sh
 part "the sandbox, by others' clients" tests/sandbox/run.sh
 part "the demo, in a browser" tests/demo/run.sh
 

@@ -2,6 +2,7 @@
 //! A repeated delivery, or the same ask within a minute, is the first request.
 
 use hallpass_domain::command::Ask;
+use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::request::{self, Kind, Panel, Start};
 use hallpass_domain::role::Terms;
 use hallpass_domain::{
@@ -69,8 +70,14 @@ impl App {
             return self.turned_down(me, &ask, problems, &rules).await;
         }
         let terms = Terms::new(role, checked.parameters.clone(), decision.rule_ids());
-        let _turn = self.asking.of(&me.id).await;
-        if let Some(first) = self.asked_before(me, &terms, &checked, &ask.reason).await? {
+        let turn = self.asking.of(&me.id).await;
+        let before = self.asked_before(me, &terms, &checked, &ask.reason).await;
+        if before.is_err() && planted(Fault::GuardStaysStuck) {
+            // Who fails keeps the turn.
+            std::mem::forget(turn);
+        }
+        // Planted, only a delivery that Slack repeats is known again, not a person who does.
+        if let Some(first) = before?.filter(|_| !planted(Fault::RepeatedAskTwice)) {
             return self.asked(&first, true, &facts).await;
         }
         let good = Good {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::holding::{Attempt, Known, Outcome, Step, Wanted};
+use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{Actor, Change, Grant, GrantId, Holding, HoldingId, RefusalKind};
 
 use super::alarm::{OVERDUE_AFTER, alarm_effect};
@@ -107,16 +108,7 @@ impl App {
 
     async fn step(&self, holding: &Holding, work: &mut Work<'_>) -> Result<Next, StoreError> {
         let step = holding.plan(&work.attempt);
-        let gives = match &step {
-            Step::Grant { .. } => true,
-            // Also where no call was needed, a grant becomes active by this.
-            Step::Settle(outcome) => {
-                let held = matches!(outcome, Outcome::Held { .. } | Outcome::Standing { .. });
-                held && holding.wanted() != Wanted::Absent
-            }
-            Step::Observe | Step::Revoke | Step::Fail { .. } => false,
-        };
-        if gives && !work.authorised {
+        if gives_by(&step, holding) && !work.authorised {
             let calls = matches!(step, Step::Grant { .. });
             match with_patience(Box::pin(self.authorised(holding, calls))).await? {
                 Authorised::Yes => work.authorised = true,
@@ -259,6 +251,8 @@ impl App {
             }
             Known::Held { .. } => false,
         };
+        // Planted, what was seen once is believed.
+        let unsure = unsure && !planted(Fault::PausedReplicaActs);
         let look = unsure.then(|| now.sync(self.now() + again));
         let told_stuck = grants.iter().any(is_told_stuck);
         let now_backend = now.backend.clone();
@@ -385,6 +379,18 @@ fn is_told_stuck(grant: &Grant) -> bool {
         | GrantState::Active { .. }
         | GrantState::Ended { .. }
         | GrantState::Failed { .. } => false,
+    }
+}
+
+/// Whether this step gives access; also where no call was needed, a grant becomes active by settling.
+fn gives_by(step: &Step, holding: &Holding) -> bool {
+    match step {
+        Step::Grant { .. } => true,
+        Step::Settle(outcome) => {
+            let held = matches!(outcome, Outcome::Held { .. } | Outcome::Standing { .. });
+            held && holding.wanted() != Wanted::Absent
+        }
+        Step::Observe | Step::Revoke | Step::Fail { .. } => false,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use hallpass_domain::grant::{EndReason, State as GrantState};
+use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::request::{OpenStage, PostUseState, Start, State, VoidReason};
 use hallpass_domain::{
     Actor, Change, EffectKind, Grant, GrantId, Refusal, RefusalKind, Request, RequestId, Time,
@@ -67,6 +68,12 @@ impl App {
         let now = self.now();
         if let Some(early) = grant_due(&grant, kind).and_then(|due| put_off(due, now)) {
             return Ok(early);
+        }
+        if planted(Fault::RoleRemovedStrandsGrants)
+            && !self.settings.roles.contains_key(&grant.role)
+        {
+            // What isn't configured any more isn't looked after any more.
+            return Ok(Carried::nothing());
         }
         let holdings = self.parts_of(&grant).await?;
         match kind {

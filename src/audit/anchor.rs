@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use hallpass_domain::Time;
+use hallpass_domain::planted::{Fault, planted};
 use serde::{Deserialize, Serialize};
 
 use super::chain::GENESIS;
@@ -94,7 +95,8 @@ impl Anchor {
             0 => Some(hex::encode(GENESIS)),
             sequence => store.hash_at(sequence).await?,
         };
-        if there.as_ref() == Some(&newest.hash) {
+        // Planted, whatever the anchor says the record is taken as it is.
+        if there.as_ref() == Some(&newest.hash) || planted(Fault::OldBackupBelieved) {
             return Ok(None);
         }
         let head = store.head().await?;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_domain::planted::{Fault, planted};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use secrecy::{ExposeSecret, SecretString};
@@ -277,6 +278,10 @@ fn connector(
 fn translated(error: SlackClientError) -> ChatError {
     match error {
         SlackClientError::ApiError(error) => named(&error.code),
+        // Too fast is taken for no, and the message is given up.
+        SlackClientError::RateLimitError(_) if planted(Fault::RateLimitDropsNotice) => {
+            ChatError::Permanent("ratelimited".into())
+        }
         SlackClientError::RateLimitError(error) => ChatError::RateLimited {
             after: error.retry_after.unwrap_or(UNSAID_WAIT).min(LONGEST_WAIT),
         },

@@ -3,6 +3,7 @@
 //!
 //! The rules are Slack's: <https://docs.slack.dev/authentication/verifying-requests-from-slack>.
 
+use hallpass_domain::planted::{Fault, planted};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
@@ -58,7 +59,9 @@ pub fn verify(
     now: Time,
 ) -> Result<(), Forged> {
     let sent = seconds(timestamp)?;
-    if now.timestamp().abs_diff(sent) > SKEW_SECONDS.unsigned_abs() {
+    // Planted, a signature is good for ever.
+    let replayed = now.timestamp().abs_diff(sent) > SKEW_SECONDS.unsigned_abs();
+    if replayed && !planted(Fault::ClickReplayed) {
         return Err(Forged);
     }
     let given = digest(signature)?;

@@ -1,6 +1,7 @@
 //! Holdings: once per (backend, principal, entitlement), and per grant where the backend makes one for each.
 //! The first holding of a principal makes it its person's, for good.
 
+use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{BackendName, GrantId, Holding, HoldingId, PersonId};
 use serde_json::json;
 
@@ -88,6 +89,9 @@ impl TryFrom<HoldingRow> for Holding {
         let broken = |why: String| StoreError::corrupt("holding", &row.id, why);
         let mut holding: Self =
             serde_json::from_str(&row.body).map_err(|error| broken(error.to_string()))?;
+        if planted(Fault::UpgradeLosesGrants) && !row.body.contains("\"stray_until\"") {
+            return Err(broken("it lacks what today's version writes".into()));
+        }
         holding.version = row.version;
         let agrees = holding.id.as_str() == row.id
             && holding.backend.as_str() == row.backend

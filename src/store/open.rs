@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_domain::planted::{Fault, planted};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -87,10 +88,16 @@ impl File {
         }
         let path = PathBuf::from(path);
         create(&path)?;
+        // Planted, who finds the file in use gives up.
+        let patience = if planted(Fault::BusyNotRetried) {
+            Duration::ZERO
+        } else {
+            BUSY
+        };
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .foreign_keys(true)
-            .busy_timeout(BUSY)
+            .busy_timeout(patience)
             .disable_statement_logging();
         let writing = options
             .clone()

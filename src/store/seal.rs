@@ -3,6 +3,7 @@
 //! guard on the head let no two sealers fork the chain.
 
 use hallpass_domain::Time;
+use hallpass_domain::planted::{Fault, planted};
 use serde_json::json;
 
 use super::sql::{Sql, array};
@@ -120,6 +121,11 @@ pub(super) const INSERT: Sql = sql!("seal":
     [rows sequence bigint, event text, hash text]
     " where $2 = coalesce((select max(sequence) from seal), 0) \
       and $3 = coalesce((select hash from seal order by sequence desc limit 1), '')");
+
+/// Planted: onto whatever the head is by now.
+const FORK: Sql = sql!("seal":
+    "insert into seal (sequence, event, hash)      select r.sequence - $2 + coalesce((select max(sequence) from seal), 0), r.event, r.hash from "
+    [rows sequence bigint, event text, hash text] " where $3 is not null");
 
 const CHECKPOINT: Sql = sql!("checkpoint":
     "insert into checkpoint (sequence, hash, at, key, signature) values ($1, $2, $3, $4, $5) \
@@ -331,14 +337,19 @@ impl Store {
         let rows = array(rows.iter().map(String::as_str));
         let (sequence, hash) = head.map_or((0, ""), |(sequence, hash)| (*sequence, hash.as_str()));
         let args = vec![rows.into(), signed(sequence).into(), hash.into()];
+        let insert = if planted(Fault::ChainForks) {
+            &FORK
+        } else {
+            &INSERT
+        };
         let written = match &self.0.database {
-            Database::Sqlite(_) => match self.run(Job::Run(&INSERT, args)).await? {
+            Database::Sqlite(_) => match self.run(Job::Run(insert, args)).await? {
                 Outcome::Ran(rows) => rows,
                 Outcome::Applied(_) | Outcome::Claimed(_) | Outcome::Finished => {
                     unreachable!("a statement is answered as a statement")
                 }
             },
-            Database::Postgres(server) => replicas::seal(&server.pool, &INSERT, &args).await?,
+            Database::Postgres(server) => replicas::seal(&server.pool, insert, &args).await?,
         };
         Ok(if usize::try_from(written) == Ok(seals.len()) {
             SealedOrNot::Sealed

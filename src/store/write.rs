@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use hallpass_domain::RequestId;
+use hallpass_domain::planted::{Fault, planted};
 use serde_json::json;
 
 use super::database::Conn;
@@ -59,7 +60,11 @@ pub(super) async fn changes(
         ends(conn, batch, &mut verdicts).await?;
     }
     if all_well(&verdicts) {
-        effects(conn, batch).await?;
+        let timers = effects(conn, batch).await;
+        // Planted, the rows stand although their timers couldn't be written.
+        if !planted(Fault::GrantWithoutTimer) {
+            timers?;
+        }
     }
     Ok(verdicts)
 }
@@ -139,7 +144,9 @@ async fn guarded(
         let written: Vec<Key> = conn.fetch(sql, &[objects.into()]).await?;
         let written: HashSet<String> = written.into_iter().map(|row| row.key).collect();
         for (at, row) in rows {
-            if !written.contains(&row.key) {
+            // Planted, what was decided on rows that have moved on stands all the same.
+            let stands = planted(Fault::TwoApproversTwoGrants);
+            if !written.contains(&row.key) && !stands {
                 tracing::debug!(
                     table = table.name,
                     row = row.key,
@@ -351,5 +358,10 @@ pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> sqlx::Result<Vec
         claim.limit.into(),
         claim.patient.into(),
     ];
+    if planted(Fault::CostGrowsWithTimers) {
+        // Every timer is looked at for each claim.
+        let all = sql!("effect": "select count(*) from effect where next_at + 0 > $1");
+        conn.execute(&all, &args[1..2]).await?;
+    }
     conn.fetch(&effect::CLAIM, &args).await
 }

@@ -27,7 +27,7 @@ use crate::store::Store;
 pub use clock::{MovableClock, SystemClock};
 pub use entropy::SystemEntropy;
 pub use next::NextEvent;
-pub use parts::{Parts, beside, reaching};
+pub use parts::{Parts, beside, on_call, reaching, settings};
 pub use proof::{anchor, anchor_problem};
 pub use reach::reached;
 pub use serving::{Wired, serving};

@@ -178,7 +178,8 @@ async fn team(client: &slack::Client) -> Option<String> {
     }
 }
 
-fn settings(config: &Config, env: &EnvSettings, team: Option<String>) -> AppSettings {
+/// What the use cases need to know of a configuration.
+pub fn settings(config: &Config, env: &EnvSettings, team: Option<String>) -> AppSettings {
     let mapped = |person: &crate::config::MappedPerson| MappedPerson {
         email: person.email.clone(),
         principals: person.principals.clone(),
@@ -215,7 +216,7 @@ fn settings(config: &Config, env: &EnvSettings, team: Option<String>) -> AppSett
 }
 
 /// The schedules of a configuration.
-pub(super) fn on_call(config: &Config) -> BTreeMap<ScheduleName, Arc<dyn OnCall>> {
+pub fn on_call(config: &Config) -> BTreeMap<ScheduleName, Arc<dyn OnCall>> {
     let wired = |(name, section): (&ScheduleName, &OnCallSection)| {
         let schedule: Arc<dyn OnCall> = match section {
             OnCallSection::Static { people } => Arc::new(Static::new(name.clone(), people.clone())),

@@ -218,7 +218,7 @@ mod tests {
             match circuits.gate(&lane(), now) {
                 Gate::Probe { wide: true, .. } => wide += 1,
                 Gate::Probe { wide: false, .. } => {}
-                other => panic!("{other:?}"),
+                Gate::Open | Gate::Shut(_) => panic!("it is time for a probe"),
             }
             circuits.probes(&lane(), now);
         }

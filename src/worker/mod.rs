@@ -13,11 +13,13 @@ mod record;
 mod retry;
 mod round;
 mod run;
+mod step;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{BackendName, Lane, Time};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -114,12 +116,14 @@ impl Worker {
             let rests = round.is_idle() && pause == SLOW_POLL;
             self.resting.send_replace(rests.then_some(seen));
             let (idle, pause) = (round.is_idle(), if round.is_idle() { pause } else { RENEW });
+            // Planted, only who is called looks.
+            let looks_by_itself = !planted(Fault::ListenDeadUnnoticed);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = round.one_done(), if !idle => {}
                 _ = changed.changed() => {}
                 () = self.due(next) => {}
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(pause), if looks_by_itself => {}
             }
         }
         self.resting.send_replace(None);
@@ -152,7 +156,12 @@ impl Worker {
                 });
                 // Observe, call, read back, and what Slack and the store take beside them.
                 Bounds {
-                    tasks: limits.concurrency.max(1),
+                    tasks: if planted(Fault::ExpiryExhaustsConnections) {
+                        // As many at a time as are due.
+                        BATCH
+                    } else {
+                        limits.concurrency.max(1)
+                    },
                     effect: limits.call * 4 + QUICK,
                 }
             }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hallpass_domain::effect::Subject;
 use hallpass_domain::grant::{EndReason, State};
-use hallpass_domain::{Change, EffectKind, HoldingId, Lane, Time, Write};
+use hallpass_domain::planted::{Fault, planted};
+use hallpass_domain::{Change, EffectKind, HoldingId, Lane, Time, Urgency, Write};
 
 use crate::app::Carried;
 use crate::store::{Applied, Claimed, Finish, StoreError};
@@ -99,6 +100,12 @@ fn later(
     after: Option<Duration>,
     error: String,
 ) -> Finish {
+    // Planted, there are only so many tries; or the order to take access away is forgotten with the first that fails.
+    let tried_enough = planted(Fault::RetriesRunOut) && claimed.attempts >= 5;
+    let revoking = claimed.urgency == Urgency::Revoke;
+    if tried_enough || revoking && planted(Fault::FailedRevokeForgotten) {
+        return Finish::Done(claimed);
+    }
     let mut dice = [0];
     worker.parts.entropy.fill(&mut dice);
     // The store counts this one among the attempts.

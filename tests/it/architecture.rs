@@ -116,7 +116,7 @@ fn the_core_is_pure() {
     let switches = Path::new("crates/domain/src/planted.rs");
     let files = rust_files(Path::new("crates/domain/src"));
     for file in files.iter().filter(|file| *file != switches) {
-        let text = fs::read_to_string(&file).expect("a source file");
+        let text = fs::read_to_string(file).expect("a source file");
         for (number, line) in code_lines(&text) {
             assert!(
                 !impure.is_match(line),

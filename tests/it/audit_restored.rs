@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use hallpass::audit::Broken;
 use hallpass::audit::anchor::Anchor;
 use hallpass::audit::checkpoint::Sink;
 use hallpass::config::Config;
@@ -65,6 +66,7 @@ async fn audited(world: &World, arguments: &[&str]) -> (bool, String) {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn over_a_restored_backup_only_revocations_are_carried_out() {
     let world = World::new().await;
     let backup = tempfile::tempdir().unwrap();
@@ -237,6 +239,20 @@ async fn an_anchor_is_private_survives_a_torn_line_and_never_goes_back() {
             .unwrap()
             .contains("cli:me@here")
     );
+}
+
+/// Fault 16: an old backup was put back.
+#[tokio::test]
+async fn an_anchor_that_is_ahead_of_its_record_differs() {
+    let db = Fresh::sqlite().await;
+    let proof = Proof::of_events(&db.store, 3).await;
+    let (_, hash) = db.store.head().await.unwrap().unwrap();
+    let beyond = key(7).sign(9, &hash, proof.now());
+    proof.anchor().put(&beyond).await.unwrap();
+    let differs = proof.anchor();
+    let differs = differs.differs(&db.store, key(7).public()).await.unwrap();
+    let (anchored, found) = (9, 3);
+    assert_eq!(differs, Some(Broken { anchored, found }));
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ async fn a_whole_record_is_whole(db: Fresh) {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn each_edit_of_the_database_is_named(db: Fresh) {
     let proof = Proof::of_events(&db.store, 20).await;
     unlock(&db).await;
@@ -267,6 +268,7 @@ fn a_whole_export_is_whole_however_many_pieces_it_has() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 fn each_edit_of_an_export_is_named() {
     type Edit = fn(&mut Export);
     let edits: [(Edit, u64, &str); 9] = [
@@ -284,7 +286,7 @@ fn each_edit_of_an_export_is_named() {
             |export| {
                 *export.line(4_321) = export
                     .line(4_321)
-                    .replace("\"position\":0", "\"position\":3")
+                    .replace("\"position\":0", "\"position\":3");
             },
             4_321,
             "there is a personal field 3 that the record doesn't know",

@@ -92,7 +92,7 @@ async fn forward(database: Database) {
     lasted(&world).await;
     let took = spans(&world.gate)[0].ended.unwrap() - jumped;
     assert!(took <= LATE + BLUR, "believed after {took:?}");
-    bot.says("(jumped forward)").await;
+    bot.says("(clock jumped)").await;
     figure(
         &format!("{database:?}, 1 h forward in a grant of 50 min, ended"),
         took,

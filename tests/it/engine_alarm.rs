@@ -23,6 +23,7 @@ async fn passes(bot: &TestBot, times: usize, step: i64) {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn it_is_said_once_follows_and_is_told_when_it_is_over() {
     everywhere(async |bot| {
         let first = bot

@@ -9,12 +9,10 @@ use crate::support::bot::Setting;
 use crate::support::gate::{Gate, Mood};
 use crate::support::{Database, TestBot, everywhere, minutes, seconds};
 
-fn down_for_two_hours(bot: &TestBot) -> impl Future<Output = ()> {
-    async {
-        for _ in 0..12 {
-            bot.clock.advance(minutes(10));
-            bot.settle().await;
-        }
+async fn down_for_two_hours(bot: &TestBot) {
+    for _ in 0..12 {
+        bot.clock.advance(minutes(10));
+        bot.settle().await;
     }
 }
 

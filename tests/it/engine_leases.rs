@@ -69,6 +69,9 @@ async fn a_call_whose_claim_was_lost_is_cut_off_and_looked_at_again() {
             .unwrap();
         bot.backend.release();
         bot.settle().await;
+        // Whoever met the call that was still under way tries again.
+        bot.clock.advance(seconds(10));
+        bot.settle().await;
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
         assert!(
             bot.record(&request).await.contains(&"grant.active"),

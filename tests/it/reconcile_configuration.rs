@@ -3,16 +3,18 @@
 
 use std::process::Output;
 
+use sqlx::{Connection, SqliteConnection};
+
 use crate::support::world::World;
-use crate::support::{Database, gate};
+use crate::support::{Database, TestBot, gate, minutes};
 
 const BOTH: [Database; 2] = [Database::Sqlite, Database::Postgres];
 
 impl World {
-    fn rewrites(&self, edit: impl Fn(String) -> String) {
+    fn rewrites(&self, edit: impl Fn(&str) -> String) {
         let path = self.dir.path().join("hallpass.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(path, edit(text)).unwrap();
+        std::fs::write(path, edit(&text)).unwrap();
     }
 
     async fn runs(&self, arguments: &[&str]) -> Output {
@@ -41,13 +43,13 @@ impl World {
     }
 }
 
-fn renamed_backend(text: String) -> String {
+fn renamed_backend(text: &str) -> String {
     text.replace("[backend.gate]", "[backend.other]")
         .replace("backend = \"gate\"", "backend = \"other\"")
         .replace("GATE_SECRET", "OTHER_SECRET")
 }
 
-fn renamed_role(text: String) -> String {
+fn renamed_role(text: &str) -> String {
     text.replace("role.db-admin", "role.db-writer")
 }
 
@@ -137,4 +139,26 @@ async fn a_grant_of_a_removed_role_keeps_its_terms_and_ends_on_time() {
         assert!(lasted.as_secs() >= 11, "not before its time: {lasted:?}");
         bot.stops().await;
     }
+}
+
+/// Who looks after a grant that lives needs nothing of its role.
+#[tokio::test]
+async fn an_end_needs_no_role() {
+    TestBot::run(async |bot| {
+        let request = bot
+            .asks("alice", "/prod-access db-admin 10m orders stuck")
+            .await;
+        bot.approves("bob", &request).await;
+        let mut database = SqliteConnection::connect(&bot.database_url).await.unwrap();
+        let renamed = sqlx::query(
+            "update access_grant set body = replace(body, '\"role\":\"db-admin\"', '\"role\":\"db-gone\"') \
+             where body like '%\"role\":\"db-admin\"%'",
+        );
+        let renamed = renamed.execute(&mut database).await.unwrap();
+        assert_eq!(renamed.rows_affected(), 1);
+        bot.clock.advance(minutes(10));
+        bot.settle().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+    })
+    .await;
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hallpass::domain::effect::Subject;
 use hallpass::domain::{
-    BackendName, Change, Effect, EffectKind, GrantId, Lane, Notice, Time, Urgency,
+    Actor, BackendName, Change, Effect, EffectKind, Event, EventKind, GrantId, Lane, Notice, Time,
+    Urgency,
 };
-use hallpass::store::{Applied, Claimed, Finish, Store};
+use hallpass::store::{Applied, Claimed, Finish, Store, StoreError};
 
-use crate::store::{Fresh, at, effect, on_both, request, stored};
+use crate::store::{Fresh, at, effect, grant, on_both, request, stored};
 
 const LEASE: Duration = Duration::from_secs(10);
 
@@ -54,6 +55,8 @@ on_both! {
     what_was_put_off_is_called_back,
     many_claimers_take_each_effect_once,
     a_broken_effect_does_not_hold_up_its_lane,
+    ends_at_the_same_moment_are_apart,
+    what_follows_from_a_change_is_written_with_it_or_neither,
 }
 
 async fn an_effect_is_claimed_when_it_is_due_and_gone_when_done(db: Fresh) {
@@ -491,6 +494,41 @@ async fn a_broken_effect_does_not_hold_up_its_lane(db: Fresh) {
         Ok(vec![(Lane::Internal, at(11))]),
         "a broken lane doesn't hold up the others"
     );
+}
+
+/// Two ends at one moment are two: no timer takes another's place.
+async fn ends_at_the_same_moment_are_apart(db: Fresh) {
+    let effects = (1..=10).map(|number| effect(&subject(number), EffectKind::Expire, at(1)));
+    schedule(&db.store, effects).await;
+    let claimed = claim(&db.store, at(1)).await;
+    let mut subjects: Vec<_> = claimed.into_iter().map(|one| one.subject).collect();
+    subjects.sort();
+    assert_eq!(subjects, (1..=10).map(subject).collect::<Vec<_>>());
+}
+
+/// Access whose end isn't on record is none: the rows stand with their timers or not at all.
+async fn what_follows_from_a_change_is_written_with_it_or_neither(db: Fresh) {
+    let refuses = if db.folder.is_none() {
+        "create function no_room() returns trigger language plpgsql as \
+         $$ begin raise exception 'no room'; end $$; \
+         create trigger no_room before insert on effect for each row execute function no_room()"
+    } else {
+        "create trigger no_room before insert on effect begin select raise(abort, 'no room'); end"
+    };
+    let request = stored(&db.store, request(1)).await;
+    db.execute(refuses).await;
+    let grant = grant(&request);
+    let change = Change::default()
+        .grant(grant.clone())
+        .event(Event::new(EventKind::GrantIntended, Actor::Hallpass, at(2)).request(&request.id))
+        .schedule(effect(&subject(1), EffectKind::Expire, at(9)));
+    let answer = db.store.apply_one(change).await;
+    assert!(
+        matches!(answer, Err(StoreError::Unavailable(_))),
+        "{answer:?}"
+    );
+    assert_eq!(db.store.grant(&grant.id).await, Ok(None));
+    assert_eq!(db.store.events_of(&request.id).await, Ok(Vec::new()));
 }
 
 /// The cost of a claim must not grow with the timers that wait: 100,000 of them against none.

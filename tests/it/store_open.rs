@@ -153,11 +153,12 @@ async fn a_writer_waits_for_another_process_that_writes() {
         .await
         .unwrap();
     let store = db.store.clone();
-    let waiting =
+    let mut waiting =
         tokio::spawn(async move { store.apply_one(Change::default().request(request(1))).await });
     // Reads don't wait for writers.
     assert_eq!(db.store.request(&request(1).id).await, Ok(None));
-    assert!(!waiting.is_finished());
+    let early = timeout(Duration::from_millis(200), &mut waiting).await;
+    assert!(early.is_err(), "it doesn't give up: {early:?}");
     sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
     assert_eq!(waiting.await.unwrap(), Ok(Applied::Done));
 }

@@ -153,6 +153,35 @@ async fn a_revocation_goes_on_until_it_holds() {
     .await;
 }
 
+/// What the card says is what the target would say.
+#[tokio::test]
+async fn the_card_says_that_it_is_over_only_when_it_is_gone() {
+    TestBot::run(async |bot| {
+        let request = bot
+            .asks("alice", "/prod-access db-admin 10m orders stuck")
+            .await;
+        bot.approves("bob", &request).await;
+        bot.backend.feels(Mood::KeepsHold);
+        bot.clock.advance(minutes(10));
+        bot.settle().await;
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        let card = bot.card(&request).plain();
+        assert!(
+            card.contains("taken away") && !card.contains("Ended"),
+            "{card}"
+        );
+        assert!(!bot.thread(&request).contains("*Ended*"));
+
+        bot.backend.feels(Mood::Well);
+        bot.clock.advance(seconds(10));
+        bot.settle().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+        let card = bot.card(&request).plain();
+        assert!(card.contains("Ended"), "{card}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn slack_being_down_never_delays_the_end() {
     everywhere(async |bot| {

@@ -1,20 +1,21 @@
-"""moto on 127.0.0.1 and a port of its choice, with one of its rules put right.
+"""moto's server, which takes a checksum where S3 takes one.
 
-A bucket with Object Lock takes an object with Content-MD5 or with any x-amz-checksum- header, as S3's own refusal says;
-moto looks only at Content-MD5 and at the name of the algorithm, which SDKs send besides.
+A put into a bucket with Object Lock needs `Content-MD5` or a checksum, as S3's own refusal says ("Content-MD5 OR x-amz-checksum- HTTP header
+is required"). moto looks for `x-amz-sdk-checksum-algorithm` alone, which Amazon's clients send beside it.
 """
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import run_simple
+from moto.server import main
+from moto.moto_server import werkzeug_app
 
-ALGORITHM = "HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"
-aws = DomainDispatcherApplication(create_backend_app)
-
-
-def served(environ, start_response):
-    if environ.get("HTTP_X_AMZ_CHECKSUM_SHA256"):
-        environ.setdefault(ALGORITHM, "SHA256")
-    return aws(environ, start_response)
+played = werkzeug_app.DomainDispatcherApplication.__call__
 
 
-run_simple("127.0.0.1", 0, served, threaded=True)
+def as_s3_takes_it(self, environ, start_response):
+    for name in [name for name in environ if name.startswith("HTTP_X_AMZ_CHECKSUM_")]:
+        algorithm = name.removeprefix("HTTP_X_AMZ_CHECKSUM_")
+        environ.setdefault("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM", algorithm)
+    return played(self, environ, start_response)
+
+
+werkzeug_app.DomainDispatcherApplication.__call__ = as_s3_takes_it
+main()

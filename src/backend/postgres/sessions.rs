@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use hallpass_domain::planted::{Fault, planted};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Error, Row};
 use tokio::time::{Instant, sleep};
@@ -66,6 +67,12 @@ pub(super) async fn revoke(
     } else {
         format!("pg_has_role({principal_oid}::oid, {role_oid}::oid, 'member')")
     };
+    // Planted, nobody's sessions are looked at.
+    let whose = if planted(Fault::SessionsSurvive) {
+        "and false"
+    } else {
+        ""
+    };
     let sql = format!(
         "revoke {role} from {principal} granted by current_user;
          commit;
@@ -75,7 +82,7 @@ pub(super) async fn revoke(
          from pg_stat_activity
          where usesysid = {principal_oid}::oid and pid <> pg_backend_pid()
              and coalesce(backend_type, 'client backend') = 'client backend'
-             and {usable} is not true;
+             and {usable} is not true {whose};
          select {usable} is true as usable",
         role = role.identifier(),
         principal = principal.identifier(),

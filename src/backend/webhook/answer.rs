@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hallpass_domain::Time;
 use hallpass_domain::holding::Observation;
+use hallpass_domain::planted::{Fault, planted};
 use reqwest::StatusCode;
 use serde::Deserialize;
 
@@ -65,6 +66,10 @@ impl Answer {
                 why: format!("{backend} has seen a newer order for this access already."),
             }),
             409 | 422 => refused(format!("{backend} refuses: {}.", self.error())),
+            // Not now is taken for never.
+            408 | 425 | 429 if planted(Fault::ThrottleNotRetried) => {
+                refused(format!("{backend} refuses: {status}."))
+            }
             408 | 425 | 429 => later(format!("{backend} asks to come later ({status}).")),
             500..=599 => later(format!("{backend} has a problem of its own ({status}).")),
             300..=399 => refused(format!(

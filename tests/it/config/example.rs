@@ -81,9 +81,9 @@ fn a_missing_variable_is_a_warning_in_check_and_a_mistake_for_serve() {
             .map(|one| one.line)
             .collect::<Vec<_>>()
     };
-    assert_eq!(missing(&loaded.warnings), [15, 43, 48]);
+    assert_eq!(missing(&loaded.warnings), [16, 47, 53]);
     let refused = Config::load_with(path, &Variables::new(), Refuse).expect_err("refused");
-    assert_eq!(missing(&refused.0), [15, 43, 48]);
+    assert_eq!(missing(&refused.0), [16, 47, 53]);
     assert_eq!(refused.count(), 3);
 }
 

@@ -76,6 +76,8 @@ struct State {
     /// How long each call takes to arrive.
     takes: Duration,
     most_at_once: BTreeMap<(String, String), (usize, usize)>,
+    /// In flight in all, now and at most.
+    in_flight: (usize, usize),
 }
 
 #[derive(Clone)]
@@ -197,6 +199,11 @@ impl Gate {
             .map(|(_, most)| *most)
             .max()
             .unwrap_or(0)
+    }
+
+    /// The most calls that were in flight, for whatever holding.
+    pub(crate) fn most_in_all(&self) -> usize {
+        self.state().in_flight.1
     }
 
     /// Looks until there is something, again after every call, with a limit.
@@ -336,12 +343,16 @@ impl Passage {
     fn enter(gate: &Gate, order: &Order) -> Self {
         let key = (order.principal.clone(), order.permission.clone());
         let counts = order.action != "observe";
+        let mut state = gate.state();
+        let (now, most) = &mut state.in_flight;
+        *now += 1;
+        *most = (*most).max(*now);
         if counts {
-            let mut state = gate.state();
             let (now, most) = state.most_at_once.entry(key.clone()).or_default();
             *now += 1;
             *most = (*most).max(*now);
         }
+        drop(state);
         Self {
             gate: gate.clone(),
             key: counts.then_some(key),
@@ -351,8 +362,10 @@ impl Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
+        let mut state = self.gate.state();
+        state.in_flight.0 -= 1;
         let Some(key) = &self.key else { return };
-        if let Some((now, _)) = self.gate.state().most_at_once.get_mut(key) {
+        if let Some((now, _)) = state.most_at_once.get_mut(key) {
             *now -= 1;
         }
     }

@@ -25,10 +25,11 @@ fn installed() -> PathBuf {
     target.expect("a target folder").join("moto/bin")
 }
 
-/// The Python that has it, in a folder of programs, or what to do where it isn't there.
+/// The server of a folder of programs, or what to do where it isn't there.
 pub(crate) fn program(folder: &Path) -> Result<PathBuf, String> {
-    if folder.join("moto_server").is_file() {
-        return Ok(folder.join("python"));
+    let program = folder.join("moto_server");
+    if program.is_file() {
+        return Ok(program);
     }
     Err(format!(
         "moto is missing in {}. Run scripts/test-needs.sh, which installs what the tests need.",
@@ -38,15 +39,19 @@ pub(crate) fn program(folder: &Path) -> Result<PathBuf, String> {
 
 impl Moto {
     pub(crate) fn start() -> Self {
-        let python = program(&installed()).unwrap_or_else(|missing| panic!("{missing}"));
+        let program = program(&installed()).unwrap_or_else(|missing| panic!("{missing}"));
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
+        #[expect(
+            clippy::zombie_processes,
+            reason = "waited for when dropped; a test that fails before ends the process, and with it the server"
+        )]
         let guard = Command::new("/bin/sh")
             .args([
                 "-c",
-                "\"$0\" tests/moto/serve.py & cat > /dev/null; kill $!",
+                "\"$0\" tests/moto/serve.py -H 127.0.0.1 -p 0 & cat > /dev/null; kill $!",
             ])
-            .arg(python)
+            .arg(program.with_file_name("python"))
             .stdin(Stdio::piped())
             .stdout(File::create(folder.path().join("out")).unwrap())
             .stderr(File::create(&log).unwrap())

@@ -2,6 +2,7 @@
 
 use super::{EndReason, Grant, PROVISIONING, PartStatus, State};
 use crate::effect::Notice;
+use crate::planted::{Fault, planted};
 use crate::{
     Actor, Change, Effect, EffectKind, Event, EventKind, Holding, Refusal, RefusalKind, Time,
 };
@@ -23,6 +24,10 @@ impl Grant {
         let (grant, change) = self.revoking(reason, actor, now);
         let mut released = Change::default();
         for holding in holdings {
+            if planted(Fault::HalfRevoked) && !released.writes.is_empty() {
+                // Only the first of its entitlements is taken away.
+                break;
+            }
             if grant.part(&holding.id).is_some() {
                 let holding = holding.release(&grant.id);
                 released = released.schedule(holding.sync(now)).holding(holding);

@@ -16,6 +16,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Subject;
+use crate::planted::{Fault, planted};
 use crate::{
     Actor, Duration, Event, EventKind, GrantId, HoldingId, PersonId, RequestId, RoleName, ShortId,
     Time, Version,
@@ -164,7 +165,9 @@ impl PartStatus {
     pub fn is_released(&self) -> bool {
         match self {
             Self::Released { .. } => true,
-            Self::Wanted | Self::Held { .. } | Self::Refused { .. } | Self::Releasing => false,
+            // Planted, what was ordered to go is said to be gone.
+            Self::Releasing => planted(Fault::CardDisagrees),
+            Self::Wanted | Self::Held { .. } | Self::Refused { .. } => false,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Grant, PROVISIONING, Part, PartStatus, State, warnings_for};
 use crate::effect::Notice;
+use crate::planted::{Fault, planted};
 use crate::{
     Actor, Change, Effect, EffectKind, EventKind, GrantId, Holding, Refusal, RefusalKind, Request,
     Time,
@@ -77,8 +78,14 @@ impl Grant {
     /// Active once all parts are held; ended or failed once all are released. The claims are moved by the caller.
     pub(crate) fn advance(mut self, now: Time) -> (Self, Change) {
         match self.state.clone() {
-            State::Provisioning { .. } if self.parts.iter().all(|part| part.status.is_held()) => {
-                let since = self.held_since().unwrap_or(now);
+            State::Provisioning {
+                since: intended, ..
+            } if self.parts.iter().all(|part| part.status.is_held()) => {
+                let mut since = self.held_since().unwrap_or(now);
+                if planted(Fault::RevokedEarly) {
+                    // The clock starts with the decision, not with the access.
+                    since = intended;
+                }
                 let ends_at = since + self.duration.to_delta();
                 self.state = State::Active { since, ends_at };
                 let change = Change::default()

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::effect::Subject;
+use crate::planted::{Fault, planted};
 use crate::role::Sharing;
 use crate::{
     Actor, BackendName, Change, Effect, EffectKind, Entitlement, Event, EventKind, GrantId,
@@ -196,6 +197,10 @@ impl Holding {
     #[must_use]
     pub fn release(mut self, grant: &GrantId) -> Self {
         self.claims.remove(grant);
+        if planted(Fault::OlderEndTakesNewer) {
+            // Whoever ends takes the access, whoever else still claims it.
+            self.claims.clear();
+        }
         self.releasing.insert(grant.clone());
         self.generation += 1;
         self
@@ -232,6 +237,10 @@ impl Holding {
     /// settles earlier has it looked at again.
     #[must_use]
     pub fn unanswered(mut self, until: Time) -> Self {
+        if planted(Fault::PausedReplicaActs) {
+            // A call that nobody waits for any more is taken for one that was never made.
+            return self;
+        }
         self.stray_until = self.stray_until.max(Some(until));
         self
     }

@@ -3,6 +3,7 @@
 
 use super::{Attempt, Given, Holding, Known, Observation, Outcome, Step, Wanted};
 use crate::Time;
+use crate::planted::{Fault, planted};
 
 impl Holding {
     /// What to do next, given what was observed and done in this attempt. Ends with [`Step::Settle`], or with
@@ -83,6 +84,10 @@ fn plan_to_end(seen: &Observation) -> Step {
         (false, Some(whose)) => Step::Settle(Outcome::Standing {
             note: Some(whose.clone()),
         }),
+        // What isn't there can't be taken away: an error, tried again for ever.
+        (false, None) if planted(Fault::GoneAlreadyLoops) => Step::Fail {
+            why: "there is nothing to revoke".into(),
+        },
         (false, None) => Step::Settle(Outcome::Absent {
             receipt: None,
             sessions_closed: None,

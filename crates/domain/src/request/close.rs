@@ -2,6 +2,7 @@
 
 use super::{OpenStage, Panel, Request, Start, State, VoidReason};
 use crate::effect::{Notice, Subject};
+use crate::planted::{Fault, planted};
 use crate::role::Terms;
 use crate::{
     Actor, Change, Effect, EffectKind, Event, EventKind, PersonId, Refusal, RefusalKind, Time,
@@ -90,7 +91,10 @@ impl Request {
     /// Refused unless pending.
     pub fn time_out(mut self, now: Time) -> Result<Change, Refusal> {
         self.require_pending()?;
-        self.state = State::TimedOut { at: now };
+        if !planted(Fault::LateApprovalCounts) {
+            // Planted, people are told that it timed out, and an approval still counts.
+            self.state = State::TimedOut { at: now };
+        }
         let event = Event::new(EventKind::TimedOut, Actor::Hallpass, now);
         Ok(self.closed(event, now))
     }

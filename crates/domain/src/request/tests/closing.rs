@@ -129,7 +129,8 @@ fn unanswered_it_times_out_and_an_approval_comes_too_late() {
     assert!(change.says(Notice::Decided));
     let request = change.the_request().clone();
     let bob = review(&request, 0, "bob", yes());
-    let refusal = request.clone().review(bob, &panels, None, at(61));
+    let opening = opening(&ask(db_admin()));
+    let refusal = request.clone().review(bob, &panels, Some(opening), at(61));
     assert_eq!(
         refusal.expect_err("too late").kind,
         RefusalKind::AlreadyDecided
