@@ -38,6 +38,7 @@ fn main() -> Result<()> {
     let file = place.path().join("record.jsonl");
     let key = write(&file, records).context("the export")?;
     let bytes = file.metadata()?.len();
+    let kilobytes = f64::from(u32::try_from(bytes / 1_000)?);
     let against = || Against {
         keys: [key.clone()].into(),
         anchored: Vec::new(),
@@ -53,7 +54,7 @@ fn main() -> Result<()> {
             );
             Ok(())
         })?;
-        let speed = |took: Duration| bytes as f64 / took.as_secs_f64() / 1e6;
+        let speed = |took: Duration| kilobytes / took.as_secs_f64() / 1e3;
         plain.push(speed(hashed));
         verified.push(speed(proven));
         ratios.push(hashed.as_secs_f64() / proven.as_secs_f64());

@@ -42,7 +42,7 @@ fn they_are_read() {
 }
 
 #[test]
-fn each_mistake_is_told() {
+fn each_mistake_of_the_retention_is_told() {
     let planted = |text: &str| format!("{text}\n[groups]");
     each_is_told([
         case(
@@ -66,6 +66,13 @@ fn each_mistake_is_told() {
             (9, 1),
             "`personal`",
         ),
+    ]);
+}
+
+#[test]
+fn each_mistake_of_the_bucket_is_told() {
+    let planted = |text: &str| format!("{text}\n[groups]");
+    each_is_told([
         case(
             "[groups]",
             &planted("[audit.s3]\nregion = \"eu\""),
