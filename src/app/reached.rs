@@ -31,11 +31,13 @@ impl Answers {
 
     fn of_chat<T>(&self, outcome: &Result<T, ChatError>) {
         match outcome {
-            Ok(_)
-            | Err(ChatError::RateLimited { .. } | ChatError::Permanent(_) | ChatError::Gone) => {
+            Ok(_) | Err(ChatError::Permanent(_) | ChatError::Gone) => {
                 self.chat.fetch_add(1, Ordering::Relaxed);
             }
-            Err(ChatError::Unavailable(_) | ChatError::Token(_)) => {}
+            // "Too fast" may be what we know ourselves, without having asked.
+            Err(
+                ChatError::RateLimited { .. } | ChatError::Unavailable(_) | ChatError::Token(_),
+            ) => {}
         }
     }
 }

@@ -131,12 +131,12 @@ impl App {
                     for account in people {
                         let place = Place::Person(account.clone());
                         let said = self.say_at(request, &words, account.as_str(), &place);
-                        missing = said.await?.or(missing);
+                        missing = Carried::either(missing, said.await?);
                     }
                     missing
                 }
             };
-            later = unsaid.or(later);
+            later = Carried::either(later, unsaid);
         }
         Ok(later.unwrap_or_else(Carried::nothing))
     }

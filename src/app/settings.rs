@@ -115,6 +115,25 @@ impl Carried {
         Self::Done(Change::default())
     }
 
+    /// What is left of two parts: where both know when they can go on, the sooner.
+    pub(super) fn either(one: Option<Self>, another: Option<Self>) -> Option<Self> {
+        match (one, another) {
+            (
+                Some(Self::Retry {
+                    after: Some(after),
+                    why,
+                }),
+                Some(Self::Retry {
+                    after: Some(other), ..
+                }),
+            ) if after < other => Some(Self::Retry {
+                after: Some(after),
+                why,
+            }),
+            (one, another) => another.or(one),
+        }
+    }
+
     pub(super) fn later(why: &impl ToString) -> Self {
         Self::Retry {
             after: None,

@@ -70,13 +70,13 @@ impl App {
         for outcome in posted {
             match outcome? {
                 Ok(()) => {}
-                Err((_, Unsaid::Later(retry))) => later = Some(retry),
+                Err((_, Unsaid::Later(retry))) => later = Carried::either(later, Some(retry)),
                 Err((to, Unsaid::Never)) => unreachable |= matches!(to, Place::Channel(_)),
             }
         }
         if unreachable {
             let told = self.card_to_requester(request, &rows, &shown).await?;
-            later = later.or(told);
+            later = Carried::either(later, told);
         }
         let stale: Vec<_> = rows
             .iter()
@@ -88,7 +88,7 @@ impl App {
             .collect()
             .await;
         for outcome in updated {
-            later = outcome?.or(later);
+            later = Carried::either(later, outcome?);
         }
         Ok(later)
     }
@@ -291,7 +291,7 @@ pub(super) fn no_answer() -> ChatError {
 pub(super) fn unsaid(error: &ChatError) -> Unsaid {
     match error {
         ChatError::RateLimited { after } => Unsaid::Later(Carried::Retry {
-            after: Some((*after).max(StdDuration::from_millis(100))),
+            after: Some((*after).max(StdDuration::from_millis(5))),
             why: error.to_string(),
         }),
         ChatError::Unavailable(_) | ChatError::Token(_) => Unsaid::Later(Carried::Away {

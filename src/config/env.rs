@@ -85,8 +85,10 @@ pub struct Settings {
 pub struct Env {
     pub settings: Settings,
     pub bot_token: SecretString,
-    /// One, or two while rotating.
+    /// One, or two while rotating; none where Slack reaches the bot by Socket Mode alone.
     pub signing_secrets: Vec<SecretString>,
+    /// Switches Socket Mode on.
+    pub app_token: Option<SecretString>,
     pub key: SecretBox<[u8; 32]>,
 }
 
@@ -99,9 +101,10 @@ impl Env {
             wrong.extend(mistakes.0);
             Settings::default()
         });
-        if is_set(env, "SLACK_APP_TOKEN") {
-            wrong.push(NO_SOCKET_MODE.into());
-        }
+        let app_token = app_token(env).unwrap_or_else(|why| {
+            wrong.push(why);
+            None
+        });
         let signing_secrets = signing_secrets(env).unwrap_or_else(|why| {
             wrong.push(why);
             Vec::new()
@@ -116,6 +119,7 @@ impl Env {
             settings,
             bot_token,
             signing_secrets,
+            app_token,
             key,
         })
     }
@@ -252,13 +256,26 @@ pub fn bot_token(env: &dyn Environment) -> Result<SecretString, String> {
     }
 }
 
-/// A bot that was told to and doesn't would be deaf without saying so.
-const NO_SOCKET_MODE: &str = "SLACK_APP_TOKEN is set, and Socket Mode isn't supported yet: leave it out, and let Slack call this bot by HTTPS.";
+/// `SLACK_APP_TOKEN`, where Socket Mode is wanted.
+fn app_token(env: &dyn Environment) -> Result<Option<SecretString>, String> {
+    let Some(token) = secret(env, "SLACK_APP_TOKEN")? else {
+        return Ok(None);
+    };
+    if token.expose_secret().starts_with("xapp-") {
+        Ok(Some(token))
+    } else {
+        Err("SLACK_APP_TOKEN must begin with xapp-; it is an app-level token with connections:write, under “Basic Information” of the Slack app.".into())
+    }
+}
 
+/// What comes by Socket Mode isn't signed, so none is needed then; one that is given is used for what comes over HTTP.
 fn signing_secrets(env: &dyn Environment) -> Result<Vec<SecretString>, String> {
     let Some(given) = secret(env, "SLACK_SIGNING_SECRET")? else {
+        if is_set(env, "SLACK_APP_TOKEN") {
+            return Ok(Vec::new());
+        }
         return Err(
-            "SLACK_SIGNING_SECRET is not set; it stands under “Basic Information” of the Slack app."
+            "SLACK_SIGNING_SECRET is not set (nor SLACK_APP_TOKEN, for Socket Mode); it stands under “Basic Information” of the Slack app."
                 .into(),
         );
     };

@@ -19,9 +19,9 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// 200 where database, Slack token and worker are fine, else 503; each with its sentence. Channels, lanes and the record
-/// are told beside them: one that was archived, a target that is away, or a record that is older than its anchor, must
-/// not take the bot out of service.
+/// 200 where database, Slack token and worker are fine, else 503; each with its sentence. Socket Mode, channels, lanes and
+/// the record are told beside them: a connection that is missing, a channel that was archived, a target that is away, or a
+/// record that is older than its anchor, must not take the bot out of service.
 pub(super) async fn ready(State(front): State<Arc<Front>>) -> Response {
     let vitals = &front.vitals;
     let (database, slack) = tokio::join!(bounded(vitals.database()), bounded(vitals.slack()));
@@ -32,7 +32,7 @@ pub(super) async fn ready(State(front): State<Arc<Front>>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let body = json!({
+    let mut body = json!({
         "ready": well,
         "database": shown(database),
         "slack": shown(slack),
@@ -41,6 +41,9 @@ pub(super) async fn ready(State(front): State<Arc<Front>>) -> Response {
         "lanes": shown(vitals.lanes()),
         "record": shown(vitals.record()),
     });
+    if let Some(socket) = vitals.socket() {
+        body["socket"] = shown(socket);
+    }
     (status, Json(body)).into_response()
 }
 

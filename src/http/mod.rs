@@ -28,6 +28,8 @@ pub trait Vitals: Send + Sync {
     async fn database(&self) -> Result<(), String>;
     async fn slack(&self) -> Result<(), String>;
     fn worker(&self) -> Result<(), String>;
+    /// Socket Mode, where it is on: how its connections stand.
+    fn socket(&self) -> Option<Result<(), String>>;
     /// Channels that refuse messages for good. Somebody must see to them, but the bot does its work without.
     fn channels(&self) -> Result<(), String>;
     /// Targets that are away for now. The bot goes on without, and asks them again.
@@ -42,7 +44,8 @@ pub trait Vitals: Send + Sync {
 pub struct Front {
     pub app: Arc<App>,
     pub desk: Desk,
-    pub signing_secrets: SigningSecrets,
+    /// None where Slack reaches the bot by Socket Mode alone: then nothing that comes here is Slack's.
+    pub signing_secrets: Option<SigningSecrets>,
     /// The moment, by the clock that everything else goes by.
     pub now: Box<dyn Fn() -> Time + Send + Sync>,
     pub vitals: Arc<dyn Vitals>,

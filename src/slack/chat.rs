@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, NotAClient};
 use super::health::Health;
+use super::pace::Turn;
 use super::views::{self, Audience, Rendered};
 use crate::domain::SlackId;
 use crate::ports::chat::Message;
@@ -62,8 +63,14 @@ impl SlackChat {
         }
     }
 
-    async fn send(&self, channel: &str, method: &str, body: Value) -> Result<Value, ChatError> {
-        let outcome = self.client.post(method, &body).await;
+    async fn send(
+        &self,
+        channel: &str,
+        method: &str,
+        (body, message): (Value, &Message),
+    ) -> Result<Value, ChatError> {
+        let turn = Turn::of_message(method, &body, message);
+        let outcome = self.client.post_in_turn(&turn, method, &body).await;
         // A deactivated person's closed direct messages say nothing about the installation.
         if channel.starts_with(['C', 'G']) {
             self.health.channel(channel, outcome.as_ref().map(|_| ()));
@@ -127,7 +134,9 @@ impl Chat for SlackChat {
         if let Some(thread) = thread {
             body["thread_ts"] = thread.into();
         }
-        let outcome = self.send(&channel, "chat.postMessage", body).await;
+        let outcome = self
+            .send(&channel, "chat.postMessage", (body, message))
+            .await;
         if let (Place::Person(person), Err(ChatError::Permanent(_))) = (place, &outcome) {
             // Opened anew the next time: it may have been closed for good.
             self.conversations().remove(person);
@@ -146,7 +155,8 @@ impl Chat for SlackChat {
         let rendered = views::message(message, Audience::Channel);
         let mut body = body_of(&posted.channel, &rendered);
         body["ts"] = posted.ts.as_str().into();
-        match self.send(&posted.channel, "chat.update", body).await {
+        let outcome = self.send(&posted.channel, "chat.update", (body, message));
+        match outcome.await {
             Ok(_) => Ok(()),
             // Not ours to edit any more: a new message has to take its place.
             Err(ChatError::Permanent(name))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_domain::planted::{Fault, planted};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use slack_morphism::{
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::pace::Pace;
+use super::pace::{Pace, Turn};
 use crate::points::{Failed, SLACK};
 use crate::ports::{ChatError, Clock};
 
@@ -133,7 +133,7 @@ impl Client {
         self
     }
 
-    /// Holds a method back after its 429 until Slack's `Retry-After` is over by this clock.
+    /// Keeps to Slack's limits by this clock; without one, nothing is held back.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.pace = Some(Pace::new(clock));
@@ -149,18 +149,32 @@ impl Client {
     pub async fn post(&self, method: &str, body: &Value) -> Result<Value, ChatError> {
         let session = self.inner.open_session(&self.token);
         let call = session.http_session_api.http_post(method, body, None);
-        self.paced(method, call).await
+        self.paced(&Turn::of_call(method, body), method, call).await
+    }
+
+    /// The same, where who calls knows whose turn it is.
+    pub(super) async fn post_in_turn(
+        &self,
+        turn: &Turn,
+        method: &str,
+        body: &Value,
+    ) -> Result<Value, ChatError> {
+        let session = self.inner.open_session(&self.token);
+        let call = session.http_session_api.http_post(method, body, None);
+        self.paced(turn, method, call).await
     }
 
     /// Calls a method that takes no JSON (users.*, usergroups.*) with a query.
     pub async fn get(&self, method: &str, query: &[(&str, &str)]) -> Result<Value, ChatError> {
+        let about = query.iter().map(|(name, value)| (*name, *value)).collect();
+        let turn = Turn::of_call(method, &about);
         let query: Vec<(&str, Option<&str>)> = query
             .iter()
             .map(|(name, value)| (*name, Some(*value)))
             .collect();
         let session = self.inner.open_session(&self.token);
         let call = session.http_session_api.http_get(method, &query, None);
-        self.paced(method, call).await
+        self.paced(&turn, method, call).await
     }
 
     /// Posts to a `response_url`, without the token. Redirects aren't followed: what isn't 200 is an error.
@@ -208,18 +222,19 @@ impl Client {
 
     async fn paced(
         &self,
+        turn: &Turn,
         method: &str,
         call: impl Future<Output = Result<Value, SlackClientError>>,
     ) -> Result<Value, ChatError> {
         let Some(pace) = &self.pace else {
             return within(self.limit(method), call).await;
         };
-        if let Some(after) = pace.left(method) {
-            return Err(ChatError::RateLimited { after });
-        }
+        pace.enter(turn)
+            .map_err(|after| ChatError::RateLimited { after })?;
         let outcome = within(self.limit(method), call).await;
-        if let Err(ChatError::RateLimited { after }) = &outcome {
-            pace.slow_down(method, *after);
+        match &outcome {
+            Err(ChatError::RateLimited { after }) => pace.refused(turn, *after),
+            _ => pace.answered(turn),
         }
         outcome
     }
@@ -272,6 +287,16 @@ fn connector(
         .https_or_http()
         .enable_http1()
         .build())
+}
+
+/// The same trust for connections that aren't HTTP.
+pub(super) fn tls() -> Result<ClientConfig, NotAClient> {
+    let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
+    let builder = builder.with_safe_default_protocol_versions()?;
+    let builder = builder.with_native_roots();
+    Ok(builder
+        .map_err(NotAClient::Certificates)?
+        .with_no_client_auth())
 }
 
 /// slack-morphism's errors in the port's words. Bodies stay out: they can hold what people wrote.

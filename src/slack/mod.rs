@@ -1,8 +1,8 @@
 //! Slack: payload to command, read model to Block Kit, the chat and directory adapters.
 //!
 //! Inwards: `verify` (the signature), `inbound` (lenient payloads), `handle` (payload → use case → answer).
-//! Outwards: `views` (read model → Block Kit), `client` (the Web API), `chat` and `directory` (the ports), `replies`
-//! (`response_url`). No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
+//! Outwards: `views` (read model → Block Kit), `client` (the Web API), `pace` (how fast it may be called), `chat` and
+//! `directory` (the ports), `replies` (`response_url`). Both ways: `socket` (Socket Mode). No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
 
 pub mod chat;
 pub mod client;
@@ -12,6 +12,7 @@ pub mod health;
 pub mod inbound;
 mod pace;
 pub mod replies;
+pub mod socket;
 pub mod verify;
 pub mod views;
 
@@ -21,4 +22,5 @@ pub use directory::SlackDirectory;
 pub use handle::{After, Desk, Handled, HttpAnswer};
 pub use health::Health;
 pub use replies::Replies;
+pub use socket::{Links, Socket};
 pub use verify::{Forged, NoSecret, SigningSecrets, verify};

@@ -36,6 +36,17 @@ impl Replies {
         (anonymous && (slack || same)).then_some(url)
     }
 
+    /// An answer that came too late to stand in the response itself, as it would have stood there.
+    pub async fn late(&self, response_url: &str, answer: &serde_json::Value) {
+        let Some(url) = self.allowed(response_url) else {
+            tracing::warn!("a response_url that isn't Slack's was not used");
+            return;
+        };
+        if let Err(error) = self.client.respond(url, answer).await {
+            tracing::warn!(%error, "a late answer by response_url was not delivered");
+        }
+    }
+
     /// Tells it to who pressed, and only to them. A failure is logged: what was done is on record all the same.
     pub async fn whisper(&self, response_url: Option<&str>, answer: &Rendered) {
         let Some(response_url) = response_url else {

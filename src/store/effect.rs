@@ -43,6 +43,8 @@ pub enum Finish {
         at: Time,
         error: String,
     },
+    /// Not its turn yet: again at `at`, and this try isn't counted.
+    PutOff { claimed: Claimed, at: Time },
     /// Not carried out: due as before, as if it hadn't been claimed.
     GiveBack(Claimed),
 }
@@ -196,6 +198,7 @@ pub(super) fn ended(finish: Finish) -> Ended {
             let error = super::sql::storable(&error);
             (claimed, false, Some(text::micros(at)), 0, Some(error))
         }
+        Finish::PutOff { claimed, at } => (claimed, false, Some(text::micros(at)), 1, None),
         Finish::GiveBack(claimed) => (claimed, false, None, 1, None),
     };
     let (subject, kind) = (text::subject(&claimed.subject), text::kind(&claimed.kind));

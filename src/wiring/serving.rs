@@ -39,6 +39,8 @@ pub struct Wired {
     pub store: Store,
     pub worker: Arc<Worker>,
     pub router: Router,
+    /// Socket Mode, where it is on.
+    socket: Option<slack::Socket>,
     /// What goes on after an answer was given.
     pub after: TaskTracker,
     clock: Arc<dyn Clock>,
@@ -56,10 +58,8 @@ pub async fn serving(
     variables: &dyn Environment,
     outside: Outside,
 ) -> anyhow::Result<Wired> {
-    if env.signing_secrets.is_empty() {
-        bail!(
-            "SLACK_SIGNING_SECRET is not set, and Socket Mode isn't served yet: Slack must reach the bot over HTTP"
-        );
+    if env.signing_secrets.is_empty() && env.app_token.is_none() {
+        bail!("neither SLACK_SIGNING_SECRET nor SLACK_APP_TOKEN is set: Slack can't reach the bot");
     }
     let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
     let lock = store.lock_for_serving()?;
@@ -98,12 +98,15 @@ pub async fn serving(
     });
     let after = TaskTracker::new();
     let shown = (health, Arc::clone(&metrics));
-    let front = front(&parts, env, &outside, shown, after.clone())?;
+    let socket = socket(&parts, env, &outside, &after)?;
+    let (socket, links) = socket.unzip();
+    let front = front(&parts, env, &outside, (shown, links), after.clone())?;
     Ok(Wired {
         app: parts.app,
         store: parts.store,
         worker,
         router: http::router(Arc::new(front)),
+        socket,
         after,
         clock: outside.clock,
         timekeeper,
@@ -134,14 +137,18 @@ fn front(
     parts: &Parts,
     env: &Env,
     outside: &Outside,
-    (health, metrics): (Arc<Health>, Arc<Metrics>),
+    ((health, metrics), links): ((Arc<Health>, Arc<Metrics>), Option<Arc<slack::Links>>),
     after: TaskTracker,
 ) -> anyhow::Result<Front> {
     let clock = Arc::clone(&outside.clock);
+    let signing_secrets = match env.signing_secrets.as_slice() {
+        [] => None,
+        secrets => Some(slack::SigningSecrets::new(secrets.to_vec())?),
+    };
     Ok(Front {
         app: Arc::clone(&parts.app),
         desk: slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health)),
-        signing_secrets: slack::SigningSecrets::new(env.signing_secrets.clone())?,
+        signing_secrets,
         now: Box::new(move || clock.now()),
         vitals: Arc::new(Pulse {
             store: parts.store.clone(),
@@ -149,12 +156,42 @@ fn front(
             clock: Arc::clone(&outside.clock),
             chat: Arc::clone(&parts.chat),
             slack_health: Arc::clone(&parts.slack_health),
+            links,
             health,
             asked: Mutex::default(),
         }),
         metrics,
         after,
     })
+}
+
+/// Socket Mode, with how its connections stand; none without the app's token.
+fn socket(
+    parts: &Parts,
+    env: &Env,
+    outside: &Outside,
+    after: &TaskTracker,
+) -> anyhow::Result<Option<(slack::Socket, Arc<slack::Links>)>> {
+    let Some(token) = &env.app_token else {
+        return Ok(None);
+    };
+    let client = slack::Client::new(&env.settings.slack_api_url, token)?;
+    let client = Arc::new(client.with_clock(Arc::clone(&outside.clock)));
+    let links = Arc::new(slack::Links::new());
+    let desk = slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health));
+    let socket = slack::Socket::new(slack::socket::Parts {
+        client,
+        receive: Arc::new(slack::socket::Handlers {
+            app: Arc::clone(&parts.app),
+            desk,
+        }),
+        replies: slack::Replies::new(Arc::clone(&parts.client)),
+        links: Arc::clone(&links),
+        entropy: Arc::clone(&outside.entropy),
+        after: after.clone(),
+        timing: slack::socket::Timing::default(),
+    });
+    Ok(Some((socket, links)))
 }
 
 fn heartbeat(
@@ -235,6 +272,9 @@ impl Wired {
         let working = tokio::spawn(self.worker.run(stop.clone()));
         let beside = TaskTracker::new();
         beside.spawn(self.timekeeper.run(stop.clone()));
+        if let Some(socket) = self.socket {
+            beside.spawn(socket.run(stop.clone()));
+        }
         if let Some(heartbeat) = self.heartbeat {
             beside.spawn(heartbeat.run(stop.clone()));
         }

@@ -22,6 +22,8 @@ pub(super) struct Pulse {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) chat: Arc<slack::SlackChat>,
     pub(super) slack_health: Arc<slack::Health>,
+    /// Where Socket Mode is on.
+    pub(super) links: Option<Arc<slack::Links>>,
     pub(super) health: Arc<Health>,
     pub(super) asked: Mutex<Option<Instant>>,
 }
@@ -50,7 +52,19 @@ impl Vitals for Pulse {
             // What it finds is noted in the health that is read below.
             drop(self.chat.check().await);
         }
-        self.slack_health.token_problem().map_or(Ok(()), Err)
+        if let Some(problem) = self.slack_health.token_problem() {
+            return Err(problem);
+        }
+        match &self.links {
+            // Nothing that people do reaches the bot, and it won't before somebody does something about it.
+            Some(links) if links.is_cut_off() => links.problem().map_or(Ok(()), Err),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn socket(&self) -> Option<Result<(), String>> {
+        let links = self.links.as_ref()?;
+        Some(links.problem().map_or(Ok(()), Err))
     }
 
     fn channels(&self) -> Result<(), String> {

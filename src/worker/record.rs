@@ -30,6 +30,9 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
                 doubtful.extend(holding_of(&claimed));
                 bare.push(moved(worker, claimed));
             }
+            Carried::Retry {
+                after: Some(after), ..
+            } if *lane == Lane::Slack => bare.push(put_off(worker, &label, claimed, after)),
             Carried::Retry { after, why } => {
                 doubtful.extend(holding_of(&claimed));
                 bare.push(later(worker, &label, claimed, after, why));
@@ -121,10 +124,25 @@ fn later(
         "not carried out"
     );
     worker.parts.metrics.effect(label, "retried");
+    let at = from_now(worker, delay);
+    Finish::Retry { claimed, at, error }
+}
+
+/// Slack says when it is this one's turn: it waits until then, and no try of its own has failed.
+fn put_off(worker: &Worker, label: &str, claimed: Claimed, after: Duration) -> Finish {
+    tracing::debug!(
+        lane = label, kind = ?claimed.kind, subject = ?claimed.subject,
+        after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX), "not its turn yet"
+    );
+    worker.parts.metrics.effect(label, "put_off");
+    let at = from_now(worker, after);
+    Finish::PutOff { claimed, at }
+}
+
+fn from_now(worker: &Worker, delay: Duration) -> Time {
     let delay = chrono::TimeDelta::from_std(delay).unwrap_or(chrono::TimeDelta::MAX);
     let now = worker.parts.clock.now();
-    let at = now.checked_add_signed(delay).unwrap_or(now);
-    Finish::Retry { claimed, at, error }
+    now.checked_add_signed(delay).unwrap_or(now)
 }
 
 /// Answers the claims whose change conflicted.

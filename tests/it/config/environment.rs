@@ -100,16 +100,27 @@ fn slack_s_secrets_are_required_and_shaped() {
 }
 
 #[test]
-fn nobody_is_left_waiting_for_a_socket_mode_that_is_not_there() {
+fn the_app_s_token_switches_socket_mode_on_and_needs_no_signing_secret() {
     let folder = Folder::with(&[]);
     let env = also("SLACK_APP_TOKEN", "xapp-1");
-    let wrong = Env::read(&env, folder.0.path()).expect_err("it would be deaf");
-    assert!(
-        wrong
-            .to_string()
-            .contains("Socket Mode isn't supported yet"),
-        "{wrong}"
-    );
+    let both = Env::read(&env, folder.0.path()).expect("both ways");
+    let token = both.app_token.expect("the app's token");
+    assert_eq!(token.expose_secret(), "xapp-1");
+    assert_eq!(both.signing_secrets.len(), 2);
+
+    let mut env = env;
+    env.remove("SLACK_SIGNING_SECRET");
+    let alone = Env::read(&env, folder.0.path()).expect("Socket Mode alone");
+    assert!(alone.app_token.is_some() && alone.signing_secrets.is_empty());
+    assert!(!format!("{alone:?}").contains("xapp-1"), "{alone:?}");
+
+    env.insert("SLACK_SIGNING_SECRET".into(), " ".into());
+    let wrong = Env::read(&env, folder.0.path()).expect_err("an empty secret");
+    assert!(wrong.to_string().contains("is empty"), "{wrong}");
+    env.remove("SLACK_APP_TOKEN");
+    env.remove("SLACK_SIGNING_SECRET");
+    let wrong = Env::read(&env, folder.0.path()).expect_err("deaf");
+    assert!(wrong.to_string().contains("nor SLACK_APP_TOKEN"), "{wrong}");
 }
 
 #[test]

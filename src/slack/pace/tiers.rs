@@ -1,0 +1,69 @@
+//! Slack's limits for the methods that are called here: <https://docs.slack.dev/apis/web-api/rate-limits>, and each
+//! method's own page, <https://docs.slack.dev/reference/methods/METHOD>. "50+ a minute" is taken as 50.
+
+use chrono::TimeDelta;
+
+/// How often, and how much of it at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) every: TimeDelta,
+    /// So many may go at once before the pace is `every`.
+    pub(super) burst: i32,
+}
+
+/// One post a second in a channel, short bursts tolerated (the page on rate limits, "Posting messages"); no burst here.
+const ONE_A_SECOND: Limit = Limit {
+    every: TimeDelta::seconds(1),
+    burst: 1,
+};
+
+/// The limit of a method; for posts, in one channel.
+pub(super) fn limit(method: &str) -> Limit {
+    match method {
+        "chat.postMessage" => ONE_A_SECOND,
+        // Tier 2.
+        "usergroups.users.list" | "usergroups.list" | "users.list" | "conversations.list" => {
+            a_minute(20)
+        }
+        // Tier 4.
+        "chat.postEphemeral" | "users.info" | "views.open" | "views.push" | "views.update"
+        | "views.publish" => a_minute(100),
+        // Special: hundreds a minute.
+        "auth.test" => a_minute(300),
+        // Tier 3: chat.update, chat.delete, conversations.open, conversations.info, users.lookupByEmail,
+        // apps.connections.open; and what isn't known here.
+        _ => a_minute(50),
+    }
+}
+
+/// Three tenths at once, the rest evenly: in no minute more than `calls`.
+fn a_minute(calls: i32) -> Limit {
+    let burst = calls * 3 / 10;
+    Limit {
+        every: TimeDelta::minutes(1) / (calls - burst),
+        burst,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::{a_minute, limit};
+
+    #[test]
+    fn in_no_minute_are_there_more_than_the_tier_allows() {
+        for calls in [20, 50, 100, 300] {
+            let limit = a_minute(calls);
+            let evenly = TimeDelta::minutes(1).num_microseconds().unwrap_or_default()
+                / limit.every.num_microseconds().unwrap_or(1);
+            assert!(
+                i64::from(limit.burst) + evenly <= i64::from(calls),
+                "{limit:?}"
+            );
+        }
+        assert_eq!(limit("chat.postMessage").every, TimeDelta::seconds(1));
+        assert_eq!(limit("chat.update"), a_minute(50));
+        assert_eq!(limit("views.open"), a_minute(100));
+    }
+}
