@@ -52,6 +52,8 @@ mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;
+mod socket_links;
+mod socket_mode;
 mod store;
 mod store_batches;
 mod store_effects;

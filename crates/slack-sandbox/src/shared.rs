@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::deliver::socket::Link;
+use crate::deliver::socket::{Envelope, Link};
 use crate::state::State;
-use serde_json::Value;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -24,7 +23,9 @@ pub(crate) struct Shared {
     /// Open Socket Mode connections.
     pub(crate) links: Mutex<Vec<Link>>,
     /// Envelopes that wait for their acknowledgement.
-    pub(crate) unacknowledged: Mutex<HashMap<String, oneshot::Sender<Option<Value>>>>,
+    pub(crate) unacknowledged: Mutex<HashMap<String, Envelope>>,
+    /// What an app did on a connection that Slack would not understand.
+    pub(crate) socket_mistakes: Mutex<Vec<String>>,
 }
 
 impl Shared {
@@ -38,6 +39,7 @@ impl Shared {
             stopped: CancellationToken::new(),
             links: Mutex::default(),
             unacknowledged: Mutex::default(),
+            socket_mistakes: Mutex::default(),
         })
     }
 

@@ -97,8 +97,8 @@ pub(crate) struct State {
     pub(crate) posted: HashMap<String, i64>,
     /// What each person has read: (person, conversation) → ts.
     pub(crate) read: BTreeMap<(String, String), String>,
-    /// Unused Socket Mode tickets.
-    pub(crate) tickets: Vec<String>,
+    /// Unused Socket Mode tickets, and when they were given out (microseconds since 1970).
+    pub(crate) tickets: Vec<(String, i64)>,
     last_ts: i64,
     last_id: u64,
     seed: u64,

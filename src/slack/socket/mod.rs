@@ -47,6 +47,8 @@ pub struct Timing {
     pub grace: Duration,
     /// Between two tries to connect, at most.
     pub most_between: Duration,
+    /// Between the tries of what failed and was acknowledged already, so that nobody but us tries it again.
+    pub again: [Duration; 3],
 }
 
 impl Default for Timing {
@@ -59,6 +61,7 @@ impl Default for Timing {
             answer: Duration::from_millis(2_500),
             grace: Duration::from_secs(20),
             most_between: Duration::from_secs(30),
+            again: [1, 5, 30].map(Duration::from_secs),
         }
     }
 }
@@ -120,7 +123,7 @@ impl Socket {
         let reception = Reception::new(
             Arc::clone(&parts.receive),
             parts.replies.clone(),
-            parts.timing.answer,
+            parts.timing,
         );
         Self {
             parts: Arc::new(parts),

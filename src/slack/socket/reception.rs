@@ -3,24 +3,17 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::envelope::{Envelope, Kind};
-use super::{Handled, Receive};
+use super::{Handled, Receive, Timing};
 use crate::slack::replies::Replies;
 
 /// So many payloads are remembered; Slack sends again within minutes.
 const REMEMBERED: usize = 10_000;
-/// An event that couldn't be handled is acknowledged already, so nobody but us tries it again.
-const EVENT_TRIES: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-];
 
 /// The way back over the connection that an envelope came by.
 #[derive(Clone)]
@@ -44,7 +37,7 @@ impl Out {
 pub(super) struct Reception {
     receive: Arc<dyn Receive>,
     replies: Replies,
-    answer: Duration,
+    timing: Timing,
     seen: Mutex<Seen>,
 }
 
@@ -71,11 +64,11 @@ impl Seen {
 }
 
 impl Reception {
-    pub(super) fn new(receive: Arc<dyn Receive>, replies: Replies, answer: Duration) -> Self {
+    pub(super) fn new(receive: Arc<dyn Receive>, replies: Replies, timing: Timing) -> Self {
         Self {
             receive,
             replies,
-            answer,
+            timing,
             seen: Mutex::default(),
         }
     }
@@ -123,7 +116,7 @@ impl Reception {
             }
         };
         tokio::pin!(work);
-        let (handled, told) = match tokio::time::timeout(self.answer, &mut work).await {
+        let (handled, told) = match tokio::time::timeout(self.timing.answer, &mut work).await {
             Ok(handled) => {
                 let answer = answer_of(&handled);
                 let left = out.send(envelope.acknowledgement(answer.as_ref())).await;
@@ -147,7 +140,7 @@ impl Reception {
 
     async fn handles(&self, envelope: &Envelope) {
         let body = envelope.body();
-        let mut tries = EVENT_TRIES.iter();
+        let mut tries = self.timing.again.iter();
         loop {
             let handled = match envelope.kind {
                 Kind::Command => self.receive.command(&body).await,

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use hallpass::app::App;
 use hallpass::domain::{Request as Row, ShortId};
 use hallpass::ports::{Clock, Entropy};
+use hallpass::slack::socket::CONNECTIONS;
 use hallpass::store::{RequestFilter, Store};
 use hallpass::telemetry;
 use hallpass::wiring::{self, MovableClock, Outside, SystemEntropy};
@@ -145,6 +146,7 @@ impl TestBot {
         let _ = rustls::crypto::ring::default_provider().install_default();
         logs_where_asked();
         let dir = tempfile::tempdir().unwrap();
+        let socket_mode = setting.workspace.app.socket_mode;
         let slack = Sandbox::start_local(setting.workspace).await.unwrap();
         let backend = Gate::start().await;
         let database_url = database_url(setting.database, &dir).await;
@@ -160,7 +162,6 @@ impl TestBot {
             ("DATABASE_URL", database_url.clone()),
             ("HALLPASS_BASE_URL", base.clone()),
             ("SLACK_BOT_TOKEN", workplace::TOKEN.to_owned()),
-            ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET.to_owned()),
             ("SLACK_API_URL", slack.api_url()),
             ("GATE_SECRET", gate::SECRET.to_owned()),
             (
@@ -170,6 +171,12 @@ impl TestBot {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        let (name, secret) = if socket_mode {
+            ("SLACK_APP_TOKEN", workplace::APP_TOKEN)
+        } else {
+            ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
+        };
+        variables.insert(name.to_owned(), secret.to_owned());
         variables.extend(setting.variables);
         let clock = Arc::new(MovableClock::off_by(setting.machine_off));
         let outside = Outside {
@@ -182,7 +189,7 @@ impl TestBot {
             .await
             .unwrap();
         let stop = CancellationToken::new();
-        Self {
+        let bot = Self {
             clock: Time {
                 clock,
                 slack: slack.clone(),
@@ -199,7 +206,12 @@ impl TestBot {
             database_url,
             stop,
             dir,
+        };
+        if socket_mode {
+            let all = |slack: &Sandbox| (slack.socket_connections() == CONNECTIONS).then_some(());
+            bot.slack.until("all connections", all).await.unwrap();
         }
+        bot
     }
 
     /// Stops as SIGTERM does, and what was signed and refused shows that no call was forged.
@@ -216,6 +228,7 @@ impl TestBot {
             self.backend.most_at_once() <= 1,
             "one call per holding at a time"
         );
+        assert_eq!(self.slack.socket_mistakes(), [""; 0]);
         drop(self.dir);
     }
 

@@ -6,6 +6,7 @@ pub(crate) const APPROVALS: &str = "C0APPROVE";
 pub(crate) const SECURITY: &str = "C0SECURE";
 pub(crate) const GENERAL: &str = "C0GENERAL";
 pub(crate) const TOKEN: &str = "xoxb-sandbox";
+pub(crate) const APP_TOKEN: &str = "xapp-sandbox";
 pub(crate) const SIGNING_SECRET: &str = "sandbox-signing-secret";
 
 /// Alice and Rita ask; Bob is the DBA on call, Dana and Frank are DBAs; Carol is commander; Eve is security.

@@ -124,7 +124,7 @@ pub(crate) fn open_connection(state: &mut State, context: &Context<'_>) -> Answe
         return Err(ApiError::new("forbidden_team"));
     }
     let ticket = state.secret();
-    state.tickets.push(ticket.clone());
+    state.tickets.push((ticket.clone(), context.now));
     let base = context.base.replacen("http", "ws", 1);
     let app_id = &state.workspace.app.id;
     Ok(json!({ "url": format!("{base}/link?ticket={ticket}&app_id={app_id}") }))

@@ -142,7 +142,7 @@ pub(crate) async fn send(
     };
     let socket_mode = shared.read().workspace.app.socket_mode;
     let answered = if socket_mode {
-        socket::deliver(shared, payload).await
+        socket::deliver(shared, payload, delivery.retry.as_ref()).await
     } else {
         let secret = shared.read().workspace.app.signing_secret.clone();
         delivery.timestamp = shared.clock.seconds().to_string();

@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State as Extract};
 use axum::response::{IntoResponse, Response};
-use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -19,12 +18,36 @@ use crate::state::State;
 /// An app may hold this many connections.
 const LINKS: usize = 10;
 const PING: Duration = Duration::from_secs(10);
+/// A URL that isn't used within this is worth nothing any more.
+const TICKET_MICROS: i64 = 30_000_000;
+/// Between a warning and the end of the connection.
+const WARNED_MICROS: i64 = 10_000_000;
 
 /// One open connection.
 #[derive(Debug)]
 pub(crate) struct Link {
     id: String,
-    frames: mpsc::UnboundedSender<Value>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// What a connection is told to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    Send(Value),
+    /// Hang, as a machine does that lost its network.
+    Freeze,
+    /// Break, without a goodbye.
+    Cut,
+}
+
+/// An envelope that waits for its acknowledgement.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    /// The connection that it went over.
+    link: String,
+    /// Whether an answer may come with it.
+    answers: bool,
+    acknowledged: oneshot::Sender<Option<Value>>,
 }
 
 #[derive(Deserialize)]
@@ -37,14 +60,16 @@ pub(crate) async fn serve(
     Query(Ticket { ticket }): Query<Ticket>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let now = shared.clock.micros();
     let known = shared.write(|state| {
-        let at = state.tickets.iter().position(|known| *known == ticket);
-        at.map(|at| state.tickets.swap_remove(at)).is_some()
+        let at = state.tickets.iter().position(|(known, _)| *known == ticket);
+        at.map(|at| state.tickets.swap_remove(at))
+            .is_some_and(|(_, given)| now - given <= TICKET_MICROS)
     });
     if !known {
         return (
             StatusCode::FORBIDDEN,
-            "the URL was used before or never given out",
+            "the URL was used before, is too old, or was never given out",
         )
             .into_response();
     }
@@ -67,9 +92,8 @@ fn disconnect(reason: &str) -> Value {
     json!({ "type": "disconnect", "reason": reason, "debug_info": { "host": "applink-sandbox" } })
 }
 
-async fn run(shared: &Shared, socket: WebSocket) {
-    let (mut out, mut incoming) = socket.split();
-    let (frames, mut queue) = mpsc::unbounded_channel();
+async fn run(shared: &Shared, mut socket: WebSocket) {
+    let (orders, queue) = mpsc::unbounded_channel();
     let id = shared.write(State::secret);
     let full = {
         let mut links = lock(&shared.links);
@@ -77,7 +101,7 @@ async fn run(shared: &Shared, socket: WebSocket) {
         if !full {
             links.push(Link {
                 id: id.clone(),
-                frames,
+                orders,
             });
         }
         full
@@ -87,42 +111,106 @@ async fn run(shared: &Shared, socket: WebSocket) {
     } else {
         hello(shared)
     };
-    let mut open = out.send(Frame::text(first.to_string())).await.is_ok() && !full;
+    let open = socket.send(Frame::text(first.to_string())).await.is_ok() && !full;
     shared.write(|_| ());
+    let politely = !open || talk(shared, &id, &mut socket, queue).await;
+    lock(&shared.links).retain(|link| link.id != id);
+    if politely {
+        let goodbye = CloseFrame {
+            code: close_code::NORMAL,
+            reason: "".into(),
+        };
+        let _ = socket.send(Frame::Close(Some(goodbye))).await;
+    }
+    shared.write(|_| ());
+}
+
+/// Until one side ends it; true where a goodbye is still to be said.
+async fn talk(
+    shared: &Shared,
+    id: &str,
+    socket: &mut WebSocket,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) -> bool {
     let mut ping = tokio::time::interval(PING);
-    while open {
-        tokio::select! {
-            () = shared.stopped.cancelled() => break,
-            _ = ping.tick() => open = out.send(Frame::Ping("ping".into())).await.is_ok(),
-            frame = queue.recv() => {
-                let Some(frame) = frame else { break };
-                open = out.send(Frame::text(frame.to_string())).await.is_ok()
-                    && (frame["type"] != "disconnect" || frame["reason"] == "warning");
+    let mut unanswered = 0;
+    let mut warned = None;
+    loop {
+        let close_at = async {
+            match warned {
+                Some(due) => shared.clock.sleep_until(due).await,
+                None => std::future::pending().await,
             }
-            frame = incoming.next() => match frame {
-                Some(Ok(Frame::Text(text))) => acknowledged(shared, &text),
-                Some(Ok(Frame::Close(_)) | Err(_)) | None => break,
+        };
+        tokio::select! {
+            () = shared.stopped.cancelled() => return true,
+            () = close_at => return true,
+            _ = ping.tick() => {
+                unanswered += 1;
+                if unanswered > 3 {
+                    mistake(shared, "pings stayed unanswered".into());
+                    return true;
+                }
+                if socket.send(Frame::Ping("ping".into())).await.is_err() {
+                    return false;
+                }
+            }
+            order = orders.recv() => match order {
+                Some(Order::Send(frame)) => {
+                    if socket.send(Frame::text(frame.to_string())).await.is_err() {
+                        return false;
+                    }
+                    match (frame["type"].as_str(), frame["reason"].as_str()) {
+                        (Some("disconnect"), Some("warning")) => {
+                            warned = Some(shared.clock.micros() + WARNED_MICROS);
+                        }
+                        (Some("disconnect"), _) => return true,
+                        _ => {}
+                    }
+                }
+                Some(Order::Freeze) => {
+                    // Held open, and dead.
+                    shared.stopped.cancelled().await;
+                    return false;
+                }
+                Some(Order::Cut) | None => return false,
+            },
+            frame = socket.recv() => match frame {
+                Some(Ok(Frame::Text(text))) => acknowledged(shared, id, &text),
+                Some(Ok(Frame::Pong(_))) => unanswered = 0,
+                Some(Ok(Frame::Close(_)) | Err(_)) | None => return false,
                 Some(Ok(_)) => {}
             },
         }
     }
-    lock(&shared.links).retain(|link| link.id != id);
-    let goodbye = CloseFrame {
-        code: close_code::NORMAL,
-        reason: "".into(),
-    };
-    let _ = out.send(Frame::Close(Some(goodbye))).await;
-    shared.write(|_| ());
 }
 
-fn acknowledged(shared: &Shared, text: &str) {
+fn mistake(shared: &Shared, what: String) {
+    tracing::warn!(what, "a mistake over Socket Mode");
+    lock(&shared.socket_mistakes).push(what);
+}
+
+fn acknowledged(shared: &Shared, link: &str, text: &str) {
     let answer: Value = serde_json::from_str(text).unwrap_or_default();
     let Some(id) = answer["envelope_id"].as_str() else {
+        mistake(shared, format!("no acknowledgement: {text}"));
         return;
     };
-    if let Some(waiting) = lock(&shared.unacknowledged).remove(id) {
-        let _ = waiting.send(answer.get("payload").cloned());
+    let waiting = lock(&shared.unacknowledged).remove(id);
+    let Some(waiting) = waiting else {
+        let what = format!("{id} isn't waiting: unknown, acknowledged already, or too late");
+        mistake(shared, what);
+        return;
+    };
+    if waiting.link != link {
+        mistake(shared, format!("{id} was acknowledged elsewhere"));
     }
+    let payload = answer.get("payload").filter(|payload| !payload.is_null());
+    if payload.is_some() && !waiting.answers {
+        mistake(shared, format!("{id} takes no answer"));
+    }
+    let payload = payload.filter(|_| waiting.answers).cloned();
+    let _ = waiting.acknowledged.send(payload);
 }
 
 /// How many connections the app holds now.
@@ -130,21 +218,43 @@ pub(crate) fn connections(shared: &Shared) -> usize {
     lock(&shared.links).len()
 }
 
-/// Ends every connection for this reason: `refresh_requested`, `link_disabled`. A `warning` only
-/// says that the end is near.
+/// Ends every connection for this reason: `refresh_requested`, `link_disabled`. A `warning` says
+/// that the end is ten seconds away.
 pub(crate) fn disconnect_all(shared: &Shared, reason: &str) {
     let mut links = lock(&shared.links);
     for link in links.iter() {
-        let _ = link.frames.send(disconnect(reason));
+        let _ = link.orders.send(Order::Send(disconnect(reason)));
     }
     if reason != "warning" {
         links.clear();
     }
 }
 
-/// Sends to any one of the connections and waits for its acknowledgement.
-pub(crate) async fn deliver(shared: &Shared, payload: &Payload) -> Result<Answered, Failure> {
-    let (kind, body, answers) = match payload {
+/// The same for the oldest one.
+pub(crate) fn disconnect_one(shared: &Shared, reason: &str) {
+    let mut links = lock(&shared.links);
+    if let Some(link) = links.first() {
+        let _ = link.orders.send(Order::Send(disconnect(reason)));
+        if reason != "warning" {
+            links.remove(0);
+        }
+    }
+}
+
+/// Frozen ones still get payloads: nobody knows yet that they are dead.
+pub(crate) fn order_all(shared: &Shared, order: &Order) {
+    let mut links = lock(&shared.links);
+    for link in links.iter() {
+        let _ = link.orders.send(order.clone());
+    }
+    if matches!(order, Order::Cut) {
+        links.clear();
+    }
+}
+
+/// What an envelope says of its payload: type, payload, whether an answer is taken.
+fn contents(payload: &Payload) -> (&'static str, Value, bool) {
+    match payload {
         Payload::Command(fields) => {
             let fields: Map<_, _> = fields
                 .iter()
@@ -152,51 +262,75 @@ pub(crate) async fn deliver(shared: &Shared, payload: &Payload) -> Result<Answer
                 .collect();
             ("slash_commands", Value::Object(fields), true)
         }
-        Payload::Interaction(body) => (
-            "interactive",
-            body.clone(),
-            body["type"] == "view_submission",
-        ),
+        Payload::Interaction(body) => {
+            let answers = ["view_submission", "block_suggestion"];
+            let answers = answers.iter().any(|kind| body["type"] == *kind);
+            ("interactive", body.clone(), answers)
+        }
         Payload::Event(body) => ("events_api", body.clone(), false),
-    };
-    let (sender, acknowledgement) = oneshot::channel();
+    }
+}
+
+/// Sends to any one of the connections and waits for its acknowledgement.
+pub(crate) async fn deliver(
+    shared: &Shared,
+    payload: &Payload,
+    retry: Option<&(u8, String)>,
+) -> Result<Answered, Failure> {
+    let (kind, body, answers) = contents(payload);
     let id = shared.write(State::secret);
-    lock(&shared.unacknowledged).insert(id.clone(), sender);
-    let envelope = json!({
+    let mut envelope = json!({
         "envelope_id": id, "type": kind, "accepts_response_payload": answers, "payload": body,
     });
-    let sent = {
-        let mut links = lock(&shared.links);
-        // The next one in turn, so that an app with several connections uses them all.
-        if !links.is_empty() {
-            links.rotate_left(1);
-        }
-        links
-            .last()
-            .is_some_and(|link| link.frames.send(envelope).is_ok())
+    if kind == "events_api" {
+        envelope["retry_attempt"] = json!(retry.map_or(0, |(number, _)| *number));
+        envelope["retry_reason"] = json!(retry.map_or("", |(_, reason)| reason));
+    }
+    let Some(acknowledgement) = sent(shared, &id, envelope, answers) else {
+        return Err(Failure::DispatchFailed);
     };
-    let answered = if sent {
-        match tokio::time::timeout(ACK, acknowledgement).await {
-            Ok(Ok(payload)) => {
-                let body = payload.filter(|payload| answers && !payload.is_null());
-                let text = |payload: Value| {
-                    payload
-                        .as_str()
-                        .map_or_else(|| payload.to_string(), str::to_owned)
-                };
-                let body = body.map(text);
-                Ok(Answered {
-                    status: 200,
-                    body: body.unwrap_or_default(),
-                    no_retry: false,
-                })
-            }
-            Ok(Err(_)) => Err(Failure::DispatchFailed),
-            Err(_) => Err(Failure::OperationTimeout),
+    let answered = match tokio::time::timeout(ACK, acknowledgement).await {
+        Ok(Ok(payload)) => {
+            let text = |payload: Value| {
+                payload
+                    .as_str()
+                    .map_or_else(|| payload.to_string(), str::to_owned)
+            };
+            Ok(Answered {
+                status: 200,
+                body: payload.map(text).unwrap_or_default(),
+                no_retry: false,
+            })
         }
-    } else {
-        Err(Failure::DispatchFailed)
+        Ok(Err(_)) => Err(Failure::DispatchFailed),
+        Err(_) => Err(Failure::OperationTimeout),
     };
     lock(&shared.unacknowledged).remove(&id);
     answered
+}
+
+/// Over the next connection in turn, so that an app with several uses them all.
+fn sent(
+    shared: &Shared,
+    id: &str,
+    envelope: Value,
+    answers: bool,
+) -> Option<oneshot::Receiver<Option<Value>>> {
+    let mut links = lock(&shared.links);
+    if !links.is_empty() {
+        links.rotate_left(1);
+    }
+    let link = links.last()?;
+    let (acknowledged, waits) = oneshot::channel();
+    let waiting = Envelope {
+        link: link.id.clone(),
+        answers,
+        acknowledged,
+    };
+    lock(&shared.unacknowledged).insert(id.to_owned(), waiting);
+    let left = link.orders.send(Order::Send(envelope)).is_ok();
+    if !left {
+        lock(&shared.unacknowledged).remove(id);
+    }
+    left.then_some(waits)
 }

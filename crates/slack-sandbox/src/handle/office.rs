@@ -98,6 +98,27 @@ impl Sandbox {
         socket::disconnect_all(&self.shared, reason);
     }
 
+    /// Their machines hang: nothing is read, nothing is written, nothing is closed.
+    pub fn freeze_sockets(&self) {
+        socket::order_all(&self.shared, &socket::Order::Freeze);
+    }
+
+    /// Their TCP connections break, without a goodbye.
+    pub fn cut_sockets(&self) {
+        socket::order_all(&self.shared, &socket::Order::Cut);
+    }
+
+    /// Ends the oldest of them for this reason, as [`Sandbox::disconnect_sockets`] ends all.
+    pub fn disconnect_a_socket(&self, reason: &str) {
+        socket::disconnect_one(&self.shared, reason);
+    }
+
+    /// What the app did over Socket Mode that Slack would not understand: an acknowledgement of nothing, twice, too late
+    /// or over another connection, an answer where none is taken, a ping that stayed unanswered.
+    pub fn socket_mistakes(&self) -> Vec<String> {
+        crate::shared::lock(&self.shared.socket_mistakes).clone()
+    }
+
     /// Sends the app's events URL a challenge.
     pub async fn verify_events_url(&self) -> Outcome {
         events::verify_url(&self.shared).await
