@@ -30,6 +30,7 @@ mod engine_time;
 mod forged_rows;
 mod killed;
 mod outages;
+mod pace;
 mod processes;
 mod reconcile;
 mod reconcile_configuration;

@@ -1,5 +1,6 @@
-//! One gate: at most so many at once and then one after another, those who wait in the order of their priority and their
-//! coming. Who is told to come again keeps its place; who doesn't come loses it.
+//! One gate. Slack bears bursts, how large it doesn't say; so it stands open until Slack has refused somebody, and then for
+//! a while one goes after another, those who wait in the order of their priority and their coming. Who is told to come
+//! again keeps its place; who doesn't come loses it.
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use super::tiers::Limit;
 use super::turn::Priority;
 use crate::domain::Time;
 
+/// After Slack refused somebody, the pace is kept for so long.
+const STRICT: TimeDelta = TimeDelta::minutes(10);
 /// Who comes later than this past its moment holds up nobody.
 const LATE: TimeDelta = TimeDelta::milliseconds(500);
 /// Who comes later than this has lost its place.
@@ -28,6 +31,8 @@ pub(super) struct Gate {
     sent: Option<Time>,
     /// Slack said "not before".
     held: Option<Time>,
+    /// Slack refused somebody not long ago.
+    strict: Option<Time>,
     waiting: Vec<Waiting>,
     tickets: u64,
 }
@@ -47,6 +52,7 @@ impl Gate {
             next: None,
             sent: None,
             held: None,
+            strict: None,
             waiting: Vec::new(),
             tickets: 0,
         }
@@ -60,26 +66,25 @@ impl Gate {
         now: Time,
     ) -> Result<(), Duration> {
         self.waiting.retain(|one| one.promised + LOST >= now);
+        let held = self.held(now);
+        let spared = self.limit.spared && priority == Priority::Decoration;
+        if priority == Priority::Answer || !self.is_strict(now) && !spared {
+            // Who waits for an answer doesn't come again.
+            return held.map_or_else(|| self.pass(key, now), Err);
+        }
         let ticket = self.ticket(key);
-        if let Some(left) = self.held(now) {
-            return Err(self.told(key, (priority, ticket), now, left));
-        }
-        if priority == Priority::Answer {
-            self.pass(key, now);
-            return Ok(());
-        }
         let ahead =
             |one: &&Waiting| one.key != key && (one.priority, one.ticket) < (priority, ticket);
-        let free = self.free(priority, now);
-        let present = |one: &&Waiting| one.promised <= now && one.promised + LATE >= now;
+        let free = self.free(priority, now).max(now);
+        let present = |one: &Waiting| one.promised <= now && one.promised + LATE >= now;
         let mut before = self.waiting.iter().filter(ahead);
-        if free <= now && !before.any(|one| present(&&*one)) {
-            self.pass(key, now);
-            return Ok(());
+        if free <= now && held.is_none() && !before.any(present) {
+            return self.pass(key, now);
         }
         let before = self.waiting.iter().filter(ahead).count();
         let queue = self.limit.every * i32::try_from(before).unwrap_or(i32::MAX / 1_000);
-        let left = (free.max(now) + queue - now).to_std().unwrap_or(SOONEST);
+        let free = held.map_or(free, |_| free.max(self.held.unwrap_or(now)));
+        let left = (free + queue - now).to_std().unwrap_or(SOONEST);
         Err(self.told(key, (priority, ticket), now, left))
     }
 
@@ -89,9 +94,15 @@ impl Gate {
         left.filter(|left| !left.is_zero())
     }
 
-    /// Nobody goes before this.
+    /// Slack refused somebody: nobody goes before this, and then one after another.
     pub(super) fn hold(&mut self, until: Time) {
         self.held = self.held.max(Some(until));
+        self.next = self.held;
+        self.strict = Some(until + STRICT);
+    }
+
+    fn is_strict(&self, now: Time) -> bool {
+        self.strict.is_some_and(|until| now < until)
     }
 
     /// Who was refused by Slack goes before all others.
@@ -107,7 +118,7 @@ impl Gate {
 
     /// The last one has surely arrived.
     pub(super) fn answered(&mut self, now: Time) {
-        if let (Some(sent), Some(next)) = (self.sent.take(), self.next) {
+        if let (Some(sent), Some(next), true) = (self.sent.take(), self.next, self.is_strict(now)) {
             let on_its_way = (now - sent).clamp(TimeDelta::zero(), ON_ITS_WAY);
             self.next = Some(next + on_its_way);
         }
@@ -115,16 +126,19 @@ impl Gate {
 
     /// Nobody waits, and what went is long gone.
     pub(super) fn is_idle(&self, now: Time) -> bool {
-        self.waiting.is_empty()
-            && self.held(now).is_none()
-            && self.next.is_none_or(|next| next <= now)
+        self.waiting.is_empty() && !self.is_strict(now) && self.next.is_none_or(|next| next <= now)
     }
 
-    fn pass(&mut self, key: u64, now: Time) {
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "one of the two ways in which `enter` ends"
+    )]
+    fn pass(&mut self, key: u64, now: Time) -> Result<(), Duration> {
         self.waiting.retain(|one| one.key != key);
         let from = self.next.map_or(now, |next| next.clamp(now, now + DEBT));
         self.next = Some(from + self.limit.every);
-        self.sent = (self.limit.burst == 1).then_some(now);
+        self.sent = Some(now);
+        Ok(())
     }
 
     /// When there is room for one of this priority; the last third of a burst is kept from decoration.
@@ -133,7 +147,11 @@ impl Gate {
             Priority::Answer | Priority::Decision => 0,
             Priority::Decoration => self.limit.burst / 3,
         };
-        let room = (self.limit.burst - 1 - kept).max(0);
+        let room = if self.is_strict(now) {
+            0
+        } else {
+            (self.limit.burst - 1 - kept).max(0)
+        };
         self.next.map_or(now, |next| next - self.limit.every * room)
     }
 
@@ -176,8 +194,11 @@ mod tests {
         "2026-01-05T09:00:00Z".parse::<Time>().expect("a time") + TimeDelta::milliseconds(millis)
     }
 
+    /// Slack refused somebody just before.
     fn channel() -> Gate {
-        Gate::new(limit("chat.postMessage"))
+        let mut gate = Gate::new(limit("chat.postMessage"));
+        gate.hold(at(0));
+        gate
     }
 
     fn waits(millis: u64) -> Result<(), Duration> {
@@ -238,7 +259,7 @@ mod tests {
         assert_eq!(gate.enter(2, CARD, at(0)), waits(1_000));
         gate.hold(at(30_000));
         gate.first(1, CARD, at(30_000));
-        assert_eq!(gate.enter(2, CARD, at(1_000)), waits(29_000));
+        assert_eq!(gate.enter(2, CARD, at(1_000)), waits(30_000));
         assert_eq!(gate.enter(9, Priority::Answer, at(1_000)), waits(29_000));
         assert_eq!(gate.enter(2, CARD, at(30_000)), waits(1_000));
         assert_eq!(gate.enter(1, CARD, at(30_000)), Ok(()));
@@ -259,15 +280,30 @@ mod tests {
         );
     }
 
+    fn at_once(gate: &mut Gate, priority: Priority, from: u64) -> usize {
+        let went = (from..from + 50).filter(|key| gate.enter(*key, priority, at(0)).is_ok());
+        went.count()
+    }
+
     #[test]
-    fn a_tier_has_its_burst_and_keeps_some_of_it_from_decoration() {
+    fn before_slack_refuses_only_what_people_wait_for_is_spared() {
         let mut gate = Gate::new(limit("chat.update"));
-        let at_once = |gate: &mut Gate, priority, from: u64| {
-            let went = (from..from + 50).filter(|key| gate.enter(*key, priority, at(0)).is_ok());
-            went.count()
-        };
-        assert_eq!(at_once(&mut gate, NOTE, 0), 10);
-        assert_eq!(at_once(&mut gate, CARD, 100), 5);
+        assert_eq!(at_once(&mut gate, NOTE, 0), 50);
+        assert_eq!(at_once(&mut gate, CARD, 100), 50);
+
+        let mut gate = Gate::new(limit("users.info"));
+        assert_eq!(at_once(&mut gate, NOTE, 0), 20, "of a burst of thirty");
         assert_eq!(at_once(&mut gate, Priority::Answer, 200), 50);
+    }
+
+    #[test]
+    fn the_pace_is_kept_for_ten_minutes() {
+        let mut gate = channel();
+        assert_eq!(at_once(&mut gate, CARD, 0), 1);
+        let later = STRICT.num_milliseconds() - 1;
+        assert_eq!(gate.enter(100, CARD, at(later)), Ok(()));
+        assert_eq!(gate.enter(101, CARD, at(later)), waits(1_000));
+        assert_eq!(gate.enter(101, CARD, at(later + 1)), Ok(()));
+        assert_eq!(gate.enter(102, CARD, at(later + 1)), Ok(()));
     }
 }
