@@ -147,6 +147,8 @@ impl Clock for SystemClock {
 #[derive(Debug)]
 pub struct MovableClock {
     system: SystemClock,
+    /// Where it stands still but for being moved: since when.
+    standing: Option<Time>,
     offset: watch::Sender<TimeDelta>,
 }
 
@@ -154,6 +156,7 @@ impl Default for MovableClock {
     fn default() -> Self {
         Self {
             system: SystemClock::default(),
+            standing: None,
             offset: watch::Sender::new(TimeDelta::zero()),
         }
     }
@@ -164,6 +167,14 @@ impl MovableClock {
     pub fn off_by(off: TimeDelta) -> Self {
         Self {
             system: SystemClock::off_by(off),
+            ..Self::default()
+        }
+    }
+
+    /// Stands still between its moves, so that what a machine takes doesn't count: for figures in moved time.
+    pub fn standing() -> Self {
+        Self {
+            standing: Some(system_now()),
             ..Self::default()
         }
     }
@@ -188,7 +199,7 @@ impl MovableClock {
 #[async_trait]
 impl Clock for MovableClock {
     fn now(&self) -> Time {
-        self.system.now() + self.offset()
+        self.standing.unwrap_or_else(|| self.system.now()) + self.offset()
     }
 
     fn machine(&self) -> Time {
@@ -207,11 +218,11 @@ impl Clock for MovableClock {
         let mut moved = self.offset.subscribe();
         loop {
             let offset = *moved.borrow_and_update();
-            if self.system.now() + offset >= moment {
+            if self.standing.unwrap_or_else(|| self.system.now()) + offset >= moment {
                 return;
             }
             tokio::select! {
-                () = self.system.wait_until(moment - offset) => {}
+                () = self.system.wait_until(moment - offset), if self.standing.is_none() => {}
                 _ = moved.changed() => {}
             }
         }

@@ -34,6 +34,7 @@ fn crowded(database: Database) -> Setting {
     Setting {
         database,
         workspace,
+        standing: true,
         edit: Box::new(move |text| text.replace("everyone = [", &format!("everyone = [{listed}"))),
         ..Setting::default()
     }
@@ -50,19 +51,15 @@ async fn next(bot: &TestBot) -> Option<Time> {
     slack.map(|(_, due)| due).min()
 }
 
-/// Moves time on by a second, and carries out what is due then, and what is due before long.
-async fn a_second_later(bot: &TestBot) {
-    bot.clock.advance(seconds(1));
-    bot.settle().await;
-    for _ in 0..1_000 {
-        let soon = bot.clock.now() + TimeDelta::milliseconds(100);
-        if next(bot).await.is_none_or(|due| due > soon) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
+/// Moves time on to each moment when something is due, and carries it out, for so long.
+async fn later(bot: &TestBot, by: TimeDelta) {
+    let until = bot.clock.now() + by;
+    while let Some(due) = next(bot).await.filter(|due| *due <= until) {
+        bot.clock.advance(due - bot.clock.now());
         bot.settle().await;
     }
-    panic!("what is due soon never rests");
+    bot.clock.advance(until - bot.clock.now());
+    bot.settle().await;
 }
 
 /// Answers how long the slowest answer took.
@@ -75,7 +72,7 @@ async fn all_ask(bot: &TestBot) -> Duration {
         assert!(outcome.shown.is_some(), "{outcome:?}");
         slowest = slowest.max(outcome.took);
         if number % ASKED_A_SECOND == ASKED_A_SECOND - 1 {
-            a_second_later(bot).await;
+            later(bot, seconds(1)).await;
         }
     }
     slowest
@@ -92,8 +89,8 @@ async fn two_hundred(bot: &TestBot) {
     bot.slack.set_limit_posting(true);
     let began = bot.clock.now();
     let slowest = all_ask(bot).await;
-    assert!(bot.clock.now() - began <= seconds(60) + TimeDelta::seconds(15));
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(bot.clock.now() - began <= seconds(60));
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     let (early, waiting) = (cards(bot), REQUESTS - cards(bot));
     assert!(waiting > 100, "{early} cards are there already");
 
@@ -101,7 +98,7 @@ async fn two_hundred(bot: &TestBot) {
     let card = bot.slack.messages(APPROVALS).remove(0);
     let decided = request_on(&card);
     let pressed = bot.presses_on("bob", &card, "Approve").await;
-    assert!(pressed.took < Duration::from_secs(1), "{pressed:?}");
+    assert!(pressed.took < Duration::from_secs(2), "{pressed:?}");
     bot.settle().await;
     assert!(bot.card(&decided).buttons().is_empty());
     let notes = |bot: &TestBot| bot.slack.thread(APPROVALS, &card.ts).split_off(1);
@@ -112,17 +109,19 @@ async fn two_hundred(bot: &TestBot) {
     bot.settle().await;
     assert!(bot.said_in(SECURITY).contains("INC-1"));
 
-    let mut seconds = 0;
     while cards(bot) < REQUESTS + 1 {
-        assert!(notes(bot).is_empty(), "decoration went before a card");
-        a_second_later(bot).await;
-        seconds += 1;
-        assert!(seconds < 400, "{} cards after so long", cards(bot));
+        let said = notes(bot);
+        let so_far = cards(bot);
+        assert!(
+            said.is_empty(),
+            "decoration went before a card, after {so_far} of them: {said:#?}"
+        );
+        later(bot, seconds(1)).await;
+        let took = (bot.clock.now() - began).num_seconds();
+        assert!(took < 400, "{} cards after so long", cards(bot));
     }
     let took = (bot.clock.now() - began).num_milliseconds();
-    for _ in 0..5 {
-        a_second_later(bot).await;
-    }
+    later(bot, seconds(10)).await;
     assert!(!notes(bot).is_empty(), "what waited is said");
 
     let posts = bot.slack.calls_of("chat.postMessage");
@@ -167,7 +166,7 @@ async fn waiting_for_a_turn_counts_as_no_failure() {
 async fn a_card_that_waited_shows_what_is_true_when_it_is_posted() {
     TestBot::run(async |bot| {
         let fast = Fault::new(FaultKind::RateLimited { retry_after: 60 });
-        bot.slack.set_fault(fast.on("chat.postMessage").times(1));
+        bot.slack.set_fault(fast.on("chat.postMessage").times(2));
         let said = bot.says("alice", "/prod-access db-admin 30m stuck").await;
         bot.settle().await;
         let letters = regex::Regex::new(r"R-[0-9A-Z]{4,12}").unwrap();

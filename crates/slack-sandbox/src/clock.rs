@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     offset_micros: AtomicI64,
+    /// Where it stands still: at this moment; 0 where it goes.
+    standing_micros: AtomicI64,
     moved: Notify,
 }
 
@@ -21,7 +23,16 @@ impl Clock {
         reason = "this is the sandbox's one adapter to real time"
     )]
     pub(crate) fn micros(&self) -> i64 {
-        chrono::Utc::now().timestamp_micros() + self.offset_micros.load(Ordering::SeqCst)
+        match self.standing_micros.load(Ordering::SeqCst) {
+            0 => chrono::Utc::now().timestamp_micros() + self.offset_micros.load(Ordering::SeqCst),
+            standing => standing,
+        }
+    }
+
+    /// Stands still at this moment until it is set again.
+    pub(crate) fn stand_at(&self, micros: i64) {
+        self.standing_micros.store(micros, Ordering::SeqCst);
+        self.moved.notify_waiters();
     }
 
     pub(crate) fn seconds(&self) -> i64 {
@@ -49,8 +60,9 @@ impl Clock {
             let Ok(left @ 1..) = u64::try_from(left) else {
                 return;
             };
+            let goes = self.standing_micros.load(Ordering::SeqCst) == 0;
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_micros(left)) => {}
+                () = tokio::time::sleep(Duration::from_micros(left)), if goes => {}
                 () = moved => {}
             }
         }

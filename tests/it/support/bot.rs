@@ -55,13 +55,19 @@ pub(crate) async fn everywhere(story: impl AsyncFn(&TestBot)) {
 pub(crate) struct Time {
     clock: Arc<MovableClock>,
     slack: Sandbox,
+    standing: bool,
 }
 
 impl Time {
     pub(crate) fn advance(&self, by: TimeDelta) {
         self.clock.advance(by);
-        self.slack
-            .set_clock_offset(self.clock.offset().num_seconds());
+        if self.standing {
+            self.slack
+                .stand_clock_at(self.clock.now().timestamp_micros());
+        } else {
+            self.slack
+                .set_clock_offset(self.clock.offset().num_seconds());
+        }
     }
 
     pub(crate) fn now(&self) -> hallpass::domain::Time {
@@ -91,6 +97,8 @@ pub(crate) struct Setting {
     pub variables: Vec<(String, String)>,
     /// How much the machine's clock is wrong.
     pub machine_off: TimeDelta,
+    /// Time stands still but for being moved, the bot's and the sandbox's.
+    pub standing: bool,
 }
 
 impl Default for Setting {
@@ -101,6 +109,7 @@ impl Default for Setting {
             edit: Box::new(|text| text),
             variables: Vec::new(),
             machine_off: TimeDelta::zero(),
+            standing: false,
         }
     }
 }
@@ -178,7 +187,14 @@ impl TestBot {
         };
         variables.insert(name.to_owned(), secret.to_owned());
         variables.extend(setting.variables);
-        let clock = Arc::new(MovableClock::off_by(setting.machine_off));
+        let clock = Arc::new(if setting.standing {
+            MovableClock::standing()
+        } else {
+            MovableClock::off_by(setting.machine_off)
+        });
+        if setting.standing {
+            slack.stand_clock_at(clock.now().timestamp_micros());
+        }
         let outside = Outside {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
@@ -193,6 +209,7 @@ impl TestBot {
             clock: Time {
                 clock,
                 slack: slack.clone(),
+                standing: setting.standing,
             },
             store: wired.store.clone(),
             app: Arc::clone(&wired.app),

@@ -103,6 +103,12 @@ impl Sandbox {
         self.shared.write(|_| ());
     }
 
+    /// The sandbox's time stands still at this moment (microseconds since 1970) until it is set again.
+    pub fn stand_clock_at(&self, micros: i64) {
+        self.shared.clock.stand_at(micros);
+        self.shared.write(|_| ());
+    }
+
     /// Unix seconds by the sandbox's clock.
     pub fn now(&self) -> i64 {
         self.shared.clock.seconds()
