@@ -22,7 +22,7 @@ lint: ## formatting and clippy, warnings are errors
 
 check: lint test ## what CI runs
 
-bench: ## the figures that are claimed, as ratios measured in one run (needs only cargo)
+bench: ## the figures that are claimed, as ratios measured in one run (needs PostgreSQL, Node.js and npm)
 	cargo bench --locked --bench figures
 
 migration: ## make migration NAME=add_thing: an empty migration for both databases

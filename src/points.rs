@@ -53,6 +53,22 @@ impl Place {
     pub async fn after(self) -> Result<(), Failed> {
         pass(self.after).await
     }
+
+    /// As [`Place::before`], on a thread that may wait.
+    ///
+    /// # Errors
+    /// Only in a test that asks for it.
+    pub fn before_blocking(self) -> Result<(), Failed> {
+        pass_blocking(self.before)
+    }
+
+    /// As [`Place::after`], on a thread that may wait.
+    ///
+    /// # Errors
+    /// Only in a test that asks for it.
+    pub fn after_blocking(self) -> Result<(), Failed> {
+        pass_blocking(self.after)
+    }
 }
 
 #[cfg(not(feature = "failpoints"))]
@@ -60,20 +76,38 @@ async fn pass(point: &'static str) -> Result<(), Failed> {
     std::future::ready(Ok::<_, Failed>(point)).await.map(drop)
 }
 
-/// `abort` ends the process there and then; `error` fails; a number is a delay in milliseconds.
+#[cfg(not(feature = "failpoints"))]
+fn pass_blocking(point: &'static str) -> Result<(), Failed> {
+    Ok::<_, Failed>(point).map(drop)
+}
+
 #[cfg(feature = "failpoints")]
 async fn pass(point: &'static str) -> Result<(), Failed> {
+    if let Some(delay) = fired(point)? {
+        tokio::time::sleep(delay).await;
+    }
+    Ok(())
+}
+
+#[cfg(feature = "failpoints")]
+fn pass_blocking(point: &'static str) -> Result<(), Failed> {
+    if let Some(delay) = fired(point)? {
+        std::thread::sleep(delay);
+    }
+    Ok(())
+}
+
+/// `abort` ends the process there and then; `error` fails; a number is a delay in milliseconds.
+#[cfg(feature = "failpoints")]
+fn fired(point: &'static str) -> Result<Option<std::time::Duration>, Failed> {
     tracing::trace!(point, "passed");
     let Some(told) = told(point) else {
-        return Ok(());
+        return Ok(None);
     };
     tracing::warn!(point, told, "a fail point fired");
     match (told.as_str(), told.parse()) {
         ("abort", _) => std::process::abort(),
-        (_, Ok(delay)) => {
-            tokio::time::sleep(std::time::Duration::from_millis(delay)).await;
-            Ok(())
-        }
+        (_, Ok(delay)) => Ok(Some(std::time::Duration::from_millis(delay))),
         (_, Err(_)) => Err(Failed(point)),
     }
 }

@@ -8,22 +8,32 @@
 mod bot;
 mod commands;
 mod commits;
+mod cycles;
+mod ends;
+mod inside;
 mod memory;
 mod peer;
+mod rival_apps;
 mod rivals;
 mod round;
+mod server;
 mod table;
 mod workplace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use rival_apps::Apps;
 use round::Place;
+use server::Server;
 use table::Table;
 
 /// As many as a median needs to stand still on a shared machine.
 const ROUNDS: usize = 7;
+
+/// What is measured in this process, each in a folder of its own.
+const PARTS: [&str; 5] = ["sqlite", "postgres", "timers", "ends", "lateness"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -32,6 +42,7 @@ async fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["peer", database] => peer::serve(database).await,
+        ["part", name, rounds, ..] => part(name, rounds.parse()?).await,
         ["--rounds", rounds, ..] => measure(rounds.parse().context("how many rounds")?).await,
         _ => measure(ROUNDS).await,
     }
@@ -39,14 +50,55 @@ async fn main() -> Result<()> {
 
 async fn measure(rounds: usize) -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let place = Place::new(PathBuf::from(env!("CARGO_TARGET_TMPDIR"))).await?;
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let place = Place::new(target.clone()).await?;
+    let apps = Apps::install(target.parent().context("the target folder")?).await?;
     let mut table = Table::default();
     for number in 1..=rounds {
         table::progress(&format!("round {number} of {rounds}"));
-        round::run(&place, &mut table)
+        round::run(&place, &apps, &mut table)
             .await
             .with_context(|| format!("round {number}"))?;
+        for name in PARTS {
+            let dir = tempfile::tempdir_in(&target)?;
+            engine(name, &target, dir.path(), &mut table)
+                .await
+                .with_context(|| format!("{name}, round {number}"))?;
+        }
     }
     table.print(&place.conditions());
     Ok(())
+}
+
+/// A part by its name, for whoever works at it.
+async fn part(name: &str, rounds: usize) -> Result<()> {
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let place = Place::new(target.clone()).await?;
+    let mut table = Table::default();
+    for number in 1..=rounds {
+        table::progress(&format!("{name}, round {number} of {rounds}"));
+        let dir = tempfile::tempdir_in(&target)?;
+        engine(name, &target, dir.path(), &mut table).await?;
+    }
+    table.print(&place.conditions());
+    Ok(())
+}
+
+/// The rows of the durable engine, in this process.
+async fn engine(name: &str, target: &Path, folder: &Path, table: &mut Table) -> Result<()> {
+    match name {
+        "sqlite" => cycles::on_sqlite(folder, table).await,
+        "timers" => ends::with_timers(folder, table).await,
+        "lateness" => ends::lateness(folder, table).await,
+        "postgres" => {
+            let server = Server::start(target).await?;
+            cycles::on_postgres(folder, &server, table).await
+        }
+        "ends" => {
+            let server = Server::start(target).await?;
+            let apps = Apps::install(target.parent().context("the target folder")?).await?;
+            ends::at_once(folder, &server, &apps, table).await
+        }
+        other => anyhow::bail!("there is no part {other}; there are: {}", PARTS.join(", ")),
+    }
 }

@@ -12,6 +12,7 @@ use hallpass::wiring::SystemClock;
 use super::bot::Bot;
 use super::commands::Sender;
 use super::commits::{self, Raw, Stored};
+use super::rival_apps::Apps;
 use super::table::{Table, Times, Unit, millis};
 use super::workplace;
 
@@ -32,6 +33,8 @@ struct Rivals {
     sender: Arc<Sender>,
     stored: Arc<Stored>,
     raw: Arc<Raw>,
+    /// The same commands to an app on Bolt JS.
+    bolt: Arc<Sender>,
     /// The bot's own database, read from here to see when it rests.
     bots: Store,
 }
@@ -49,17 +52,28 @@ struct Taken {
     helps: Times,
     commits: Times,
     rows: Times,
+    bolt: Times,
     /// Spent with commands, for the rate.
     spent: Duration,
+    bolt_spent: Duration,
 }
 
 /// All of one round, against a bot that serves `hallpass.db` in `folder`.
-pub(crate) async fn measure(folder: &Path, bot: &Bot, table: &mut Table) -> Result<()> {
+pub(crate) async fn measure(
+    folder: &Path,
+    bot: &Bot,
+    apps: &Apps,
+    table: &mut Table,
+) -> Result<()> {
+    let peer = apps
+        .bolt(&folder.join("bolt.db"), workplace::SIGNING_SECRET)
+        .await?;
     let configuration = folder.join("hallpass.toml");
     let rivals = Rivals {
         sender: Sender::to(bot.address),
         stored: Stored::new(&configuration, &folder.join("stored.db")).await?,
         raw: Raw::new(&folder.join("raw.db")).await?,
+        bolt: Sender::to(peer.address),
         bots: commits::open(&folder.join("hallpass.db")).await?,
     };
     rivals.warm_up().await?;
@@ -67,6 +81,7 @@ pub(crate) async fn measure(folder: &Path, bot: &Bot, table: &mut Table) -> Resu
         let taken = rivals.take(clients).await?;
         note_times(table, clients, &taken);
     }
+    peer.stop().await?;
     rivals.stored.close().await;
     rivals.bots.close().await;
     Ok(())
@@ -89,6 +104,12 @@ impl Rivals {
             taken.commands.extend(self.commands(clients, slice).await?);
             taken.spent += began.elapsed();
             self.rest().await?;
+            if clients == Clients::Crowd {
+                let people = ALONE_PEOPLE..ALONE_PEOPLE + CROWD;
+                let began = Instant::now();
+                taken.bolt.extend(self.bolt.ask(people, EACH).await?);
+                taken.bolt_spent += began.elapsed();
+            }
             if clients == Clients::One {
                 taken.helps.extend(self.helps().await?);
             }
@@ -165,6 +186,7 @@ fn note_times(table: &mut Table, clients: Clients, taken: &Taken) {
     };
     let kinds = [
         ("signed command to acknowledged", &taken.commands),
+        ("peer: the same commands to Bolt JS", &taken.bolt),
         (
             "peer: the store's own commit of an ask's change",
             &taken.commits,
@@ -204,4 +226,15 @@ fn note_times(table: &mut Table, clients: Clients, taken: &Taken) {
     }
     let rate = f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / taken.spent.as_secs_f64();
     table.note(&title, "commands acknowledged", Unit::PerSecond, rate);
+    if clients == Clients::Crowd {
+        let ratio = taken.bolt_spent.as_secs_f64() / taken.spent.as_secs_f64();
+        table.note(
+            &title,
+            "acknowledged a second over Bolt's (at least 3)",
+            Unit::Ratio,
+            ratio,
+        );
+        let late = millis(taken.commands.percentile(99)) / millis(taken.bolt.percentile(99));
+        table.note(&title, "p99 over Bolt's (at most 1)", Unit::Ratio, late);
+    }
 }

@@ -11,6 +11,7 @@ use super::bot::{self, Bot};
 use super::commits;
 use super::memory::{self, Resident};
 use super::peer::Peer;
+use super::rival_apps::Apps;
 use super::rivals;
 use super::table::{Table, Unit};
 use super::workplace;
@@ -89,13 +90,13 @@ impl Scene {
     }
 }
 
-pub(crate) async fn run(place: &Place, table: &mut Table) -> Result<()> {
+pub(crate) async fn run(place: &Place, apps: &Apps, table: &mut Table) -> Result<()> {
     let scene = Scene::new(place).await?;
     let bot = started(&scene, "fresh database", table).await?;
     let peer = Peer::start(&scene.file("peer.db")).await?;
     let (ours, least) = (rested(&bot).await?, memory::at_rest(peer.id()?).await?);
     peer.stop().await?;
-    rivals::measure(scene.dir.path(), &bot, table).await?;
+    rivals::measure(scene.dir.path(), &bot, apps, table).await?;
     let worked = rested(&bot).await?;
     note_memory(table, ours, least, worked);
     bot.stop().await?;

@@ -2,6 +2,7 @@
 //! Membership is Cedar's own hierarchy, so nested groups need no code here. No decision may enter.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
 
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid};
 use cedar_policy::{RestrictedExpression, Schema};
@@ -10,9 +11,30 @@ use hallpass_domain::{Membership, Person, Role, Who};
 
 use super::{PolicyError, Subject};
 
+/// The schema's types, parsed once: parsing a name costs more than deciding with it.
+static KINDS: LazyLock<BTreeMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
+    let kinds = [
+        "Account",
+        "Action",
+        "Email",
+        "Everybody",
+        "Group",
+        "List",
+        "Role",
+        "Schedule",
+        "User",
+        "UserGroup",
+    ];
+    let named = |kind: &'static str| {
+        let name = kind.parse().expect("the schema's type names are names");
+        (kind, name)
+    };
+    kinds.into_iter().map(named).collect()
+});
+
 /// The uid of an entity; `kind` is one of the schema's types.
 pub(super) fn uid(kind: &'static str, id: &str) -> EntityUid {
-    let name: EntityTypeName = kind.parse().expect("the schema's type names are names");
+    let name = KINDS.get(kind).expect("one of the schema's types").clone();
     EntityUid::from_type_name_and_id(name, EntityId::new(id))
 }
 

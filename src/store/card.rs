@@ -31,7 +31,9 @@ impl Store {
     pub async fn cards(&self, request: &RequestId) -> Result<Vec<CardRow>, StoreError> {
         let sql = sql!("card":
             "select place, channel, ts, digest from card where request = $1 order by place");
-        let rows = self.fetch::<Card>(&sql, &[request.as_str().into()]).await?;
+        let rows = self
+            .look_up::<Card>(&sql, &[request.as_str().into()])
+            .await?;
         let card = |row: Card| CardRow {
             place: row.place,
             posted: Posted {

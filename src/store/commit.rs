@@ -1,23 +1,29 @@
 //! Every commit goes through here, so that a test can make each of them die, fail or take long, right before or after.
 
-use sqlx::{Postgres, SqliteConnection, Transaction};
+use sqlx::{Postgres, Transaction};
 
-use crate::points::{COMMIT, Failed};
+use super::error::Failed;
+use crate::points::COMMIT;
 
-/// Commits what was begun by `begin immediate`.
-pub(super) async fn sqlite(conn: &mut SqliteConnection) -> sqlx::Result<()> {
-    COMMIT.before().await.map_err(failed)?;
-    sqlx::query("commit").execute(conn).await?;
-    COMMIT.after().await.map_err(failed)
+/// Commits what `SQLite`'s writer began, on the writer's own thread.
+pub(super) fn sqlite(commit: impl FnOnce() -> Result<(), Failed>) -> Result<(), Failed> {
+    COMMIT.before_blocking()?;
+    commit()?;
+    Ok(COMMIT.after_blocking()?)
 }
 
-pub(super) async fn postgres(transaction: Transaction<'_, Postgres>) -> sqlx::Result<()> {
-    COMMIT.before().await.map_err(failed)?;
+pub(super) async fn postgres(transaction: Transaction<'_, Postgres>) -> Result<(), Failed> {
+    COMMIT.before().await?;
     transaction.commit().await?;
-    COMMIT.after().await.map_err(failed)
+    Ok(COMMIT.after().await?)
 }
 
-/// As a connection that breaks: whether it was committed is not said.
-fn failed(failed: Failed) -> sqlx::Error {
-    sqlx::Error::Io(std::io::Error::other(failed))
+/// A statement that `PostgreSQL` commits by itself.
+pub(super) async fn statement<T>(
+    statement: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    COMMIT.before().await?;
+    let answer = statement.await?;
+    COMMIT.after().await?;
+    Ok(answer)
 }

@@ -1,11 +1,14 @@
-//! The two native pools behind one small set of primitives: execute and fetch, on a connection or a pool.
-//! Everything that knows both databases' types stands here and in `open.rs`; the rest speaks [`Conn`].
+//! The two databases behind one small set of primitives: execute and fetch, on a connection or among the readers.
+//! Everything that knows both drivers' types stands here, in `file.rs` and in `open.rs`; the rest speaks [`Conn`].
 
+use std::sync::Arc;
+
+use rusqlite::Connection;
 use sqlx::postgres::{PgPool, PgRow};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{FromRow, PgConnection, SqliteConnection};
+use sqlx::{FromRow, PgConnection};
 
-use super::error::StoreError;
+use super::error::{Failed, StoreError};
+use super::file::{self, Reading};
 use super::lent::{Lent, bounded};
 use super::sql::Sql;
 
@@ -35,14 +38,8 @@ impl From<i64> for Arg {
 }
 
 /// A row struct that both databases fill; made by `row!`.
-pub(super) trait Filled:
-    Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
-{
-}
-
-impl<T> Filled for T where
-    T: Send + Unpin + for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>
-{
+pub(super) trait Filled: Send + Unpin + 'static + for<'r> FromRow<'r, PgRow> {
+    fn from_sqlite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self>;
 }
 
 macro_rules! bound {
@@ -58,9 +55,9 @@ macro_rules! bound {
     }};
 }
 
-/// A connection within a transaction.
+/// A connection within a transaction. What `SQLite` is asked for is there at once: such a future never waits.
 pub(super) enum Conn<'c> {
-    Sqlite(&'c mut SqliteConnection),
+    Sqlite(&'c mut Connection),
     Postgres(&'c mut PgConnection),
 }
 
@@ -69,12 +66,9 @@ impl Conn<'_> {
         matches!(self, Self::Postgres(_))
     }
 
-    pub(super) async fn execute(&mut self, sql: &Sql, args: &[Arg]) -> sqlx::Result<u64> {
+    pub(super) async fn execute(&mut self, sql: &Sql, args: &[Arg]) -> Result<u64, Failed> {
         Ok(match self {
-            Self::Sqlite(conn) => bound!(sqlx::query(sql.sqlite), args)
-                .execute(&mut **conn)
-                .await?
-                .rows_affected(),
+            Self::Sqlite(conn) => file::execute(conn, sql.sqlite, args)?,
             Self::Postgres(conn) => bound!(sqlx::query(sql.postgres), args)
                 .execute(&mut **conn)
                 .await?
@@ -86,41 +80,50 @@ impl Conn<'_> {
         &mut self,
         sql: &Sql,
         args: &[Arg],
-    ) -> sqlx::Result<Vec<R>> {
-        match self {
-            Self::Sqlite(conn) => {
-                bound!(sqlx::query_as(sql.sqlite), args)
-                    .fetch_all(&mut **conn)
-                    .await
-            }
+    ) -> Result<Vec<R>, Failed> {
+        Ok(match self {
+            Self::Sqlite(conn) => file::fetch(conn, sql.sqlite, args)?,
             Self::Postgres(conn) => {
                 bound!(sqlx::query_as(sql.postgres), args)
                     .fetch_all(&mut **conn)
-                    .await
+                    .await?
             }
-        }
+        })
     }
 }
 
 /// Where reads go: one statement each, so that what is read is one moment.
 #[derive(Clone)]
 pub(super) enum Readers {
-    Sqlite(SqlitePool),
+    Sqlite(Arc<Reading>),
     Postgres(PgPool),
 }
 
 impl Readers {
+    /// However many rows there are.
     pub(super) async fn fetch<R: Filled>(
         &self,
         sql: &Sql,
         args: &[Arg],
     ) -> Result<Vec<R>, StoreError> {
         let rows = match self {
-            Self::Sqlite(pool) => {
-                bound!(sqlx::query_as(sql.sqlite), args)
-                    .fetch_all(pool)
-                    .await
-            }
+            Self::Sqlite(readers) => readers.fetch(sql.sqlite, args).await,
+            Self::Postgres(pool) => on_server(pool, sql, args).await,
+        };
+        rows.map_err(|error| StoreError::from_statement(sql.table, &error))
+    }
+
+    /// The few rows that a key or an index leads to, without a change of thread.
+    pub(super) async fn look_up<R: Filled>(
+        &self,
+        sql: &Sql,
+        args: &[Arg],
+    ) -> Result<Vec<R>, StoreError> {
+        let rows = match self {
+            Self::Sqlite(readers) => match readers.look_up(sql.sqlite, args) {
+                Err(busy) if busy.is_busy() => readers.fetch(sql.sqlite, args).await,
+                answered => answered,
+            },
             Self::Postgres(pool) => on_server(pool, sql, args).await,
         };
         rows.map_err(|error| StoreError::from_statement(sql.table, &error))
@@ -128,13 +131,18 @@ impl Readers {
 
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite(pool) => pool.close().await,
+            Self::Sqlite(readers) => readers.close(),
             Self::Postgres(pool) => pool.close().await,
         }
     }
 }
 
-async fn on_server<R: Filled>(pool: &PgPool, sql: &Sql, args: &[Arg]) -> sqlx::Result<Vec<R>> {
+pub(super) async fn on_server<R: Filled>(
+    pool: &PgPool,
+    sql: &Sql,
+    args: &[Arg],
+) -> Result<Vec<R>, Failed> {
     let mut conn = Lent::from(pool).await?;
-    bounded(bound!(sqlx::query_as(sql.postgres), args).fetch_all(&mut *conn)).await
+    let rows = bounded(bound!(sqlx::query_as(sql.postgres), args).fetch_all(&mut *conn)).await;
+    Ok(rows?)
 }

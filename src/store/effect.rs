@@ -184,7 +184,7 @@ pub(super) struct Ended {
 
 row! {
     /// An effect whose claim was still the one that was to end.
-    #[derive(Clone, PartialEq, Eq, Hash)]
+    #[derive(PartialEq, Eq, Hash)]
     EndedRow { subject: String, kind: String }
 }
 
@@ -333,7 +333,7 @@ impl Store {
     /// be read is told in the log and left out, so that it doesn't hold up the others.
     pub async fn lanes(&self) -> Result<Vec<(Lane, Time)>, StoreError> {
         let mut lanes: BTreeMap<String, i64> = BTreeMap::new();
-        for row in self.fetch::<LaneRow>(&LANES, &[]).await? {
+        for row in self.look_up::<LaneRow>(&LANES, &[]).await? {
             if let Some(next_at) = row.next_at {
                 let earliest = lanes.entry(row.lane).or_insert(next_at);
                 *earliest = next_at.min(*earliest);

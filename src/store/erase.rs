@@ -7,7 +7,6 @@ use serde_json::json;
 use super::prepared::{Prepared, body};
 use super::seal::Span;
 use super::sql::{Sql, list};
-use super::writer::{Job, Outcome};
 use super::{Applied, Store, StoreError, text};
 
 /// One personal field of an event, by its place.
@@ -115,13 +114,8 @@ impl Store {
     pub async fn erase(&self, change: Change, erasure: Erasure) -> Result<Applied, StoreError> {
         let mut prepared = Prepared::new(change, None, self.entropy())?;
         prepared.erasure = PreparedErasure::new(erasure)?;
-        let applied = self.run(Job::Apply(Box::new(prepared))).await?;
-        Ok(match applied {
-            Outcome::Applied(applied) => applied,
-            Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
-                unreachable!("a change is answered as a change")
-            }
-        })
+        let applied = self.apply_prepared(vec![prepared]).await?.pop();
+        applied.ok_or_else(StoreError::closed)
     }
 
     /// The personal fields of a span of events that are about somebody: all of the requests that they asked or hold for,

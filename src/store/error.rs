@@ -5,6 +5,8 @@ use std::fmt;
 
 use hallpass_domain::RequestId;
 
+use crate::points;
+
 /// `Display` is a sentence for the log and the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -49,24 +51,93 @@ impl StoreError {
     }
 
     /// A failed statement on `table`; a column that can't be read is a broken row.
-    pub(super) fn from_statement(table: &'static str, error: &sqlx::Error) -> Self {
-        if let sqlx::Error::ColumnDecode { index, source } = error {
-            return Self::corrupt(table, "(unreadable)", format!("column {index}: {source}"));
+    pub(super) fn from_statement(table: &'static str, error: &Failed) -> Self {
+        match error.unreadable() {
+            Some(why) => Self::corrupt(table, "(unreadable)", why),
+            None => Self::unavailable(error),
         }
-        Self::unavailable(error)
     }
 }
 
-/// Lost a race that another try may win: serialization failure, deadlock, lock timeout (`PostgreSQL`'s SQLSTATE).
-pub(super) fn is_worth_another_try(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "55P03"))
+/// What a driver says.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Postgres(#[from] sqlx::Error),
+    /// As a connection that breaks: whether it was committed is not said.
+    #[error(transparent)]
+    Told(#[from] points::Failed),
+    #[error("the store is closed")]
+    Closed,
 }
 
-pub(super) fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+impl Failed {
+    /// Lost a race that another try may win: serialization failure, deadlock, lock timeout (`PostgreSQL`'s SQLSTATE).
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        let Self::Postgres(error) = self else {
+            return false;
+        };
+        error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "55P03"))
+    }
+
+    /// The statement itself was refused: what else is written on this connection isn't concerned.
+    pub(super) fn is_of_a_statement(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
+            Self::Postgres(error) => {
+                error.as_database_error().is_some() && !self.is_worth_another_try()
+            }
+            Self::Told(_) | Self::Closed => false,
+        }
+    }
+
+    pub(super) fn is_unique_violation(&self) -> bool {
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+
+        match self {
+            Self::Sqlite(error) => error.sqlite_error().is_some_and(|error| {
+                [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE]
+                    .contains(&error.extended_code)
+            }),
+            Self::Postgres(error) => error
+                .as_database_error()
+                .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
+            Self::Told(_) | Self::Closed => false,
+        }
+    }
+
+    /// Another connection holds the file.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+            }
+            Self::Postgres(_) | Self::Told(_) | Self::Closed => false,
+        }
+    }
+
+    /// Why a row that came can't be read.
+    fn unreadable(&self) -> Option<String> {
+        use rusqlite::Error as Sqlite;
+
+        match self {
+            Self::Sqlite(
+                error @ (Sqlite::InvalidColumnType(..)
+                | Sqlite::FromSqlConversionFailure(..)
+                | Sqlite::IntegralValueOutOfRange(..)
+                | Sqlite::Utf8Error(..)),
+            ) => Some(error.to_string()),
+            Self::Postgres(sqlx::Error::ColumnDecode { index, source }) => {
+                Some(format!("column {index}: {source}"))
+            }
+            Self::Sqlite(_) | Self::Postgres(_) | Self::Told(_) | Self::Closed => None,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use hallpass_domain::{Grant, GrantId, PersonId, ShortId};
 use serde_json::json;
 
 use super::database::Arg;
+use super::gather::Keyed;
 use super::prepared::{Prepared, Row, body};
 use super::sql::{Sql, list};
 use super::write::Table;
@@ -114,23 +115,29 @@ macro_rules! grants {
     };
 }
 
+pub(super) const BY_ID: Sql = grants!("id in " [list 1]);
+
+impl Keyed for GrantRow {
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Store {
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
-        Ok(self
-            .read_grants(&grants!("id = $1"), &[id.as_str().into()])
-            .await?
-            .pop())
+        let rows = self.keyed(&BY_ID, |of| &of.grants, id.as_str()).await?;
+        Ok(grants_of(rows)?.pop())
     }
 
     /// In the order of `ids`.
     pub async fn grants(&self, ids: &[GrantId]) -> Result<Vec<Grant>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        match ids {
+            [] => return Ok(Vec::new()),
+            [id] => return Ok(self.grant(id).await?.into_iter().collect()),
+            _ => {}
         }
         let wanted = list(ids.iter().map(GrantId::as_str));
-        let mut grants = self
-            .read_grants(&grants!("id in " [list 1]), &[wanted.into()])
-            .await?;
+        let mut grants = self.read_grants(&BY_ID, &[wanted.into()]).await?;
         grants.sort_by_key(|grant| ids.iter().position(|id| *id == grant.id));
         Ok(grants)
     }
@@ -145,7 +152,7 @@ impl Store {
     /// Provisioning, active or revoking; the oldest first.
     pub async fn live_grants(&self, limit: u32) -> Result<Vec<Grant>, StoreError> {
         let sql = grants!("live order by id limit $1");
-        self.read_grants(&sql, &[i64::from(limit).into()]).await
+        grants_of(self.fetch(&sql, &[i64::from(limit).into()]).await?)
     }
 
     /// The same, a page at a time.
@@ -167,14 +174,14 @@ impl Store {
     /// Whatever became of them; newest first.
     pub async fn all_grants(&self, limit: u32) -> Result<Vec<Grant>, StoreError> {
         let sql = grants!("true order by id desc limit $1");
-        self.read_grants(&sql, &[i64::from(limit).into()]).await
+        grants_of(self.fetch(&sql, &[i64::from(limit).into()]).await?)
     }
 
     async fn read_grants(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<Grant>, StoreError> {
-        self.fetch::<GrantRow>(sql, args)
-            .await?
-            .into_iter()
-            .map(Grant::try_from)
-            .collect()
+        grants_of(self.look_up(sql, args).await?)
     }
+}
+
+fn grants_of(rows: Vec<GrantRow>) -> Result<Vec<Grant>, StoreError> {
+    rows.into_iter().map(Grant::try_from).collect()
 }

@@ -6,6 +6,7 @@ use hallpass_domain::{BackendName, GrantId, Holding, HoldingId, PersonId};
 use serde_json::json;
 
 use super::database::Arg;
+use super::gather::Keyed;
 use super::prepared::{Owned, Prepared, Row, body};
 use super::sql::{Sql, list, storable};
 use super::write::Table;
@@ -116,6 +117,14 @@ macro_rules! holdings {
     };
 }
 
+pub(super) const BY_ID: Sql = holdings!("id in " [list 1]);
+
+impl Keyed for HoldingRow {
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
 /// Where a page of a backend's holdings ends: what [`Store::holdings_in`] goes on after.
 pub fn place_of(holding: &Holding) -> String {
     let grant = holding.grant.as_ref().map_or("", GrantId::as_str);
@@ -133,21 +142,19 @@ fn read_place(place: &str) -> [String; 3] {
 
 impl Store {
     pub async fn holding(&self, id: &HoldingId) -> Result<Option<Holding>, StoreError> {
-        Ok(self
-            .read_holdings(&holdings!("id = $1"), &[id.as_str().into()])
-            .await?
-            .pop())
+        let rows = self.keyed(&BY_ID, |of| &of.holdings, id.as_str()).await?;
+        rows.into_iter().next().map(Holding::try_from).transpose()
     }
 
     /// In the order of `ids`.
     pub async fn holdings(&self, ids: &[HoldingId]) -> Result<Vec<Holding>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        match ids {
+            [] => return Ok(Vec::new()),
+            [id] => return Ok(self.holding(id).await?.into_iter().collect()),
+            _ => {}
         }
         let wanted = list(ids.iter().map(HoldingId::as_str));
-        let mut holdings = self
-            .read_holdings(&holdings!("id in " [list 1]), &[wanted.into()])
-            .await?;
+        let mut holdings = self.read_holdings(&BY_ID, &[wanted.into()]).await?;
         holdings.sort_by_key(|holding| ids.iter().position(|id| *id == holding.id));
         Ok(holdings)
     }
@@ -236,12 +243,12 @@ impl Store {
         let sql = sql!("principal":
             "select person from principal where backend = $1 and name = $2");
         let args = [backend.as_str().into(), storable(principal).into()];
-        let owner = self.fetch::<Owner>(&sql, &args).await?.pop();
+        let owner = self.look_up::<Owner>(&sql, &args).await?.pop();
         Ok(owner.map(|owner| PersonId::new(owner.person)))
     }
 
     async fn read_holdings(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<Holding>, StoreError> {
-        self.fetch::<HoldingRow>(sql, args)
+        self.look_up::<HoldingRow>(sql, args)
             .await?
             .into_iter()
             .map(Holding::try_from)

@@ -46,10 +46,12 @@ impl Drop for Lent {
 }
 
 /// Fails where the server says nothing. Whether what was asked was carried out is not known then.
-pub(super) async fn bounded<T>(asked: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+pub(super) async fn bounded<T, E: From<sqlx::Error>>(
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     timeout(ANSWER, Box::pin(asked)).await.unwrap_or_else(|_| {
         let silent = format!("no answer within {} s", ANSWER.as_secs());
-        Err(sqlx::Error::Io(std::io::Error::other(silent)))
+        Err(sqlx::Error::Io(std::io::Error::other(silent)).into())
     })
 }
 

@@ -12,6 +12,7 @@ mod announcement;
 mod backlog;
 mod card;
 mod changed;
+mod chunks;
 mod commit;
 mod configuration;
 mod database;
@@ -19,6 +20,8 @@ mod effect;
 mod erase;
 mod error;
 mod event;
+mod file;
+mod gather;
 mod grant;
 mod holding;
 mod lent;
@@ -44,7 +47,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_domain::Change;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 pub use alarm::AlarmRow;
@@ -68,6 +71,7 @@ pub use serving::Counts;
 
 use crate::ports::Entropy;
 use database::{Arg, Filled, Readers};
+use gather::{Gather, Gathers, Keyed};
 use open::{File, Server, Tasks};
 use prepared::Prepared;
 use sql::Sql;
@@ -177,74 +181,71 @@ impl Store {
     }
 
     async fn apply_prepared(&self, changes: Vec<Prepared>) -> Result<Vec<Applied>, StoreError> {
-        match &self.0.database {
-            Database::Sqlite(file) => {
-                let mut answers = Vec::with_capacity(changes.len());
-                for change in changes {
-                    answers.push(send(file, Job::Apply(Box::new(change))).await?);
+        let mut answers = Vec::with_capacity(changes.len());
+        for change in changes {
+            answers.push(send(self.writer(), Job::Apply(Box::new(change))).await?);
+        }
+        let mut applied = Vec::with_capacity(answers.len());
+        for answer in answers {
+            match answer.await.map_err(|_| StoreError::closed())?? {
+                Outcome::Applied(one) => applied.push(one),
+                Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
+                    unreachable!("a change is answered as a change")
                 }
-                let mut applied = Vec::with_capacity(answers.len());
-                for answer in answers {
-                    match answer.await.map_err(|_| StoreError::closed())?? {
-                        Outcome::Applied(one) => applied.push(one),
-                        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
-                            unreachable!("a change is answered as a change")
-                        }
-                    }
-                }
-                Ok(applied)
-            }
-            // A task of its own: a caller that gives up doesn't leave a commit untold.
-            Database::Postgres(_) => {
-                let store = self.clone();
-                tokio::spawn(async move { store.apply_on_server(&changes).await })
-                    .await
-                    .map_err(StoreError::unavailable)?
             }
         }
+        Ok(applied)
     }
 
-    async fn apply_on_server(&self, changes: &[Prepared]) -> Result<Vec<Applied>, StoreError> {
-        let Database::Postgres(server) = &self.0.database else {
-            unreachable!("only a server is asked")
-        };
-        replicas::apply(&server.pool, changes, || self.tell(server)).await
-    }
-
-    fn tell(&self, server: &Server) {
-        changed::bump(&self.0.changed);
-        server.committed.notify_one();
+    fn writer(&self) -> &mpsc::Sender<Message> {
+        match &self.0.database {
+            Database::Sqlite(file) => &file.writer,
+            Database::Postgres(server) => &server.writer,
+        }
     }
 
     /// One job, through the writer or in a transaction of its own.
     async fn run(&self, job: Job) -> Result<Outcome, StoreError> {
         match &self.0.database {
-            Database::Sqlite(file) => send(file, job)
+            Database::Sqlite(file) => send(&file.writer, job)
                 .await?
                 .await
                 .map_err(|_| StoreError::closed())?,
-            Database::Postgres(_) => {
-                let store = self.clone();
-                tokio::spawn(async move { store.run_on_server(&job).await })
-                    .await
-                    .map_err(StoreError::unavailable)?
+            // A task of its own: a caller that gives up doesn't leave a commit untold.
+            Database::Postgres(server) => {
+                let (pool, bell) = (server.pool.clone(), server.bell.clone());
+                let work = async move {
+                    let outcome = replicas::alone(&pool, &job).await?;
+                    if outcome.tells() {
+                        bell.ring();
+                    }
+                    Ok(outcome)
+                };
+                tokio::spawn(work).await.map_err(StoreError::unavailable)?
             }
         }
     }
 
-    async fn run_on_server(&self, job: &Job) -> Result<Outcome, StoreError> {
-        let Database::Postgres(server) = &self.0.database else {
-            unreachable!("only a server is asked")
-        };
-        let outcome = replicas::run(&server.pool, job).await?;
-        if outcome.tells() {
-            self.tell(server);
-        }
-        Ok(outcome)
-    }
-
     async fn fetch<R: Filled>(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<R>, StoreError> {
         self.readers().fetch(sql, args).await
+    }
+
+    /// As [`Store::fetch`], of the few rows that a key or an index leads to.
+    async fn look_up<R: Filled>(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<R>, StoreError> {
+        self.readers().look_up(sql, args).await
+    }
+
+    /// The rows of one key, by a statement that reads those of a list of keys.
+    async fn keyed<R: Keyed>(
+        &self,
+        sql: &Sql,
+        kind: fn(&Gathers) -> &Gather<R>,
+        key: &str,
+    ) -> Result<Vec<R>, StoreError> {
+        match &self.0.database {
+            Database::Sqlite(_) => self.look_up(sql, &[sql::list([key]).into()]).await,
+            Database::Postgres(server) => kind(&server.gathers).get(key).await,
+        }
     }
 
     fn readers(&self) -> Readers {
@@ -282,6 +283,8 @@ impl Store {
     /// Writes what waits, then closes. Later calls answer `Unavailable`.
     pub async fn close(&self) {
         self.0.tasks.stop.cancel();
+        // Where it is gone already, there is nobody to tell.
+        drop(self.writer().send(Message::Close).await);
         self.0.tasks.running.wait().await;
         self.readers().close().await;
     }
@@ -289,12 +292,12 @@ impl Store {
 
 /// Hands a job to the writer; waits for a place in the queue.
 async fn send(
-    file: &File,
+    writer: &mpsc::Sender<Message>,
     job: Job,
 ) -> Result<oneshot::Receiver<Result<Outcome, StoreError>>, StoreError> {
     let (reply, answer) = oneshot::channel();
-    file.writer
-        .send(Message { job, reply })
+    writer
+        .send(Message::Work { job, reply })
         .await
         .map_err(|_| StoreError::closed())?;
     Ok(answer)

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use hallpass_domain::planted::{Fault, planted};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::file::{self, Reading, Use};
+use super::gather::Gathers;
 use super::lent::is_well;
+use super::replicas::{self, Bell};
 use super::writer::{self, Message, QUEUE};
 use super::{StoreError, changed, lock, migrations};
 
@@ -27,7 +28,6 @@ const BUSY: Duration = Duration::from_secs(5);
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// A connection that was idle longer is tried before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
-const READERS: u32 = 4;
 const CONNECTIONS: u32 = 16;
 /// `PostgreSQL`'s settings of our sessions. It ends what takes longer than these milliseconds. Plans are made for the
 /// tables as they are: one that was cached while a table was small reads all of it when it has grown.
@@ -41,15 +41,17 @@ const SETTINGS: [(&str, &str); 4] = [
 /// `SQLite`: the queue to the one writer, and where the file is.
 pub(super) struct File {
     pub(super) path: PathBuf,
-    pub(super) readers: SqlitePool,
+    pub(super) readers: Arc<Reading>,
     pub(super) writer: mpsc::Sender<Message>,
     options: SqliteConnectOptions,
 }
 
-/// `PostgreSQL`: a pool for reads and writes, and the bell that other replicas hear.
+/// `PostgreSQL`: a pool for reads and writes, the queue of the changes, and the bell that other replicas hear.
 pub(super) struct Server {
     pub(super) pool: PgPool,
-    pub(super) committed: Arc<Notify>,
+    pub(super) writer: mpsc::Sender<Message>,
+    pub(super) bell: Bell,
+    pub(super) gathers: Gathers,
     options: PgConnectOptions,
 }
 
@@ -99,34 +101,27 @@ impl File {
             .foreign_keys(true)
             .busy_timeout(patience)
             .disable_statement_logging();
-        let writing = options
-            .clone()
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let conn = writing.connect().await.map_err(|error| {
+        let conn = {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || file::open(&path, Use::Write))
+                .await
+                .map_err(StoreError::unavailable)?
+        };
+        let conn = conn.map_err(|error| {
             StoreError::Unavailable(format!("{} can't be opened: {error}.", path.display()))
         })?;
-        let reading = options.pragma("query_only", "on");
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(ACQUIRE)
-            .test_before_acquire(false)
-            .connect_lazy_with(reading.clone());
         let (writer, queue) = mpsc::channel(QUEUE);
-        let task = writer::run(
-            writing.clone(),
-            conn,
-            queue,
-            changed.clone(),
-            tasks.stop.clone(),
-        );
-        tasks.running.spawn(task);
+        let (its, told) = (path.clone(), changed.clone());
+        tasks
+            .running
+            .spawn_blocking(move || writer::run(&its, conn, queue, &told));
+        let reading = options.clone().pragma("query_only", "on");
         tasks.spawn(changed::look(reading, changed.clone()));
         Ok(Self {
+            readers: Reading::new(path.clone()),
             path,
-            readers,
             writer,
-            options: writing,
+            options,
         })
     }
 
@@ -197,11 +192,22 @@ impl Server {
             .await
             .map_err(StoreError::unavailable)?;
         let committed = Arc::new(Notify::new());
-        tasks.spawn(changed::notify(pool.clone(), committed.clone(), me.clone()));
+        let bell = Bell {
+            changed: changed.clone(),
+            committed: committed.clone(),
+        };
+        let (writer, queue) = mpsc::channel(QUEUE);
+        tasks
+            .running
+            .spawn(replicas::run(pool.clone(), queue, bell.clone()));
+        let gathers = Gathers::start(&pool);
+        tasks.spawn(changed::notify(pool.clone(), committed, me.clone()));
         tasks.spawn(changed::listen(options.clone(), changed.clone(), me));
         Ok(Self {
             pool,
-            committed,
+            writer,
+            bell,
+            gathers,
             options,
         })
     }

@@ -4,6 +4,7 @@ use hallpass_domain::{Email, Person, PersonId, SlackId};
 use serde_json::json;
 
 use super::database::Arg;
+use super::gather::Keyed;
 use super::prepared::{Owned, Prepared, Row, body};
 use super::sql::{Sql, list};
 use super::write::Table;
@@ -63,6 +64,30 @@ pub(super) fn prepare(mut person: Person, into: &mut Prepared) -> Result<(), Sto
 }
 
 row! { PersonRow { id: String, version: i64, email: Option<String>, body: String } }
+row! { AccountRow { slack_id: String, id: String, version: i64, email: Option<String>, body: String } }
+
+impl Keyed for PersonRow {
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Keyed for AccountRow {
+    fn key(&self) -> &str {
+        &self.slack_id
+    }
+}
+
+impl From<AccountRow> for PersonRow {
+    fn from(row: AccountRow) -> Self {
+        Self {
+            id: row.id,
+            version: row.version,
+            email: row.email,
+            body: row.body,
+        }
+    }
+}
 
 impl TryFrom<PersonRow> for Person {
     type Error = StoreError;
@@ -89,20 +114,24 @@ macro_rules! people {
     };
 }
 
+pub(super) const BY_ID: Sql = people!("p.id in " [list 1]);
+
+pub(super) const BY_ACCOUNT: Sql = sql!("person":
+    "select a.slack_id, p.id, p.version, p.email, p.body from person_account as a \
+     join person as p on p.id = a.person where a.slack_id in " [list 1]);
+
 impl Store {
     pub async fn person(&self, id: &PersonId) -> Result<Option<Person>, StoreError> {
-        Ok(self
-            .read_people(&people!("p.id = $1"), &[id.as_str().into()])
-            .await?
-            .pop())
+        let rows = self.keyed(&BY_ID, |of| &of.people, id.as_str()).await?;
+        rows.into_iter().next().map(Person::try_from).transpose()
     }
 
     pub async fn person_by_account(&self, account: &SlackId) -> Result<Option<Person>, StoreError> {
-        let sql = people!("p.id = (select person from person_account where slack_id = $1)");
-        Ok(self
-            .read_people(&sql, &[account.as_str().into()])
-            .await?
-            .pop())
+        let rows = self
+            .keyed(&BY_ACCOUNT, |of| &of.accounts, account.as_str())
+            .await?;
+        let row = rows.into_iter().next().map(PersonRow::from);
+        row.map(Person::try_from).transpose()
     }
 
     pub async fn person_by_email(&self, email: &Email) -> Result<Option<Person>, StoreError> {
@@ -119,15 +148,13 @@ impl Store {
             return Ok(Vec::new());
         }
         let wanted = list(ids.iter().map(PersonId::as_str));
-        let mut people = self
-            .read_people(&people!("p.id in " [list 1]), &[wanted.into()])
-            .await?;
+        let mut people = self.read_people(&BY_ID, &[wanted.into()]).await?;
         people.sort_by_key(|person| ids.iter().position(|id| *id == person.id));
         Ok(people)
     }
 
     async fn read_people(&self, sql: &Sql, args: &[Arg]) -> Result<Vec<Person>, StoreError> {
-        self.fetch::<PersonRow>(sql, args)
+        self.look_up::<PersonRow>(sql, args)
             .await?
             .into_iter()
             .map(Person::try_from)

@@ -1,41 +1,86 @@
-//! `PostgreSQL`: every caller has its transaction, set-based over a chunk of changes. A chunk in which one change can't
-//! be written is taken back and written again without it, so that each change stands or falls by itself.
+//! `PostgreSQL`: the changes of many callers are written together, a chunk in each transaction, several transactions at a
+//! time; each change stands or falls by itself. Claims and the like have a transaction of their own.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::postgres::PgPool;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio_util::task::TaskTracker;
 
-use super::commit;
+use super::chunks::{Chunk, Chunks};
 use super::database::{Arg, Conn};
-use super::error::{Applied, StoreError, is_unique_violation, is_worth_another_try};
+use super::error::{Applied, Failed, StoreError};
 use super::lent::{Lent, bounded};
 use super::prepared::Prepared;
 use super::sql::Sql;
-use super::write;
-use super::writer::{Job, Outcome, outcome};
+use super::writer::{self, Job, Message, Outcome, outcome};
+use super::{changed, commit, write};
 
-/// Changes in one transaction, at most.
-const CHUNK: usize = 64;
 /// How often a lost race is tried again.
 const TRIES: u32 = 5;
 /// The pause before the second try; it grows by itself.
 const PAUSE: Duration = Duration::from_millis(5);
+/// Transactions at a time in which changes are written. While they are under way, what comes is gathered for the next.
+const AT_ONCE: usize = 2;
+
+/// Tells this process and the other replicas of commits.
+#[derive(Clone)]
+pub(super) struct Bell {
+    pub(super) changed: watch::Sender<u64>,
+    pub(super) committed: Arc<Notify>,
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        changed::bump(&self.changed);
+        self.committed.notify_one();
+    }
+}
+
+/// Gathers changes and has them written. Runs until all senders are gone or it is told to close; then what was taken is
+/// still written.
+pub(super) async fn run(pool: PgPool, mut queue: mpsc::Receiver<Message>, bell: Bell) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let writing = TaskTracker::new();
+    while let Some(first) = queue.recv().await {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            break;
+        };
+        // Taken only now: what came while there was no place goes along.
+        let (jobs, replies) = writer::waiting(first, &mut queue);
+        let (pool, bell) = (pool.clone(), bell.clone());
+        writing.spawn(async move {
+            let answers = apply(&pool, &jobs, &bell).await;
+            drop(place);
+            writer::answer(replies, Ok(answers));
+        });
+    }
+    writing.close();
+    writing.wait().await;
+}
 
 /// One job in its own transaction.
-pub(super) async fn run(pool: &PgPool, job: &Job) -> Result<Outcome, StoreError> {
+pub(super) async fn alone(pool: &PgPool, job: &Job) -> Result<Outcome, StoreError> {
     let mut tries = 1;
     loop {
         match attempt(pool, job).await {
             Ok(outcome) => return Ok(outcome),
-            Err(error) => again(&error, &mut tries).await?,
+            Err(error) => again(error, &mut tries)
+                .await
+                .map_err(StoreError::unavailable)?,
         }
     }
 }
 
-async fn attempt(pool: &PgPool, job: &Job) -> sqlx::Result<Outcome> {
+async fn attempt(pool: &PgPool, job: &Job) -> Result<Outcome, Failed> {
     let mut conn = Lent::from(pool).await?;
+    // One statement is a transaction by itself.
+    if matches!(job, Job::Claim(_) | Job::Run(..)) {
+        let mut conn = Conn::Postgres(&mut conn);
+        return bounded(commit::statement(outcome(&mut conn, job))).await;
+    }
     bounded(async {
         let mut transaction = conn.begin().await?;
         let outcome = outcome(&mut Conn::Postgres(&mut transaction), job).await?;
@@ -60,71 +105,40 @@ pub(super) async fn seal(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<u64, 
         if !alone {
             return Ok(0);
         }
-        let mut conn = Conn::Postgres(&mut transaction);
-        let written = conn.execute(sql, args).await?;
+        let written = Conn::Postgres(&mut transaction).execute(sql, args).await?;
         commit::postgres(transaction).await?;
-        Ok(written)
+        Ok::<_, Failed>(written)
     };
     match bounded(written).await {
-        Err(error) if is_unique_violation(&error) => Ok(0),
+        Err(error) if error.is_unique_violation() => Ok(0),
         other => other.map_err(StoreError::unavailable),
     }
 }
 
-/// All changes, each done or not by itself; `told` is called after each commit.
-pub(super) async fn apply(
-    pool: &PgPool,
-    changes: &[Prepared],
-    told: impl Fn(),
-) -> Result<Vec<Applied>, StoreError> {
-    let mut verdicts: Vec<Option<Applied>> = vec![None; changes.len()];
+/// All changes, each done or not by itself.
+async fn apply(pool: &PgPool, jobs: &[Job], bell: &Bell) -> Vec<Result<Outcome, StoreError>> {
+    let changes: Vec<&Prepared> = jobs.iter().filter_map(Job::change).collect();
+    let mut chunks = Chunks::of(&changes);
     let mut tries = 1;
-    let mut most = CHUNK;
-    loop {
-        let chunk = next_chunk(changes, &verdicts, most);
+    let mut failed = None;
+    while failed.is_none() {
+        let chunk = chunks.next();
         if chunk.is_empty() {
             break;
         }
-        let batch: Vec<&Prepared> = chunk.iter().map(|at| &changes[*at]).collect();
-        match together(pool, &batch).await {
-            Ok(answers) if write::all_well(&answers) => {
-                told();
-                for at in chunk {
-                    verdicts[at] = Some(Applied::Done);
-                }
-                most = CHUNK;
-            }
-            Ok(answers) => {
-                for (at, answer) in chunk.iter().zip(answers) {
-                    if answer != Applied::Done {
-                        verdicts[*at] = Some(answer);
-                    }
-                }
-            }
-            // Which change it was isn't said: one by one.
-            Err(error) if is_unique_violation(&error) && chunk.len() > 1 => most = 1,
-            Err(error) if is_unique_violation(&error) => {
-                verdicts[chunk[0]] = Some(Applied::Conflict);
-                most = CHUNK;
-            }
-            Err(error) => again(&error, &mut tries).await?,
+        let answers = together(pool, &chunks.batch(&chunk)).await;
+        match chunks.wrote(&chunk, answers) {
+            Ok(Chunk::Keep) => bell.ring(),
+            Ok(Chunk::TakeBack) => {}
+            Err(error) => failed = again(error, &mut tries).await.err(),
         }
     }
-    Ok(verdicts.into_iter().flatten().collect())
-}
-
-/// The first changes without a verdict, up to one that writes what another of them writes.
-fn next_chunk(changes: &[Prepared], verdicts: &[Option<Applied>], most: usize) -> Vec<usize> {
-    let mut seen = HashSet::new();
-    (0..changes.len())
-        .filter(|at| verdicts[*at].is_none())
-        .take(most)
-        .take_while(|at| changes[*at].keys().all(|key| seen.insert(key)))
-        .collect()
+    let verdicts = chunks.verdicts(failed.as_ref()).into_iter();
+    verdicts.map(|one| one.map(Outcome::Applied)).collect()
 }
 
 /// Commits where all of it can be written; otherwise nothing is.
-async fn together(pool: &PgPool, batch: &[&Prepared]) -> sqlx::Result<Vec<Applied>> {
+async fn together(pool: &PgPool, batch: &[&Prepared]) -> Result<Vec<Applied>, Failed> {
     let mut conn = Lent::from(pool).await?;
     bounded(async {
         let mut transaction = conn.begin().await?;
@@ -140,9 +154,9 @@ async fn together(pool: &PgPool, batch: &[&Prepared]) -> sqlx::Result<Vec<Applie
 }
 
 /// Waits before the next try, or gives the error back.
-async fn again(error: &sqlx::Error, tries: &mut u32) -> Result<(), StoreError> {
-    if !is_worth_another_try(error) || *tries >= TRIES {
-        return Err(StoreError::unavailable(error));
+async fn again(error: Failed, tries: &mut u32) -> Result<(), Failed> {
+    if !error.is_worth_another_try() || *tries >= TRIES {
+        return Err(error);
     }
     tokio::time::sleep(PAUSE * *tries).await;
     *tries += 1;

@@ -6,8 +6,9 @@ use hallpass_domain::{PersonId, Request, RequestId, Review, ReviewId, ShortId, T
 use serde_json::json;
 
 use super::database::Arg;
+use super::gather::Keyed;
 use super::prepared::{Prepared, Row, body};
-use super::sql::storable;
+use super::sql::{Sql, storable};
 use super::write::Table;
 use super::{Store, StoreError, text};
 
@@ -230,19 +231,24 @@ macro_rules! requests {
     };
 }
 
+pub(super) const BY_ID: Sql = requests!("select * from request where id in " [list 1]);
+
+impl Keyed for RequestRow {
+    fn key(&self) -> &str {
+        &self.id
+    }
+}
+
 impl Store {
     pub async fn request(&self, id: &RequestId) -> Result<Option<Request>, StoreError> {
-        let sql = requests!("select * from request where id = $1");
-        let rows = self
-            .fetch::<RequestRow>(&sql, &[id.as_str().into()])
-            .await?;
+        let rows = self.keyed(&BY_ID, |of| &of.requests, id.as_str()).await?;
         Ok(assemble(&rows)?.pop())
     }
 
     pub async fn request_by_short(&self, short: &ShortId) -> Result<Option<Request>, StoreError> {
         let sql = requests!("select * from request where short = $1");
         let rows = self
-            .fetch::<RequestRow>(&sql, &[short.as_str().into()])
+            .look_up::<RequestRow>(&sql, &[short.as_str().into()])
             .await?;
         Ok(assemble(&rows)?.pop())
     }
@@ -318,7 +324,7 @@ impl Store {
              order by asked_at, id limit $3"
         );
         let since = Arg::Int(text::micros(since));
-        self.fetch(&sql, &[requester.as_str().into(), since, limit])
+        self.look_up(&sql, &[requester.as_str().into(), since, limit])
             .await
     }
 
@@ -341,7 +347,7 @@ impl Store {
         row! { Delivered { request: Option<String> } }
         let sql = sql!("delivery": "select request from delivery where key = $1");
         let rows = self
-            .fetch::<Delivered>(&sql, &[storable(key).into()])
+            .look_up::<Delivered>(&sql, &[storable(key).into()])
             .await?;
         Ok(rows
             .into_iter()
@@ -357,7 +363,7 @@ impl Store {
         for length in ShortId::FIRST_LENGTH..=LONGEST_SHORT {
             let drawn: Vec<ShortId> = (0..DRAWS).map(|_| self.draw(length)).collect();
             let list = super::sql::list(drawn.iter().map(ShortId::as_str));
-            let taken = self.fetch::<Taken>(&sql, &[list.into()]).await?;
+            let taken = self.look_up::<Taken>(&sql, &[list.into()]).await?;
             let free = |short: &ShortId| taken.iter().all(|row| row.short != short.as_str());
             if let Some(short) = drawn.into_iter().find(free) {
                 return Ok(short);

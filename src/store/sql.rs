@@ -3,6 +3,7 @@
 //! No statement stands here; each stands next to the type it fills.
 
 /// A statement in both dialects. `table` is the one that is named when a row of it is broken.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Sql {
     pub(super) table: &'static str,
     pub(super) sqlite: &'static str,
@@ -58,7 +59,7 @@ macro_rules! postgres_text {
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident { $($column:ident: $kind:ty),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Debug)]
+        #[derive(Debug, Clone)]
         pub(super) struct $name { $(pub(super) $column: $kind),+ }
 
         impl<'r, R> sqlx::FromRow<'r, R> for $name
@@ -69,6 +70,12 @@ macro_rules! row {
         {
             fn from_row(row: &'r R) -> sqlx::Result<Self> {
                 Ok(Self { $($column: row.try_get(stringify!($column))?),+ })
+            }
+        }
+
+        impl $crate::store::database::Filled for $name {
+            fn from_sqlite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+                Ok(Self { $($column: row.get(stringify!($column))?),+ })
             }
         }
     };

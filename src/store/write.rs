@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::database::Conn;
 use super::effect::{self, Claim, ClaimedRow, Ended, EndedRow};
-use super::error::Applied;
+use super::error::{Applied, Failed};
 use super::prepared::{Delivery, Owned, Prepared, Row, Rows};
 use super::sql::{Sql, array, list};
 use super::{announcement, event, grant, holding, person, request};
@@ -24,6 +24,7 @@ pub(super) struct Table {
 
 row! { Key { key: String } }
 row! { Seen { key: String, request: Option<String> } }
+row! { Counted { rows: i64 } }
 row! { Owner { space: String, name: String, person: String } }
 
 type Pick = fn(&Prepared) -> &Rows;
@@ -40,7 +41,7 @@ const TABLES: [(&Table, Pick); 4] = [
 pub(super) async fn changes(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
-) -> sqlx::Result<Vec<Applied>> {
+) -> Result<Vec<Applied>, Failed> {
     let mut verdicts = vec![Applied::Done; batch.len()];
     deliveries(conn, batch, &mut verdicts).await?;
     for (table, pick) in &TABLES {
@@ -77,7 +78,7 @@ async fn deliveries(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let wanted: HashMap<&str, (usize, &Delivery)> = batch
         .iter()
         .enumerate()
@@ -120,7 +121,7 @@ async fn guarded(
     pick: Pick,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let rows_of = |choose: fn(&Rows) -> &Vec<Row>| -> Vec<(usize, &Row)> {
         batch
             .iter()
@@ -164,7 +165,7 @@ async fn owned(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let principals = |prepared: &Prepared| prepared.principals.clone();
     let claims = (&holding::CLAIM_PRINCIPALS, &holding::FOREIGN_PRINCIPALS);
     claim(conn, claims, batch, principals, verdicts).await?;
@@ -191,7 +192,7 @@ async fn claim(
     batch: &[&Prepared],
     pick: fn(&Prepared) -> Vec<Owned>,
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let claims: Vec<(usize, Owned)> = batch
         .iter()
         .enumerate()
@@ -238,7 +239,7 @@ async fn erasures(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     for (at, prepared) in batch.iter().enumerate() {
         for (sql, rows) in prepared.erasure.statements() {
             insert(conn, sql, rows.iter()).await?;
@@ -258,7 +259,7 @@ async fn erasures(
     Ok(())
 }
 
-async fn reviews(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
+async fn reviews(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> {
     let updated: Vec<&Row> = batch
         .iter()
         .flat_map(|prepared| &prepared.requests.updates)
@@ -278,7 +279,7 @@ async fn reviews(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
     insert(conn, &request::INSERT_REVIEWS, rows).await
 }
 
-async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
+async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> {
     let events = batch.iter().flat_map(|prepared| &prepared.events);
     insert(conn, &event::INSERT, events).await?;
     let personal = batch.iter().flat_map(|prepared| &prepared.personal);
@@ -287,7 +288,7 @@ async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
     insert(conn, &announcement::INSERT, told).await
 }
 
-async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> sqlx::Result<()> {
+async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> {
     let (scheduled, cancelled) =
         effect::folded(batch.iter().flat_map(|prepared| &prepared.effects));
     if !scheduled.is_empty() {
@@ -303,7 +304,7 @@ async fn ends(
     conn: &mut Conn<'_>,
     batch: &[&Prepared],
     verdicts: &mut [Applied],
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let ended = batch.iter().filter_map(|prepared| prepared.ended.as_ref());
     let mine: HashSet<EndedRow> = finish(conn, ended).await?.into_iter().collect();
     for (prepared, verdict) in batch.iter().zip(verdicts) {
@@ -323,7 +324,7 @@ async fn insert<'a>(
     conn: &mut Conn<'_>,
     sql: &Sql,
     rows: impl Iterator<Item = &'a String>,
-) -> sqlx::Result<()> {
+) -> Result<(), Failed> {
     let rows: Vec<&str> = rows.map(String::as_str).collect();
     if !rows.is_empty() {
         conn.execute(sql, &[array(rows).into()]).await?;
@@ -334,7 +335,7 @@ async fn insert<'a>(
 pub(super) async fn finish(
     conn: &mut Conn<'_>,
     ended: impl Iterator<Item = &Ended>,
-) -> sqlx::Result<Vec<EndedRow>> {
+) -> Result<Vec<EndedRow>, Failed> {
     let rows: Vec<&str> = ended.map(|ended| ended.row.as_str()).collect();
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -350,7 +351,7 @@ pub(super) async fn finish(
     Ok(mine)
 }
 
-pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> sqlx::Result<Vec<ClaimedRow>> {
+pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<ClaimedRow>, Failed> {
     let args = [
         claim.lane.as_str().into(),
         claim.now.into(),
@@ -360,8 +361,10 @@ pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> sqlx::Result<Vec
     ];
     if planted(Fault::CostGrowsWithTimers) {
         // Every timer is looked at for each claim.
-        let all = sql!("effect": "select count(*) from effect where next_at + 0 > $1");
-        conn.execute(&all, &args[1..2]).await?;
+        let all = sql!("effect": "select count(*) as rows from effect where next_at + 0 > $1");
+        let counted: Vec<Counted> = conn.fetch(&all, &args[1..2]).await?;
+        let rows = counted.first().map(|all| all.rows);
+        tracing::trace!(rows, "every timer was looked at");
     }
     conn.fetch(&effect::CLAIM, &args).await
 }

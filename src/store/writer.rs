@@ -1,25 +1,22 @@
-//! `SQLite`'s one writer: a task that owns the only connection which writes. What waits is written together: one
-//! transaction, a savepoint per job, one commit, then the answers. It never waits for a batch to fill.
+//! `SQLite`'s one writer: a thread that owns the only connection which writes. What waits is written together: one
+//! transaction, set-based statements, one commit, then the answers. It never waits for a batch to fill.
 //! An answer that nobody waits for any more changes nothing: the job is done all the same.
 
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
-use tokio::sync::{mpsc, oneshot};
+use futures_util::FutureExt;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::commit;
+use super::chunks::{CHUNK, Chunk, Chunks};
 use super::database::{Arg, Conn};
 use super::effect::{Claim, ClaimedRow, Ended};
-use super::error::{Applied, StoreError, is_unique_violation};
+use super::error::{Applied, Failed, StoreError};
+use super::file::{self, Use};
 use super::prepared::Prepared;
 use super::sql::Sql;
-use super::write;
+use super::{changed, commit, write};
 
-/// Jobs in one commit, at most.
-const BATCH: usize = 64;
-/// How long a batch may work before it is committed.
-const WORK: Duration = Duration::from_millis(4);
 /// Jobs that may wait; whoever comes later waits for a place.
 pub(super) const QUEUE: usize = 1_024;
 
@@ -30,6 +27,15 @@ pub(super) enum Job {
     Finish(Vec<Ended>),
     /// A statement that stands for itself.
     Run(&'static Sql, Vec<Arg>),
+}
+
+impl Job {
+    pub(super) fn change(&self) -> Option<&Prepared> {
+        match self {
+            Self::Apply(prepared) => Some(prepared),
+            Self::Claim(_) | Self::Finish(_) | Self::Run(..) => None,
+        }
+    }
 }
 
 pub(super) enum Outcome {
@@ -47,112 +53,152 @@ impl Outcome {
     }
 }
 
-pub(super) struct Message {
-    pub(super) job: Job,
-    pub(super) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+pub(super) type Reply = oneshot::Sender<Result<Outcome, StoreError>>;
+
+pub(super) enum Message {
+    Work {
+        job: Job,
+        reply: Reply,
+    },
+    /// What waits is still written; nothing more is taken.
+    Close,
 }
 
-type Answer = (
-    oneshot::Sender<Result<Outcome, StoreError>>,
-    Result<Outcome, StoreError>,
-);
-
-/// Runs until all senders are gone or `stop` is asked; then what waits is still written.
-pub(super) async fn run(
-    options: SqliteConnectOptions,
-    mut conn: SqliteConnection,
+/// Runs until all senders are gone or it is told to close.
+pub(super) fn run(
+    path: &Path,
+    mut conn: Connection,
     mut queue: mpsc::Receiver<Message>,
-    changed: tokio::sync::watch::Sender<u64>,
-    stop: tokio_util::sync::CancellationToken,
+    changed: &watch::Sender<u64>,
 ) {
-    loop {
-        let message = tokio::select! {
-            message = queue.recv() => message,
-            () = stop.cancelled(), if !queue.is_closed() => {
-                queue.close();
-                continue;
+    while let Some(message) = queue.blocking_recv() {
+        let (jobs, replies) = waiting(message, &mut queue);
+        let answers = batch(&mut conn, &jobs);
+        match &answers {
+            Ok(answers) => {
+                if answers.iter().flatten().any(Outcome::tells) {
+                    changed::bump(changed);
+                }
             }
-        };
-        let Some(message) = message else { break };
-        let mut answers = Vec::new();
-        let committed = batch(&mut conn, message, &mut queue, &mut answers).await;
-        if let Err(error) = &committed {
-            tracing::error!(%error, jobs = answers.len(), "a batch of changes was not committed");
-            conn = reopened(&options, conn).await;
-        } else if answers
-            .iter()
-            .any(|(_, one)| one.as_ref().is_ok_and(Outcome::tells))
-        {
-            changed.send_modify(|count| *count = count.wrapping_add(1));
+            Err(error) => {
+                tracing::error!(%error, jobs = jobs.len(), "a batch of changes was not committed");
+                conn = reopened(path, conn);
+            }
         }
-        for (reply, answer) in answers {
-            let answer = match &committed {
-                Ok(()) => answer,
-                Err(error) => Err(StoreError::unavailable(error)),
-            };
-            // Who no longer waits, finds it by reading.
-            drop(reply.send(answer));
-        }
+        answer(replies, answers);
     }
-    if let Err(error) = conn.close().await {
+    if let Err((_, error)) = conn.close() {
         tracing::warn!(%error, "the database was not closed well");
     }
 }
 
-async fn batch(
-    conn: &mut SqliteConnection,
+/// The first and all that wait behind it, as far as they go into one batch.
+pub(super) fn waiting(
     first: Message,
     queue: &mut mpsc::Receiver<Message>,
-    answers: &mut Vec<Answer>,
-) -> sqlx::Result<()> {
-    let began = raw(conn, "begin immediate").await;
-    let started = Instant::now();
-    let mut failed = began.err();
+) -> (Vec<Job>, Vec<Reply>) {
+    let (mut jobs, mut replies) = (Vec::new(), Vec::new());
     let mut next = Some(first);
-    while let Some(Message { job, reply }) = next {
-        let answer = match &failed {
-            None => one(conn, job).await,
-            Some(_) => Ok(Err(StoreError::closed())),
-        };
-        match answer {
-            Ok(answer) => answers.push((reply, answer)),
-            Err(error) => {
-                answers.push((reply, Err(StoreError::unavailable(&error))));
-                failed = Some(error);
+    while let Some(message) = next {
+        match message {
+            Message::Work { job, reply } => {
+                jobs.push(job);
+                replies.push(reply);
             }
+            Message::Close => queue.close(),
         }
-        let more = failed.is_none() && answers.len() < BATCH && started.elapsed() < WORK;
+        let more = jobs.len() < CHUNK;
         next = more.then(|| queue.try_recv().ok()).flatten();
     }
-    match failed {
-        None => commit::sqlite(conn).await,
-        Some(error) => Err(error),
-    }
+    (jobs, replies)
 }
 
-/// One job in its savepoint. The outer error is the connection's: then nothing of the batch stands.
-async fn one(conn: &mut SqliteConnection, job: Job) -> sqlx::Result<Result<Outcome, StoreError>> {
-    raw(conn, "savepoint job").await?;
-    let outcome = outcome(&mut Conn::Sqlite(conn), &job).await;
-    let well = match &outcome {
-        Ok(Outcome::Applied(applied)) => *applied == Applied::Done,
-        Ok(_) => true,
-        Err(_) => false,
-    };
-    if !well {
-        raw(conn, "rollback to job").await?;
-    }
-    raw(conn, "release job").await?;
-    Ok(outcome.or_else(|error| match job {
-        Job::Apply(_) if is_unique_violation(&error) => Ok(Outcome::Applied(Applied::Conflict)),
-        Job::Apply(_) | Job::Claim(_) | Job::Finish(_) | Job::Run(..) => {
-            Err(StoreError::unavailable(&error))
+/// Who no longer waits, finds it by reading.
+pub(super) fn answer(
+    replies: Vec<Reply>,
+    answers: Result<Vec<Result<Outcome, StoreError>>, Failed>,
+) {
+    match answers {
+        Ok(answers) => {
+            for (reply, answer) in replies.into_iter().zip(answers) {
+                drop(reply.send(answer));
+            }
         }
-    }))
+        Err(error) => {
+            for reply in replies {
+                drop(reply.send(Err(StoreError::unavailable(&error))));
+            }
+        }
+    }
 }
 
-/// Carries one job into an open transaction, on either database.
-pub(super) async fn outcome(conn: &mut Conn<'_>, job: &Job) -> sqlx::Result<Outcome> {
+/// Everything in one transaction. The error is the transaction's: then nothing of it stands.
+fn batch(conn: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, Failed> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A claim needn't outlive the machine: at the start of a process all claims are void.
+    let passing = jobs.iter().all(|job| matches!(job, Job::Claim(_)));
+    raw(
+        conn,
+        if passing {
+            "pragma synchronous = normal"
+        } else {
+            "pragma synchronous = full"
+        },
+    )?;
+    raw(conn, "begin immediate")?;
+    let changes: Vec<&Prepared> = jobs.iter().filter_map(Job::change).collect();
+    let mut verdicts = apply(conn, &changes)?.into_iter();
+    let mut answers = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        answers.push(match job {
+            Job::Apply(_) => match verdicts.next() {
+                Some(verdict) => verdict.map(Outcome::Applied),
+                None => Err(StoreError::closed()),
+            },
+            // What was written before is there for a claim to find.
+            Job::Claim(_) | Job::Finish(_) | Job::Run(..) => one(conn, job)?,
+        });
+    }
+    commit::sqlite(|| raw(conn, "commit"))?;
+    Ok(answers)
+}
+
+/// One job in its savepoint.
+fn one(conn: &mut Connection, job: &Job) -> Result<Result<Outcome, StoreError>, Failed> {
+    raw(conn, "savepoint job")?;
+    let outcome = at_once(outcome(&mut Conn::Sqlite(conn), job));
+    if outcome.is_err() {
+        raw(conn, "rollback to job")?;
+    }
+    raw(conn, "release job")?;
+    Ok(outcome.map_err(StoreError::unavailable))
+}
+
+/// What can't be written of a chunk is taken back to its savepoint.
+fn apply(
+    conn: &mut Connection,
+    changes: &[&Prepared],
+) -> Result<Vec<Result<Applied, StoreError>>, Failed> {
+    let mut chunks = Chunks::of(changes);
+    loop {
+        let chunk = chunks.next();
+        if chunk.is_empty() {
+            return Ok(chunks.verdicts(None));
+        }
+        raw(conn, "savepoint chunk")?;
+        let batch = chunks.batch(&chunk);
+        let answers = at_once(write::changes(&mut Conn::Sqlite(conn), &batch));
+        if chunks.wrote(&chunk, answers)? == Chunk::TakeBack {
+            raw(conn, "rollback to chunk")?;
+        }
+        raw(conn, "release chunk")?;
+    }
+}
+
+/// One job but a change in an open transaction, on either database.
+pub(super) async fn outcome(conn: &mut Conn<'_>, job: &Job) -> Result<Outcome, Failed> {
     Ok(match job {
         Job::Apply(prepared) => {
             let mut verdicts = write::changes(conn, &[prepared]).await?;
@@ -170,22 +216,29 @@ pub(super) async fn outcome(conn: &mut Conn<'_>, job: &Job) -> sqlx::Result<Outc
     })
 }
 
+/// What is asked of `SQLite` never waits.
+fn at_once<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    work.now_or_never().unwrap_or(Err(Failed::Closed))
+}
+
 /// A connection whose transaction broke is given up; closing it takes back what was open.
-async fn reopened(options: &SqliteConnectOptions, mut conn: SqliteConnection) -> SqliteConnection {
-    match options.connect().await {
+fn reopened(path: &Path, conn: Connection) -> Connection {
+    match file::open(path, Use::Write) {
         Ok(fresh) => {
-            drop(conn.close().await);
+            drop(conn);
             fresh
         }
         Err(error) => {
             tracing::error!(%error, "the database can't be opened again");
             // With nothing open this fails, and there is nothing to take back.
-            drop(raw(&mut conn, "rollback").await);
+            drop(raw(&conn, "rollback"));
             conn
         }
     }
 }
 
-async fn raw(conn: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
-    sqlx::query(sql).execute(conn).await.map(drop)
+fn raw(conn: &Connection, sql: &'static str) -> Result<(), Failed> {
+    let mut statement = conn.prepare_cached(sql)?;
+    statement.raw_execute()?;
+    Ok(())
 }

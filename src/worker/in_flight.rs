@@ -30,8 +30,12 @@ impl InFlight {
         self.tasks().insert(task, Task { claimed, lease });
     }
 
-    pub(super) fn leave(&self, task: u64) {
-        self.tasks().remove(&task);
+    /// Answers what was claimed anew since the claims that were recorded: nobody runs that.
+    pub(super) fn leave(&self, task: u64, recorded: &[Claimed]) -> Vec<Claimed> {
+        let left = self.tasks().remove(&task);
+        let claimed = left.map(|task| task.claimed).unwrap_or_default();
+        let anew = claimed.into_iter().filter(|one| !recorded.contains(one));
+        anew.collect()
     }
 
     /// A task's claims, in the order in which they were handed to it.
@@ -98,5 +102,57 @@ impl InFlight {
         let task = tasks.values().find(gives)?;
         task.lease.give_way();
         Some(task.lease.left())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hallpass_domain::effect::Subject;
+    use hallpass_domain::{EffectKind, HoldingId, Time};
+
+    use super::*;
+
+    fn claimed(holding: &str) -> Claimed {
+        Claimed {
+            subject: Subject::Holding(HoldingId::new(holding)),
+            kind: EffectKind::SyncHolding,
+            lane: Lane::Internal,
+            urgency: Urgency::Revoke,
+            due: Time::UNIX_EPOCH,
+            token: 7,
+            wanted: 1,
+            attempts: 1,
+        }
+    }
+
+    /// Asked for again while it runs, it is due with the commit of its outcome. Claimed before the task is over, it is
+    /// taken for one of that task's: it must not wait there until its lease ends.
+    #[tokio::test]
+    async fn what_is_claimed_anew_behind_its_record_is_handed_back() {
+        let (in_flight, now) = (InFlight::default(), Instant::now());
+        let both = vec![claimed("first"), claimed("second")];
+        in_flight.enter(1, both, Arc::new(Lease::since(now)));
+        let recorded = in_flight.of(1);
+
+        let again = Claimed {
+            token: 8,
+            ..claimed("second")
+        };
+        assert!(in_flight.takes_over(&again, now));
+        assert_eq!(in_flight.leave(1, &recorded), [again]);
+        assert!(in_flight.all().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_took_over_before_the_record_is_not_handed_back() {
+        let (in_flight, now) = (InFlight::default(), Instant::now());
+        in_flight.enter(1, vec![claimed("first")], Arc::new(Lease::since(now)));
+        let again = Claimed {
+            token: 8,
+            ..claimed("first")
+        };
+        assert!(in_flight.takes_over(&again, now));
+        let recorded = in_flight.of(1);
+        assert_eq!(in_flight.leave(1, &recorded), []);
     }
 }

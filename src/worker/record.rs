@@ -158,7 +158,7 @@ async fn done(worker: &Worker, label: &str, changes: Vec<(Change, Finish)>) -> V
     conflicts
 }
 
-async fn finish(worker: &Worker, label: &str, finished: Vec<Finish>) {
+pub(super) async fn finish(worker: &Worker, label: &str, finished: Vec<Finish>) {
     if finished.is_empty() {
         return;
     }

@@ -211,15 +211,22 @@ impl Round {
                 lease.leave();
                 let answered = worker.parts.app.answers(&lane) > answers;
                 let claimed = in_flight.of(number);
-                let outcomes: Vec<_> = claimed.into_iter().zip(carried).collect();
+                let outcomes: Vec<_> = claimed.iter().cloned().zip(carried).collect();
                 heard::take_note(&worker, &lane, answered, &outcomes).await;
                 record::outcomes(&worker, &lane, outcomes).await;
+                claimed
             };
-            // Panics of effects are caught before, so this one is ours; its claims go back to their leases.
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            let recorded = AssertUnwindSafe(work).catch_unwind().await;
+            if let Ok(recorded) = recorded {
+                // Asked for anew and claimed again between the record and the end of this task.
+                let anew = in_flight.leave(number, &recorded).into_iter();
+                let back = anew.map(Finish::GiveBack).collect();
+                record::finish(&worker, &lane_label(&lane), back).await;
+            } else {
+                // Panics of effects are caught before, so this one is ours; its claims go back to their leases.
+                in_flight.leave(number, &[]);
                 tracing::error!(lane = %lane_label(&lane), "recording an outcome panicked");
             }
-            in_flight.leave(number);
             place
         });
     }
