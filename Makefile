@@ -24,6 +24,7 @@ check: lint test ## what CI runs
 
 bench: ## the figures that are claimed, as ratios measured in one run (needs PostgreSQL, Node.js and npm)
 	cargo bench --locked --bench figures
+	cargo bench --locked --bench verify
 
 migration: ## make migration NAME=add_thing: an empty migration for both databases
 	@[[ "$(NAME)" =~ ^[a-z]+_[a-z_]+$$ ]] || { echo "Say what it does: make migration NAME=add_note_to_request" >&2; exit 2; }

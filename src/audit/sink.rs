@@ -18,7 +18,6 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::checkpoint::{Checkpoint, CheckpointLine, Sink, SinkError};
-use crate::store::{Store, StoreError};
 
 /// One call, with its retries.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,26 +51,6 @@ pub struct S3 {
     bucket: AmazonS3,
     prefix: Path,
     http: reqwest::Client,
-}
-
-/// What the sink holds, all of it as the record says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Compared {
-    pub checkpoints: u64,
-    /// The newest sequence among them.
-    pub newest: Option<u64>,
-}
-
-/// Why sink and record couldn't be found to agree.
-#[derive(Debug, thiserror::Error)]
-pub enum Disagreement {
-    #[error(transparent)]
-    Sink(#[from] SinkError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The record isn't what it was when the checkpoint was made.
-    #[error("{0}")]
-    Differs(String),
 }
 
 impl S3 {
@@ -133,46 +112,19 @@ impl S3 {
         Ok(line.checkpoint)
     }
 
-    /// Holds everything in the sink against the record: each checkpoint there must stand in the chain.
-    pub async fn compare(&self, store: &Store) -> Result<Compared, Disagreement> {
-        let ends_at = store.head().await?.map_or(0, |(sequence, _)| sequence);
+    /// Everything that the sink holds, by sequence. Whether the record goes with it is for `verify` to say.
+    pub async fn checkpoints(&self) -> Result<Vec<Checkpoint>, SinkError> {
         let listed = self.bucket.list(Some(&self.folder()));
         let mut held = listed
             .map_err(|error| self.failed(&error))
             .map_ok(|meta: ObjectMeta| async move { self.read(&meta.location, meta.size).await })
             .try_buffered(READ_AT_ONCE);
-        let mut compared = Compared {
-            checkpoints: 0,
-            newest: None,
-        };
+        let mut checkpoints = Vec::new();
         while let Some(checkpoint) = bounded(&self.name, held.try_next()).await?? {
-            let sequence = checkpoint.sequence;
-            let differs = |why: String| {
-                let name = &self.name;
-                Disagreement::Differs(format!(
-                    "record {sequence}: {why} ({name} holds its checkpoint)"
-                ))
-            };
-            if !checkpoint.is_authentic() {
-                let why = "the checkpoint that the sink holds isn't signed by the key it names";
-                return Err(differs(why.into()));
-            }
-            match store.hash_at(sequence).await? {
-                Some(hash) if hash == checkpoint.hash => {}
-                Some(_) => {
-                    let why = "its hash isn't the one that was signed: the record was changed";
-                    return Err(differs(why.into()));
-                }
-                None => {
-                    return Err(differs(format!(
-                        "it is gone, the record ends at {ends_at}: it was cut, or an old backup was restored"
-                    )));
-                }
-            }
-            compared.checkpoints += 1;
-            compared.newest = compared.newest.max(Some(sequence));
+            checkpoints.push(checkpoint);
         }
-        Ok(compared)
+        checkpoints.sort_by_key(|checkpoint| checkpoint.sequence);
+        Ok(checkpoints)
     }
 
     /// Whether the bucket takes an object, and whether it locks what it takes; a sentence.

@@ -1,9 +1,12 @@
 //! The write-once sink over a bucket that AWS's rules hold: what stands there is never overwritten nor taken back, and a
 //! record that was changed, cut or restored is found by it.
 
+use hallpass::audit::chain::{GENESIS, event_digest, link};
 use hallpass::audit::checkpoint::{Checkpoint, CheckpointKey, Sink};
-use hallpass::audit::sink::{Bucket, Disagreement, S3};
-use hallpass::domain::Time;
+use hallpass::audit::sink::{Bucket, S3};
+use hallpass::audit::verify::{Against, verify_database};
+use hallpass::domain::{Change, Time};
+use hallpass::store::Seal;
 use secrecy::{SecretBox, SecretString};
 use url::Url;
 
@@ -11,6 +14,7 @@ use crate::audit_export::sealed;
 use crate::store::Fresh;
 use crate::support::bot::Setting;
 use crate::support::moto::{self, Moto};
+use crate::support::world::World;
 use crate::support::{Database, TestBot, minutes};
 
 fn bucket(moto: &Moto, name: &str) -> Bucket {
@@ -108,15 +112,20 @@ fn without_moto_the_tests_say_what_to_do() {
     assert!(missing.contains("scripts/test-needs.sh"), "{missing}");
 }
 
+/// `[audit.s3]`, before the section that follows it.
+fn section(moto: &Moto) -> String {
+    let endpoint = moto.endpoint();
+    format!(
+        "[audit.s3]\nbucket = \"anchors\"\nprefix = \"acme/prod\"\nregion = \"us-east-1\"\nendpoint = \"{endpoint}\"\n\
+         access_key_env = \"AUDIT_KEY\"\nsecret_key_env = \"AUDIT_SECRET\"\n\n[people]"
+    )
+}
+
 /// A bot whose checkpoints go to the bucket; then the sink holds its record against the store.
 async fn served(database: Database) {
     let moto = Moto::start();
     moto.bucket(&["make", "anchors", "locked"]).unwrap();
-    let endpoint = moto.endpoint().to_owned();
-    let section = format!(
-        "[audit.s3]\nbucket = \"anchors\"\nprefix = \"acme/prod\"\nregion = \"us-east-1\"\nendpoint = \"{endpoint}\"\n\
-         access_key_env = \"AUDIT_KEY\"\nsecret_key_env = \"AUDIT_SECRET\"\n\n[people]"
-    );
+    let section = section(&moto);
     let setting = Setting {
         database,
         edit: Box::new(move |text| text.replacen("[people]", &section, 1)),
@@ -137,26 +146,33 @@ async fn served(database: Database) {
         let sink = S3::new(&bucket(&moto, "anchors")).unwrap();
         let held = async {
             loop {
-                let compared = sink.compare(&bot.store).await.unwrap();
-                if compared.checkpoints > 0 {
-                    return compared;
+                let kept = sink.checkpoints().await.unwrap();
+                if !kept.is_empty() {
+                    return kept;
                 }
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         };
         let limit = std::time::Duration::from_secs(40);
-        let compared = tokio::time::timeout(limit, held)
+        let kept = tokio::time::timeout(limit, held)
             .await
             .expect("a checkpoint in time");
-        assert!(compared.newest <= bot.store.head().await.unwrap().map(|(head, _)| head));
+        let against = || Against {
+            anchored: kept.clone(),
+            ..Against::default()
+        };
+        let whole = verify_database(&bot.store, against())
+            .await
+            .unwrap()
+            .unwrap();
+        let newest = kept.last().unwrap();
+        assert_eq!(whole.anchored.unwrap().sequence, newest.sequence);
 
         // A record that is older than what was anchored: an empty one is the oldest.
         let restored = Fresh::sqlite().await;
-        let found = sink.compare(&restored.store).await.unwrap_err();
-        assert!(
-            matches!(&found, Disagreement::Differs(why) if why.contains("it is gone")),
-            "{found}"
-        );
+        let found = verify_database(&restored.store, against()).await.unwrap();
+        let why = found.unwrap_err().to_string();
+        assert!(why.contains(&newest.sequence.to_string()), "{why}");
     })
     .await;
 }
@@ -173,54 +189,84 @@ async fn the_bot_hands_its_checkpoints_over_postgres() {
 
 #[tokio::test]
 async fn a_record_that_was_written_anew_is_found() {
-    use hallpass::store::Seal;
     let moto = Moto::start();
     moto.bucket(&["make", "anchors", "locked"]).unwrap();
     let sink = S3::new(&bucket(&moto, "anchors")).unwrap();
-    let db = Fresh::sqlite().await;
-    let events = [1, 2].map(crate::audit_retention::event);
-    let change = events.into_iter().fold(
-        hallpass::domain::Change::default(),
-        hallpass::domain::Change::event,
-    );
-    db.store.apply_one(change).await.unwrap();
-    let ids: Vec<String> = db
-        .store
-        .events_after(0, 9)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|one| one.id.to_string())
-        .collect();
-    let seal = |sequence: u64, event: &str, hash: String| Seal {
-        sequence,
-        event: event.into(),
-        hash,
+    let record = async |number| {
+        let db = Fresh::sqlite().await;
+        let change = Change::default().event(crate::audit_retention::event(number));
+        db.store.apply_one(change).await.unwrap();
+        let (id, body): (String, String) = db.read_one("select id, body from event").await;
+        let hash = hex::encode(link(&GENESIS, &event_digest(body.as_bytes())));
+        let seal = Seal {
+            sequence: 1,
+            event: id,
+            hash: hash.clone(),
+        };
+        db.store.seal(None, &[seal]).await.unwrap();
+        (db, hash)
     };
-    db.store
-        .seal(None, &[seal(1, &ids[0], "ab".repeat(32))])
-        .await
-        .unwrap();
-    sink.put(&signed(1, &"ab".repeat(32))).await.unwrap();
-    assert_eq!(sink.compare(&db.store).await.unwrap().checkpoints, 1);
-    let rewritten = Fresh::sqlite().await;
-    let change = hallpass::domain::Change::default().event(crate::audit_retention::event(1));
-    rewritten.store.apply_one(change).await.unwrap();
-    let id = rewritten.store.events_after(0, 9).await.unwrap()[0]
-        .id
-        .to_string();
-    rewritten
-        .store
-        .seal(None, &[seal(1, &id, "cd".repeat(32))])
-        .await
-        .unwrap();
-    let found = sink
-        .compare(&rewritten.store)
-        .await
-        .unwrap_err()
-        .to_string();
+    let (real, hash) = record(1).await;
+    sink.put(&signed(1, &hash)).await.unwrap();
+    let anchored = sink.checkpoints().await.unwrap();
+    let against = || Against {
+        anchored: anchored.clone(),
+        ..Against::default()
+    };
     assert!(
-        found.contains("record 1") && found.contains("was changed"),
-        "{found}"
+        verify_database(&real.store, against())
+            .await
+            .unwrap()
+            .is_ok()
     );
+    // Whoever owns the database writes another past, chained as well as the first.
+    let (forged, _) = record(2).await;
+    assert!(
+        verify_database(&forged.store, Against::default())
+            .await
+            .unwrap()
+            .is_ok()
+    );
+    let found = verify_database(&forged.store, against()).await.unwrap();
+    let why = found.unwrap_err().to_string();
+    assert!(why.contains("record 1"), "{why}");
+}
+
+/// `--sink` reads the bucket of the configuration.
+#[tokio::test]
+async fn verify_holds_the_record_against_the_bucket() {
+    let moto = Moto::start();
+    moto.bucket(&["make", "anchors", "locked"]).unwrap();
+    let mut world = World::new().await;
+    let file = world.dir.path().join("hallpass.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("[people]", &section(&moto), 1)).unwrap();
+    world.variables.push(("AUDIT_KEY", "tester".into()));
+    world
+        .variables
+        .push(("AUDIT_SECRET", "secret-of-tester".into()));
+    let bot = world.serve().await;
+    world
+        .asks("alice", "/prod-access logs node=web-3 30m a look")
+        .await;
+    world.held("logs/web-3").await;
+    // What is left is sealed and anchored at the stop.
+    let (_, well) = bot.stops().await;
+    assert!(well);
+    let arguments = ["audit", "verify", "--sink"];
+    let done = world.hallpass(&arguments).output().await.unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(
+        done.status.success() && said.contains("anchored until record"),
+        "{said} {done:?}"
+    );
+
+    // Somebody forges a checkpoint further on.
+    let forged = signed(999, &"ab".repeat(32)).line();
+    let place = "acme/prod/checkpoints/00000000000000000999.json";
+    moto.bucket(&["put", "anchors", place, &forged]).unwrap();
+    let done = world.hallpass(&arguments).output().await.unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("isn't whole"), "{said}");
 }

@@ -5,6 +5,7 @@ mod drill;
 mod environment;
 mod example;
 mod init;
+mod keeping;
 mod manifest;
 mod mistakes;
 mod mistakes_in_files;

@@ -390,3 +390,41 @@ fn managed(one: &Read<'_>, entity: Entity) -> Value {
     let name = name.unwrap_or_else(|| kind.to_owned());
     json!({ "type": kind, "uid": uid.unwrap_or_else(|| name.clone()), "name": name })
 }
+
+#[cfg(test)]
+mod tests {
+    use hallpass_domain::EventKind;
+
+    use super::{Class, class_of};
+
+    /// Every kind has its row, and every row says what [`class_of`] does.
+    #[test]
+    fn the_table_for_people_is_the_one_in_use() {
+        let events = include_str!("../../../crates/domain/src/event.rs");
+        let kinds = events.lines().filter_map(|line| {
+            let (name, text) = line.trim().split_once(" = \"")?;
+            let kind = EventKind::parse(text.strip_suffix("\",")?)?;
+            name.chars().all(char::is_alphanumeric).then_some(kind)
+        });
+        let kinds: Vec<EventKind> = kinds.collect();
+        assert!(kinds.len() > 40, "{kinds:?}");
+        let table = include_str!("../../../docs/record.md");
+        for kind in kinds {
+            let mapping = class_of(kind);
+            let status = match (mapping.class, mapping.failed) {
+                (Class::DetectionFinding, _) => "New",
+                (_, true) => "Failure",
+                (_, false) => "Success",
+            };
+            let row = format!(
+                "| `{}` | {} | {} {} | {} | {status} |",
+                kind.as_str(),
+                mapping.class.uid(),
+                mapping.activity,
+                mapping.class.activity(mapping.activity),
+                mapping.severity.name(),
+            );
+            assert!(table.contains(&row), "{row} isn't in docs/record.md");
+        }
+    }
+}

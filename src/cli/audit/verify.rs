@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow, bail};
 
 use crate::audit::anchor::Anchor;
-use crate::audit::checkpoint::{Checkpoint, CheckpointKey};
+use crate::audit::checkpoint::{Checkpoint, CheckpointKey, Sink};
 use crate::audit::verify::{Against, Verified, Wrong, verify_database, verify_export};
 use crate::config::Loaded;
 use crate::config::env::{Process, Settings, is_set, review_key};
@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// The anchor file, or a copy of it [default without FILE: the configured one]
     #[arg(long, value_name = "FILE")]
     pub anchor: Option<PathBuf>,
+    /// Also hold it against everything that the write-once bucket of [audit.s3] keeps
+    #[arg(long)]
+    pub sink: bool,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -39,13 +42,17 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             bail!("{} holds no checkpoint", path.display());
         }
     }
+    let anchored = args.anchor.is_some();
+    if args.sink {
+        against.anchored.extend(in_the_bucket().await?);
+    }
     let found = match args.file {
         Some(file) => {
             let shown = file.display().to_string();
             let read = tokio::task::spawn_blocking(move || verify_export(&file, against)).await?;
             read.with_context(|| format!("{shown} can't be read"))?
         }
-        None => of_database(against, args.anchor.is_some()).await?,
+        None => of_database(against, anchored).await?,
     };
     Ok(told(found))
 }
@@ -86,11 +93,26 @@ async fn of_database(
         let newest = parts.store.newest_checkpoint().await?;
         let named = against.keys.iter().next().cloned();
         let key = named.or_else(|| newest.map(|newest| newest.key));
-        against.anchored = configured_anchor(&loaded, &key.unwrap_or_default())?;
+        let lines = configured_anchor(&loaded, &key.unwrap_or_default())?;
+        against.anchored.extend(lines);
     }
     let found = verify_database(&parts.store, against).await;
     parts.store.close().await;
     Ok(found?)
+}
+
+/// What the configured bucket keeps.
+async fn in_the_bucket() -> anyhow::Result<Vec<Checkpoint>> {
+    let settings = Settings::read(&Process)?;
+    let loaded = wiring::readable(&settings, &Process)?;
+    let bucket = wiring::bucket(&loaded.config, &Process)?;
+    let bucket =
+        bucket.ok_or_else(|| anyhow!("the configuration names no bucket in [audit.s3]"))?;
+    let kept = bucket.checkpoints().await?;
+    if kept.is_empty() {
+        bail!("{} holds no checkpoint", Sink::name(&bucket));
+    }
+    Ok(kept)
 }
 
 /// The key that `serve` signs with, where its secret is at hand; none is made.
