@@ -58,6 +58,8 @@ pub(crate) enum Mood {
     KeepsHold,
     /// `grant` of this permission is answered 422.
     Refuses(String),
+    /// Both: `grant` of this permission is refused, and nothing can be taken back.
+    RefusesAndKeepsHold(String),
     /// Every call of this action is carried out, but its answer waits for `release`.
     HangsOn(String),
 }
@@ -231,13 +233,15 @@ impl Gate {
     fn carry_out(&self, order: &Order) -> (StatusCode, Value, bool) {
         let mut state = self.state();
         let key = (order.principal.clone(), order.permission.clone());
-        let refused = Mood::Refuses(order.permission.clone());
+        let refused =
+            [Mood::Refuses, Mood::RefusesAndKeepsHold].map(|mood| mood(order.permission.clone()));
         let (status, body) = match (order.action.as_str(), &state.mood) {
-            (_, Mood::Down | Mood::AsksForPeace(_)) | ("revoke", Mood::KeepsHold) => {
+            (_, Mood::Down | Mood::AsksForPeace(_))
+            | ("revoke", Mood::KeepsHold | Mood::RefusesAndKeepsHold(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "down" }))
             }
             (_, Mood::Silent) => (StatusCode::GATEWAY_TIMEOUT, json!({ "error": "silent" })),
-            ("grant", mood) if *mood == refused => {
+            ("grant", mood) if refused.contains(mood) => {
                 let why = format!("{} has no account here", order.principal);
                 (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": why }))
             }

@@ -7,6 +7,8 @@
 //!
 //! It is active only when all its holdings are held; it is ended or failed only after each was read back.
 
+#[cfg(test)]
+mod boundaries;
 mod end;
 mod extend;
 mod open;

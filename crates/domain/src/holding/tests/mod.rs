@@ -4,4 +4,5 @@ mod adopted;
 mod machine;
 mod overlap;
 mod planning;
+mod recorded;
 mod sequences;
