@@ -119,7 +119,7 @@ impl App {
             Err(NoOpening::Store(error)) => Err(error),
             Err(NoOpening::Problems(problems)) => {
                 tracing::warn!(request = %request.short, ?problems, "a scheduled request can't start");
-                Ok(transition(request.void(VoidReason::AuthorityGone, now)))
+                Ok(transition(request.void(VoidReason::NoAccount, now)))
             }
         }
     }

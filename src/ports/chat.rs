@@ -247,6 +247,10 @@ pub enum Message {
     Decided {
         request: RequestShown,
     },
+    /// What it was approved on changed, so it is decided anew.
+    Reopened {
+        request: RequestShown,
+    },
     Granted {
         request: RequestShown,
     },

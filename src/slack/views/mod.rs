@@ -80,6 +80,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Reminder { request } => notices::reminder(request),
         Message::Climbed { request } => notices::climbed(request),
         Message::Decided { request } => notices::decided(request, audience),
+        Message::Reopened { request } => notices::reopened(request, audience),
         Message::Granted { request } => notices::granted(request, audience),
         Message::GrantFailed { request } => notices::grant_failed(request, audience),
         Message::Warning {

@@ -99,6 +99,8 @@ pub enum VoidReason {
     AuthorityGone,
     /// The grant that was to be extended ended.
     GrantEnded,
+    /// When it was to start, a backend had no account that is its holder's own.
+    NoAccount,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
