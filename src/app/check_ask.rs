@@ -32,18 +32,13 @@ pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
     let (parameters, shown) = parameters(&ask.parameters, role, &mut problems);
     let duration = duration(ask.duration.as_ref(), role, &mut problems);
     let (ticket, example) = reason(&ask.reason, role.ticket.as_ref(), &mut problems);
-    if let Some(at) = &ask.at {
-        problems.push(format!(
-            "A later start can't be asked for yet: leave out “at {}” to start now.",
-            at.chars().take(30).collect::<String>()
-        ));
-    }
     let typed = ask.duration.is_some() || role.default_duration.is_none();
     let would_do = AskWords {
         command,
         role: role.name.as_str(),
         parameters: &shown,
         duration: typed.then_some(duration),
+        at: ask.at.as_deref(),
         ticket: example,
         reason: &ask.reason,
     };

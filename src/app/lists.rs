@@ -1,7 +1,7 @@
 //! What somebody asks to see: roles, their own, what waits, what is active, who is on call, help. Only what they may see.
 
 use futures_util::future::join_all;
-use hallpass_domain::request::State;
+use hallpass_domain::request::{Start, State};
 use hallpass_domain::role::StageRule;
 use hallpass_domain::{Person, Request, Role, Who};
 
@@ -98,8 +98,20 @@ impl App {
             .store
             .requests(RequestFilter::LiveGrants, LISTED_AT_MOST)
             .await?;
+        let later = self
+            .store
+            .requests(RequestFilter::Scheduled, LISTED_AT_MOST)
+            .await?;
         let visible = self.visible(me, requests).await;
-        Ok(Answer::Active(self.shown_all(&visible).await?))
+        let mut later = self.visible(me, later).await;
+        later.sort_by_key(|request| match request.start {
+            Start::Now => request.asked_at,
+            Start::At(at) => at,
+        });
+        Ok(Answer::Active {
+            now: self.shown_all(&visible).await?,
+            later: self.shown_all(&later).await?,
+        })
     }
 
     async fn visible(&self, me: &Person, requests: Vec<Request>) -> Vec<Request> {
@@ -190,6 +202,7 @@ fn example_of(command: &str, role: &Role) -> String {
         role: role.name.as_str(),
         parameters: &parameters,
         duration: role.default_duration.or(Some(role.max_duration)),
+        at: None,
         ticket: ticket.map(|ticket| ticket.example.as_str()),
         reason: "",
     }

@@ -22,6 +22,7 @@ mod facts;
 mod forget;
 mod incident;
 mod key;
+mod later;
 mod lease;
 mod leave;
 mod ledger;
@@ -40,6 +41,7 @@ mod retain;
 mod retired;
 mod review;
 mod say;
+mod schedule;
 mod settings;
 mod status;
 mod stop;
@@ -66,6 +68,7 @@ use crate::policy::{Policy, PolicyError};
 use crate::ports::{Backend, Chat, Clock, Directory, Entropy, OnCall, Posted};
 use crate::store::Store;
 use answer::Answer;
+use schedule::Taken;
 use stop::Stop;
 
 pub use configuration::Loaded;
@@ -227,10 +230,10 @@ impl App {
         card: Option<Posted>,
     ) -> Result<Answer, Stop> {
         let me = self.caller(caller).await?;
-        if let Some(card) = card {
-            self.adopt(press.request(), &card).await?;
+        if let (Some(card), Some(id)) = (card, press.request()) {
+            self.adopt(id, &card).await?;
         }
-        if matches!(press, Press::Approve(_)) {
+        if press.may_give() {
             self.require_giving().await?;
         }
         let id = press.request();
@@ -241,11 +244,13 @@ impl App {
             Press::Reviewed(id) => self.post_use_reviewed(&me, id).await,
             Press::Cancel(id) => self.cancel(&me, id).await,
             Press::EndNow(id) => self.end_now(&me, id).await,
+            Press::Schedule(draft) => self.take(&me, draft, Taken::Later).await,
+            Press::StartNow(draft) => self.take(&me, draft, Taken::Now).await,
         };
         if let Err(stop) = &answer
             && stop.is_about_authority()
         {
-            self.record_refusal(&me, press.verb(), Some(id)).await?;
+            self.record_refusal(&me, press.verb(), id).await?;
         }
         answer
     }

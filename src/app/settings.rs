@@ -64,6 +64,10 @@ pub enum Press {
     Reviewed(RequestId),
     Cancel(RequestId),
     EndNow(RequestId),
+    /// Sends the draft of a later start as it was offered.
+    Schedule(String),
+    /// Sends it for now.
+    StartNow(String),
 }
 
 impl Press {
@@ -76,17 +80,32 @@ impl Press {
             Self::Reviewed(_) => "review the use",
             Self::Cancel(_) => "cancel",
             Self::EndNow(_) => "drop",
+            Self::Schedule(_) | Self::StartNow(_) => "ask",
         }
     }
 
-    pub fn request(&self) -> &RequestId {
+    /// Whether access can come of it.
+    pub(super) fn may_give(&self) -> bool {
+        match self {
+            Self::Approve(_) | Self::Schedule(_) | Self::StartNow(_) => true,
+            Self::Deny(_)
+            | Self::Revoke(_)
+            | Self::Reviewed(_)
+            | Self::Cancel(_)
+            | Self::EndNow(_) => false,
+        }
+    }
+
+    /// None where there is no request yet.
+    pub fn request(&self) -> Option<&RequestId> {
         match self {
             Self::Approve(id)
             | Self::Deny(id)
             | Self::Revoke(id)
             | Self::Reviewed(id)
             | Self::Cancel(id)
-            | Self::EndNow(id) => id,
+            | Self::EndNow(id) => Some(id),
+            Self::Schedule(_) | Self::StartNow(_) => None,
         }
     }
 }

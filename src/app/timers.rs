@@ -10,6 +10,7 @@ use hallpass_domain::{
     Actor, Change, EffectKind, Grant, GrantId, Refusal, RefusalKind, Request, RequestId, Time,
 };
 
+use super::authorise::LATE_START;
 use super::opening::NoOpening;
 use super::{App, Carried};
 use crate::store::StoreError;
@@ -109,6 +110,15 @@ impl App {
                 after: Some(NOTHING_GIVEN),
                 why,
             });
+        }
+        let missed = |starts_at: Time| now > starts_at + LATE_START;
+        if let State::Scheduled {
+            approved_at,
+            starts_at,
+        } = &request.state
+            && missed(*starts_at.max(approved_at))
+        {
+            return Ok(transition(request.void(VoidReason::StartMissed, now)));
         }
         match self.authority_gone(&request).await? {
             None => {}

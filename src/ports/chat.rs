@@ -320,6 +320,8 @@ pub enum Message {
 pub enum Buttons {
     None,
     Decide,
+    /// To take an approval back before its later start.
+    Withdraw,
     /// Revoke and Reviewed, for break-glass.
     BreakGlass,
 }

@@ -170,16 +170,17 @@ pub async fn interaction(app: &App, desk: &Desk, body: &[u8]) -> Handled {
         }
         Err(malformed) => return HttpAnswer::refused(malformed).into(),
     };
-    let Some(press) = press(&pressed) else {
-        return HttpAnswer::empty().into();
-    };
-    let rendered = match desk.caller(&pressed.origin) {
-        None => stranger(),
-        Some(caller) => {
+    let mut sent = false;
+    let rendered = match (press(&pressed), desk.caller(&pressed.origin)) {
+        (_, None) => stranger(),
+        (None, Some(_)) => of_another_version(),
+        (Some(press), Some(caller)) => {
             let delivery = pressed.delivery();
+            let offered = matches!(press, Press::Schedule(_) | Press::StartNow(_));
             let answer = app
                 .press(&caller, press, delivery.as_deref(), pressed.card.clone())
                 .await;
+            sent = offered && matches!(answer, Answer::Asked(_));
             views::answer(&answer)
         }
     };
@@ -187,9 +188,13 @@ pub async fn interaction(app: &App, desk: &Desk, body: &[u8]) -> Handled {
     Handled {
         answer: HttpAnswer::empty(),
         after: Some(Box::pin(async move {
-            replies
-                .whisper(pressed.response_url.as_deref(), &rendered)
-                .await;
+            let url = pressed.response_url.as_deref();
+            if sent {
+                // The offer's buttons have done their work.
+                replies.replace(url, &rendered).await;
+            } else {
+                replies.whisper(url, &rendered).await;
+            }
         })),
     }
 }
@@ -244,6 +249,16 @@ fn stranger() -> Rendered {
     }))
 }
 
+/// A button that this version never made, or carries what it can't: nothing is guessed.
+fn of_another_version() -> Rendered {
+    views::answer(&Answer::Problems(Problems {
+        sentences: vec![
+            "Nothing was done: this button is of another version of Hallpass. Look at the request's newest card, or type the command.".into(),
+        ],
+        ..Problems::default()
+    }))
+}
+
 /// What one of our buttons means; none for a button that isn't ours.
 fn press(pressed: &Pressed) -> Option<Press> {
     let id = || RequestId::new(pressed.value.as_str());
@@ -257,6 +272,8 @@ fn press(pressed: &Pressed) -> Option<Press> {
         action::REVIEWED => Some(Press::Reviewed(id())),
         action::CANCEL => Some(Press::Cancel(id())),
         action::END_NOW => Some(Press::EndNow(id())),
+        action::SCHEDULE => Some(Press::Schedule(pressed.value.clone())),
+        action::START_NOW => Some(Press::StartNow(pressed.value.clone())),
         _ => None,
     }
 }

@@ -65,6 +65,7 @@ mod story_bad_commands;
 mod story_break_glass;
 mod story_failures;
 mod story_grant;
+mod story_later;
 mod story_postgres_target;
 mod story_routes;
 mod story_trust;

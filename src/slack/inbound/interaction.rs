@@ -14,6 +14,10 @@ pub mod action {
     pub const REVIEWED: &str = "reviewed";
     pub const CANCEL: &str = "cancel";
     pub const END_NOW: &str = "end_now";
+    /// Sends a draft for its later start.
+    pub const SCHEDULE: &str = "schedule";
+    /// Sends a draft for now.
+    pub const START_NOW: &str = "start_now";
     /// The `block_id` of a card's buttons: a press there came from a card, one elsewhere from a notice or an answer.
     pub const CARD: &str = "card";
 }

@@ -53,7 +53,13 @@ fn understood(asked: &AskedShown) -> Line {
     }
     let line = line.say(", ").span(request.duration);
     let line = match &request.state {
-        StateShown::Pending(_) => line.say(" from approval. "),
+        StateShown::Pending(_) => match request.starts_at {
+            Some(starts_at) => line
+                .say(" from ")
+                .time(starts_at)
+                .say(", or from approval if that is later. "),
+            None => line.say(" from approval. "),
+        },
         StateShown::Scheduled { .. }
         | StateShown::Approved
         | StateShown::Denied { .. }
@@ -261,7 +267,8 @@ const LOOKING: [(&str, &str); 6] = [
     ("status ID", "one request and its history"),
 ];
 
-const DOING: [(&str, &str); 3] = [
+const DOING: [(&str, &str); 4] = [
+    ("ROLE 1h at 22:00 REASON", "access that starts later"),
     ("cancel ID", "take back a request"),
     ("drop", "give your access back early"),
     ("revoke ID REASON", "end somebody’s access"),

@@ -10,6 +10,7 @@ mod blocks;
 mod break_glass;
 mod card;
 mod clean;
+mod later;
 mod limits;
 mod lists;
 mod notices;
@@ -114,6 +115,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
 pub fn answer(answer: &Answer) -> Rendered {
     match answer {
         Answer::Asked(asked) => answers::asked(asked),
+        Answer::Later(offer) => later::offered(offer),
         Answer::Problems(problems) => answers::problems(problems),
         Answer::Refused { refusal, decided } => answers::refused(refusal, decided.as_deref()),
         Answer::Done { sentence, request } => answers::done(sentence, request),
@@ -122,7 +124,7 @@ pub fn answer(answer: &Answer) -> Rendered {
         Answer::Roles(roles) => lists::roles(roles),
         Answer::Mine(requests) => lists::mine(requests),
         Answer::Pending { for_you, others } => lists::pending(for_you, others),
-        Answer::Active(requests) => lists::active(requests),
+        Answer::Active { now, later } => lists::active(now, later),
         Answer::OnCall(schedules) => lists::on_call(schedules),
         Answer::Status { request, history } => lists::status(request, history),
     }

@@ -257,7 +257,8 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Roles(_)
         | Answer::Mine(_)
         | Answer::Pending { .. }
-        | Answer::Active(_)
+        | Answer::Active { .. }
+        | Answer::Later(_)
         | Answer::OnCall(_)
         | Answer::Status { .. }
         | Answer::Help(_) => "something else",

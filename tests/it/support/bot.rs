@@ -104,6 +104,16 @@ impl Default for Setting {
     }
 }
 
+/// What outlives a bot that is started anew.
+struct Ground {
+    slack: Sandbox,
+    backend: Gate,
+    clock: Arc<MovableClock>,
+    database_url: String,
+    variables: Vec<(String, String)>,
+    dir: TempDir,
+}
+
 pub(crate) struct TestBot {
     pub slack: Sandbox,
     pub backend: Gate,
@@ -112,6 +122,7 @@ pub(crate) struct TestBot {
     pub app: Arc<App>,
     pub base: String,
     pub database_url: String,
+    variables: Vec<(String, String)>,
     resting: watch::Receiver<Option<u64>>,
     circuits: Arc<Circuits>,
     after: TaskTracker,
@@ -141,6 +152,37 @@ impl TestBot {
         bot.finish().await;
     }
 
+    /// Tells a story in two parts: between them the bot is stopped, its configuration changed, and started anew.
+    pub(crate) async fn across<T>(
+        setting: Setting,
+        before: impl AsyncFnOnce(&TestBot) -> T,
+        edit: impl Fn(String) -> String,
+        after: impl AsyncFnOnce(&TestBot, T),
+    ) {
+        let mut bot = Self::start(setting).await;
+        bot.settle().await;
+        let kept = before(&bot).await;
+        bot.stop.cancel();
+        let stopped = tokio::time::timeout(PATIENCE, bot.serving).await;
+        stopped.expect("it stops in time").unwrap().unwrap();
+        let config = bot.dir.path().join("hallpass.toml");
+        let text = edit(std::fs::read_to_string(&config).unwrap());
+        std::fs::write(config, text).unwrap();
+        drop((bot.app, bot.store));
+        bot = Self::begin(Ground {
+            slack: bot.slack,
+            backend: bot.backend,
+            clock: bot.clock.clock,
+            database_url: bot.database_url,
+            variables: bot.variables,
+            dir: bot.dir,
+        })
+        .await;
+        bot.settle().await;
+        after(&bot, kept).await;
+        bot.finish().await;
+    }
+
     async fn start(setting: Setting) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         logs_where_asked();
@@ -151,6 +193,27 @@ impl TestBot {
         let config = dir.path().join("hallpass.toml");
         let text = (setting.edit)(workplace::configuration(&backend.url()));
         std::fs::write(&config, text).unwrap();
+        Self::begin(Ground {
+            slack,
+            backend,
+            clock: Arc::new(MovableClock::off_by(setting.machine_off)),
+            database_url,
+            variables: setting.variables,
+            dir,
+        })
+        .await
+    }
+
+    async fn begin(ground: Ground) -> Self {
+        let Ground {
+            slack,
+            backend,
+            clock,
+            database_url,
+            variables: more,
+            dir,
+        } = ground;
+        let config = dir.path().join("hallpass.toml");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         slack.set_request_urls(RequestUrls::under(&base));
@@ -170,8 +233,7 @@ impl TestBot {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        variables.extend(setting.variables);
-        let clock = Arc::new(MovableClock::off_by(setting.machine_off));
+        variables.extend(more.iter().cloned());
         let outside = Outside {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
@@ -197,6 +259,7 @@ impl TestBot {
             backend,
             base,
             database_url,
+            variables: more,
             stop,
             dir,
         }
