@@ -10,6 +10,9 @@ mod blocks;
 mod break_glass;
 mod card;
 mod clean;
+mod fields;
+mod form;
+mod form_review;
 mod later;
 mod limits;
 mod lists;
@@ -17,6 +20,8 @@ mod notices;
 mod state;
 mod text;
 
+pub use form::{one_moment, request_form};
+pub use form_review::{deny_form, in_modal, less_form};
 use serde_json::{Value, json};
 use slack_morphism::prelude::SlackBlock;
 
@@ -116,7 +121,7 @@ pub fn answer(answer: &Answer) -> Rendered {
     match answer {
         Answer::Asked(asked) => answers::asked(asked),
         Answer::Later(offer) => later::offered(offer),
-        Answer::Problems(problems) => answers::problems(problems),
+        Answer::Problems(problems) | Answer::Form(problems) => answers::problems(problems),
         Answer::Refused { refusal, decided } => answers::refused(refusal, decided.as_deref()),
         Answer::Done { sentence, request } => answers::done(sentence, request),
         Answer::Help(help) => answers::help(help),
