@@ -248,8 +248,8 @@ pub(super) fn asks(request: &RequestShown) -> Line {
         KindShown::Access | KindShown::BreakGlass { .. } => line,
         KindShown::Extend { .. } => line.say(" more"),
     };
-    match request.starts_at {
-        Some(starts_at) => line.say(", from ").time(starts_at),
-        None => line,
+    match (&request.state, request.starts_at) {
+        (StateShown::Pending(_), Some(starts_at)) => line.say(", from ").time(starts_at),
+        _ => line,
     }
 }

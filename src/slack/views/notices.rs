@@ -67,9 +67,9 @@ pub(super) fn reopened(request: &RequestShown, audience: Audience<'_>) -> Render
         .line(state::told(request).line);
     let line = match request.starts_at {
         Some(starts_at) => line
-            .say(" It was to start ")
+            .say(" It starts ")
             .time(starts_at)
-            .say(", and starts as soon after that as it is approved."),
+            .say(", or once it is approved, if that is later."),
         None => line,
     };
     Rendered::line(line)
