@@ -64,6 +64,8 @@ pub enum Press {
     Reviewed(RequestId),
     Cancel(RequestId),
     EndNow(RequestId),
+    /// More time, by what is agreed or usual.
+    Extend(RequestId),
 }
 
 impl Press {
@@ -76,6 +78,7 @@ impl Press {
             Self::Reviewed(_) => "review the use",
             Self::Cancel(_) => "cancel",
             Self::EndNow(_) => "drop",
+            Self::Extend(_) => "extend",
         }
     }
 
@@ -86,7 +89,8 @@ impl Press {
             | Self::Revoke(id)
             | Self::Reviewed(id)
             | Self::Cancel(id)
-            | Self::EndNow(id) => id,
+            | Self::EndNow(id)
+            | Self::Extend(id) => id,
         }
     }
 }

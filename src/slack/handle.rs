@@ -257,6 +257,7 @@ fn press(pressed: &Pressed) -> Option<Press> {
         action::REVIEWED => Some(Press::Reviewed(id())),
         action::CANCEL => Some(Press::Cancel(id())),
         action::END_NOW => Some(Press::EndNow(id())),
+        action::EXTEND => Some(Press::Extend(id())),
         _ => None,
     }
 }

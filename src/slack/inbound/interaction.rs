@@ -14,6 +14,7 @@ pub mod action {
     pub const REVIEWED: &str = "reviewed";
     pub const CANCEL: &str = "cancel";
     pub const END_NOW: &str = "end_now";
+    pub const EXTEND: &str = "extend";
     /// The `block_id` of a card's buttons: a press there came from a card, one elsewhere from a notice or an answer.
     pub const CARD: &str = "card";
 }
