@@ -18,6 +18,7 @@ pub mod action {
     pub const SCHEDULE: &str = "schedule";
     /// Sends a draft for now.
     pub const START_NOW: &str = "start_now";
+    pub const EXTEND: &str = "extend";
     /// The `block_id` of a card's buttons: a press there came from a card, one elsewhere from a notice or an answer.
     pub const CARD: &str = "card";
 }

@@ -129,6 +129,24 @@ fn can(request: &RequestShown) -> Line {
 fn ends(request: &RequestShown) -> Line {
     let ends = Line::of("*Ends*\n");
     let asked_for = Line::of("*Asked for*\n").span(request.duration);
+    if let KindShown::Extend {
+        ends_at: Some(now), ..
+    } = &request.kind
+    {
+        return match &request.state {
+            StateShown::Pending(_) => ends
+                .time(*now)
+                .say("; with this ")
+                .time(*now + request.duration.to_delta()),
+            StateShown::Approved => ends.time(*now),
+            StateShown::Scheduled { .. }
+            | StateShown::Started(_)
+            | StateShown::Denied { .. }
+            | StateShown::Cancelled
+            | StateShown::TimedOut
+            | StateShown::Void { .. } => asked_for,
+        };
+    }
     match &request.state {
         StateShown::Started(grant) => match &grant.state {
             GrantStateShown::Active { ends_at, .. } => ends.time(*ends_at),
