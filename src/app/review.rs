@@ -246,7 +246,7 @@ impl App {
     pub(super) fn with_own_order(&self, mut change: Change, requester: &Person) -> Change {
         for write in &mut change.writes {
             if let Write::Request(request) = write
-                && request.kind == Kind::Access
+                && matches!(request.kind, Kind::Access | Kind::Extend { .. })
                 && request.terms.role.stages.is_empty()
                 && request.authority_stands(|_| false)
             {

@@ -370,6 +370,7 @@ fn press(pressed: &Pressed) -> Option<Press> {
         action::END_NOW => Some(Press::EndNow(id())),
         action::SCHEDULE => Some(Press::Schedule(pressed.value.clone())),
         action::START_NOW => Some(Press::StartNow(pressed.value.clone())),
+        action::EXTEND => Some(Press::Extend(id())),
         _ => None,
     }
 }

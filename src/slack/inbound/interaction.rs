@@ -26,6 +26,7 @@ pub mod action {
     pub const CHANGE: &str = "change";
     /// Opens what approves for less, or with a note.
     pub const LESS: &str = "less";
+    pub const EXTEND: &str = "extend";
     /// The `block_id` of a card's buttons: a press there came from a card, one elsewhere from a notice or an answer.
     pub const CARD: &str = "card";
 }
