@@ -10,8 +10,13 @@ use crate::ports::chat::{RequestShown, Shown};
 pub enum Answer {
     /// The request is on record; whom it waits for stands in it. Also when it was granted at once, or breaks the glass.
     Asked(Box<AskedShown>),
+    /// A later start as it was understood. Nothing is sent until one of its buttons is pressed.
+    Later(Box<LaterShown>),
     /// Everything that was wrong, and what would do. Nothing was sent.
     Problems(Problems),
+    /// Something is missing and nothing is wrong: the form asks for it. What is told stands in for the form where that
+    /// can't be opened.
+    Form(Problems),
     /// A transition was refused. `decided`: the request as it is, where the refusal is that it was decided before.
     Refused {
         refusal: Refusal,
@@ -30,12 +35,20 @@ pub enum Answer {
         for_you: Vec<RequestShown>,
         others: Vec<RequestShown>,
     },
-    Active(Vec<RequestShown>),
+    /// Who has access now; what is approved and starts later, the next first.
+    Active {
+        now: Vec<RequestShown>,
+        later: Vec<RequestShown>,
+    },
     OnCall(Vec<OnCallShown>),
     Status {
         request: Box<RequestShown>,
         history: Vec<HistoryLine>,
     },
+    /// More time was added to live access.
+    Extended(Box<ExtendedShown>),
+    /// What would be decided, by which rule, and what to do.
+    Why(Box<WhyShown>),
     Help(HelpShown),
     /// It couldn't be decided in time: it may or may not be on record, see `mine`.
     NotConfirmed,
@@ -48,6 +61,57 @@ pub struct AskedShown {
     pub repeated: bool,
     /// Who could break the glass now, for emergencies.
     pub commanders: Vec<Shown>,
+    /// The request that it took the place of, which is cancelled: `R-7K2M`.
+    pub instead_of: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaterShown {
+    /// Opaque: what the buttons carry.
+    pub draft: String,
+    pub role: String,
+    pub parameters: Vec<(String, String)>,
+    pub duration: Duration,
+    pub reason: String,
+    pub starts_at: Time,
+    /// `tomorrow 03:05`, in `zone`.
+    pub when: String,
+    /// The asker's: `Europe/Berlin`.
+    pub zone: String,
+    /// What clocks do that night, as a sentence.
+    pub note: Option<String>,
+    /// Until when it can be sent.
+    pub until: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtendedShown {
+    pub request: RequestShown,
+    pub by: Duration,
+    /// None where it ended meanwhile.
+    pub ends_at: Option<Time>,
+    /// How many of the agreed extensions are left.
+    pub left: u32,
+    /// It was added before: a double click, or the same again within a minute.
+    pub repeated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhyShown {
+    pub role: String,
+    pub duration: Duration,
+    /// Whether the ask would be taken.
+    pub allowed: bool,
+    /// Why not, or what would follow.
+    pub sentences: Vec<String>,
+    /// `base.cedar:12 requesters-may-ask`
+    pub rules: Vec<String>,
+    /// The nearest roles that they may ask for.
+    pub nearest: Vec<String>,
+    /// A whole command that would do.
+    pub would_do: Option<String>,
+    /// Who would be asked, or who can help.
+    pub ask: Vec<Shown>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +122,8 @@ pub struct Problems {
     pub would_do: Option<String>,
     /// Whom to ask, where it is about eligibility; mentions.
     pub ask: Vec<Shown>,
+    /// What was typed, kept under this id: the form opens filled with it.
+    pub draft: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

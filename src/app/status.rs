@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hallpass_domain::command::IdWord;
-use hallpass_domain::{Actor, Event, EventKind, Person, PersonId};
+use hallpass_domain::{Actor, Duration, Event, EventKind, Person, PersonId};
 
 use super::App;
 use super::stop::Stop;
@@ -70,13 +70,19 @@ fn told(event: &Event) -> Option<String> {
         EventKind::TimedOut => "timed out: nobody answered".into(),
         EventKind::Voided => "void".into(),
         EventKind::Scheduled => "scheduled".into(),
-        EventKind::Reopened => "asked anew: the rules changed".into(),
+        EventKind::Reopened => "asked anew: what it was approved on changed".into(),
         EventKind::BrokeGlass => "broke the glass".into(),
         EventKind::ReviewOwed => "a review is owed".into(),
         EventKind::PostUseReviewed => "reviewed the use".into(),
         EventKind::PostUseReviewOverdue => "the review is overdue".into(),
         EventKind::GrantActive => "access is active".into(),
-        EventKind::GrantExtended => "extended".into(),
+        EventKind::GrantExtended => {
+            let by = number("by").and_then(|seconds| u32::try_from(seconds).ok());
+            by.map_or_else(
+                || "extended".into(),
+                |by| format!("extended by {}", Duration::from_secs(by)),
+            )
+        }
         EventKind::RevocationIntended => "access is being taken away".into(),
         EventKind::GrantEnded => "access has ended".into(),
         EventKind::GrantFailed => "access couldn't be given".into(),
@@ -92,6 +98,7 @@ fn told(event: &Event) -> Option<String> {
             None => "sessions were closed".into(),
         },
         EventKind::Warned => "the end was announced".into(),
+        EventKind::Denied if fact("was").is_some() => "took the approval back".into(),
         EventKind::Denied
         | EventKind::Approved
         | EventKind::Started

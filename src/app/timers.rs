@@ -10,6 +10,7 @@ use hallpass_domain::{
     Actor, Change, EffectKind, Grant, GrantId, Refusal, RefusalKind, Request, RequestId, Time,
 };
 
+use super::authorise::LATE_START;
 use super::opening::NoOpening;
 use super::{App, Carried};
 use crate::store::StoreError;
@@ -27,6 +28,9 @@ impl App {
             return Ok(Carried::nothing());
         };
         let now = self.now();
+        if *kind == EffectKind::TimeOut && self.asks_for_what_is_over(&request).await? {
+            return Ok(transition(request.void(VoidReason::GrantEnded, now)));
+        }
         if let Some(early) = due_of(&request, kind).and_then(|due| put_off(due, now)) {
             return Ok(early);
         }
@@ -110,6 +114,15 @@ impl App {
                 why,
             });
         }
+        let missed = |starts_at: Time| now > starts_at + LATE_START;
+        if let State::Scheduled {
+            approved_at,
+            starts_at,
+        } = &request.state
+            && missed(*starts_at.max(approved_at))
+        {
+            return Ok(transition(request.void(VoidReason::StartMissed, now)));
+        }
         match self.authority_gone(&request).await? {
             None => {}
             Some((why, _)) => return Ok(transition(self.decide_anew(request, why).await?)),
@@ -119,7 +132,7 @@ impl App {
             Err(NoOpening::Store(error)) => Err(error),
             Err(NoOpening::Problems(problems)) => {
                 tracing::warn!(request = %request.short, ?problems, "a scheduled request can't start");
-                Ok(transition(request.void(VoidReason::AuthorityGone, now)))
+                Ok(transition(request.void(VoidReason::NoAccount, now)))
             }
         }
     }

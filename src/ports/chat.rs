@@ -62,7 +62,10 @@ pub struct RequestShown {
 pub enum KindShown {
     Access,
     Extend {
+        /// `G-7K2M`
         grant: String,
+        /// Its end as it is now, where it is active.
+        ends_at: Option<Time>,
     },
     BreakGlass {
         commander: Shown,
@@ -188,8 +191,15 @@ pub enum GrantStateShown {
 pub enum EndShown {
     Expired,
     Dropped,
-    Revoked { by: Option<Shown>, reason: String },
-    Failed { why: String },
+    /// `operator`: who it was on the command line, `cli:user@host`.
+    Revoked {
+        by: Option<Shown>,
+        operator: Option<String>,
+        reason: String,
+    },
+    Failed {
+        why: String,
+    },
 }
 
 /// What a backend that doesn't let go answers.
@@ -247,6 +257,10 @@ pub enum Message {
     Decided {
         request: RequestShown,
     },
+    /// What it was approved on changed, so it is decided anew.
+    Reopened {
+        request: RequestShown,
+    },
     Granted {
         request: RequestShown,
     },
@@ -257,6 +271,7 @@ pub enum Message {
         request: RequestShown,
         left: Duration,
         ends_at: Time,
+        more: MoreTime,
     },
     RevokeStuck {
         request: RequestShown,
@@ -311,11 +326,24 @@ pub enum Message {
     },
 }
 
+/// What a warning offers its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MoreTime {
+    /// Agreed beforehand: added at once.
+    Agreed { by: Duration },
+    /// Beyond that: its holder can ask for it.
+    Asked { by: Duration },
+    /// It was asked for, and waits: `R-9XYZ`.
+    Waits { short: String },
+}
+
 /// Which buttons a card carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Buttons {
     None,
     Decide,
+    /// To take an approval back before its later start.
+    Withdraw,
     /// Revoke and Reviewed, for break-glass.
     BreakGlass,
 }

@@ -5,7 +5,7 @@ use hallpass::app::answer::Answer;
 use hallpass::domain::announcement::Drift;
 use hallpass::domain::{Actor, Announcement, BackendName, Email};
 use hallpass::ports::chat::{
-    EndShown, GrantStateShown, KindShown, Message, RequestShown, Shown, StateShown,
+    EndShown, GrantStateShown, KindShown, Message, MoreTime, RequestShown, Shown, StateShown,
 };
 use hallpass::slack::views;
 use proptest::prelude::*;
@@ -80,7 +80,12 @@ fn poison_grant(state: &mut GrantStateShown, text: &str, many: usize) {
 
 fn poison_end(why: &mut EndShown, text: &str) {
     match why {
-        EndShown::Revoked { reason, .. } => *reason = text.into(),
+        EndShown::Revoked {
+            operator, reason, ..
+        } => {
+            *operator = operator.as_ref().map(|_| text.into());
+            *reason = text.into();
+        }
         EndShown::Failed { why } => *why = text.into(),
         EndShown::Expired | EndShown::Dropped => {}
     }
@@ -113,6 +118,9 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::Climbed { request } => Message::Climbed {
             request: poison(request),
         },
+        Message::Reopened { request } => Message::Reopened {
+            request: poisoned(request, text, many),
+        },
         Message::Decided { request } => Message::Decided {
             request: poison(request),
         },
@@ -126,10 +134,15 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
             request,
             left,
             ends_at,
+            more,
         } => Message::Warning {
             request: poison(request),
             left,
             ends_at,
+            more: match more {
+                MoreTime::Waits { .. } => MoreTime::Waits { short: text.into() },
+                MoreTime::Agreed { .. } | MoreTime::Asked { .. } => more,
+            },
         },
         Message::RevokeStuck { request } => Message::RevokeStuck {
             request: poison(request),
@@ -257,6 +270,7 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
         Answer::Asked(mut asked) => {
             asked.request = poisoned(asked.request, text, many);
             asked.commanders = vec![slack_shown::carol(); many];
+            asked.instead_of = Some(text.into());
             Answer::Asked(asked)
         }
         Answer::Problems(mut problems) => {
@@ -265,6 +279,7 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
             problems.ask = vec![slack_shown::eve(); many];
             Answer::Problems(problems)
         }
+        Answer::Form(problems) => poisoned_answer(Answer::Problems(problems), text, many),
         Answer::Refused {
             mut refusal,
             decided,
@@ -297,7 +312,16 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
             for_you: all(for_you),
             others: all(others),
         },
-        Answer::Active(requests) => Answer::Active(all(requests)),
+        Answer::Active { now, later } => Answer::Active {
+            now: all(now),
+            later: all(later),
+        },
+        Answer::Later(mut offer) => {
+            offer.role = text.into();
+            offer.parameters = vec![(text.into(), text.into()); many];
+            offer.reason = text.into();
+            Answer::Later(offer)
+        }
         Answer::OnCall(mut schedules) => {
             for schedule in &mut schedules {
                 schedule.schedule = text.into();
@@ -321,6 +345,19 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
         Answer::Help(mut help) => {
             help.example = Some(text.into());
             Answer::Help(help)
+        }
+        Answer::Extended(mut extended) => {
+            extended.request = poisoned(extended.request, text, many);
+            Answer::Extended(extended)
+        }
+        Answer::Why(mut why) => {
+            why.role = text.into();
+            why.sentences = vec![text.into(); many];
+            why.rules = vec![text.into(); many];
+            why.nearest = vec![text.into(); many];
+            why.would_do = Some(text.into());
+            why.ask = vec![slack_shown::eve(); many];
+            Answer::Why(why)
         }
         Answer::NotConfirmed => Answer::NotConfirmed,
     }

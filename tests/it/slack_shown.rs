@@ -4,13 +4,16 @@ use std::sync::LazyLock;
 
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, PostUseShown, RequestShown,
-    ReviewShown, Shown, StageShown, StateShown,
+    Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime, PostUseShown,
+    RequestShown, ReviewShown, Shown, StageShown, StateShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 
 /// Who asks and holds.
 static RITA: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0RITA").unwrap());
+
+/// Who decides.
+static BOB: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0BOB").unwrap());
 
 /// 2026-01-15 02:12 UTC, and so many minutes later.
 pub(crate) fn at(minutes: i64) -> Time {
@@ -155,6 +158,23 @@ fn in_state(state: StateShown) -> RequestShown {
     RequestShown { state, ..request() }
 }
 
+/// Waits for its approval, and for its start.
+pub(crate) fn for_later() -> RequestShown {
+    RequestShown {
+        starts_at: Some(at(600)),
+        ..request()
+    }
+}
+
+/// Approved by Bob for a later start.
+pub(crate) fn scheduled() -> RequestShown {
+    RequestShown {
+        starts_at: Some(at(600)),
+        reviews: vec![review(bob(), true, None)],
+        ..in_state(StateShown::Scheduled { starts_at: at(600) })
+    }
+}
+
 /// Stage 2 of 2, one approval in, the requester's own stage skipped upwards.
 pub(crate) fn second_stage() -> RequestShown {
     RequestShown {
@@ -256,21 +276,41 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
             }),
             Channel,
         ),
+        (
+            "card_for_later",
+            card(for_later(), Buttons::Decide),
+            Channel,
+        ),
+        (
+            "card_scheduled_approved",
+            card(scheduled(), Buttons::Withdraw),
+            Channel,
+        ),
         ("card_ended", plain(ended(EndShown::Expired)), Channel),
         ("card_stuck", plain(stuck()), Channel),
         ("card_failed", plain(failed()), Channel),
         (
             "card_extension",
-            card(
-                RequestShown {
-                    kind: KindShown::Extend {
-                        grant: "G-7K2M".into(),
-                    },
-                    duration: Duration::from_hours(1),
-                    ..request()
+            card(extension(Some(at(124))), Buttons::Decide),
+            Channel,
+        ),
+        (
+            "card_extended",
+            plain(RequestShown {
+                state: StateShown::Approved,
+                reviews: vec![review(bob(), true, None)],
+                ..extension(Some(at(184)))
+            }),
+            Channel,
+        ),
+        (
+            "card_extension_void",
+            plain(RequestShown {
+                state: StateShown::Void {
+                    why: "The access that was to be extended has ended.".into(),
                 },
-                Buttons::Decide,
-            ),
+                ..extension(None)
+            }),
             Channel,
         ),
         (
@@ -286,6 +326,7 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
                     GrantStateShown::Ended {
                         why: EndShown::Revoked {
                             by: Some(bob()),
+                            operator: None,
                             reason: "The incident is over".into(),
                         },
                         at: at(30),
@@ -300,14 +341,40 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
     ]
 }
 
+/// One hour more for the access that ends then.
+pub(crate) fn extension(ends_at: Option<Time>) -> RequestShown {
+    RequestShown {
+        short: "R-9XYZ".into(),
+        kind: KindShown::Extend {
+            grant: "G-7K2M".into(),
+            ends_at,
+        },
+        duration: Duration::from_hours(1),
+        ..request()
+    }
+}
+
 /// What is said once.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
     let (left, ends_at) = (Duration::from_mins(15), at(124));
     let mut revoked = ended(EndShown::Revoked {
         by: Some(bob()),
+        operator: None,
         reason: "The incident is over".into(),
     });
+    let by_operator = ended(EndShown::Revoked {
+        by: None,
+        operator: Some("cli:pat@ops-1".into()),
+        reason: "Laptop lost".into(),
+    });
+    let by = Duration::from_hours(1);
+    let warning = |more: MoreTime| Message::Warning {
+        request: active(),
+        left,
+        ends_at,
+        more,
+    };
     revoked.short = "R-7K2N".into();
     vec![
         (
@@ -335,6 +402,20 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             Channel,
         ),
         (
+            "decided_scheduled",
+            Message::Decided {
+                request: scheduled(),
+            },
+            Person(&RITA),
+        ),
+        (
+            "reopened",
+            Message::Reopened {
+                request: for_later(),
+            },
+            Person(&RITA),
+        ),
+        (
             "granted_thread",
             Message::Granted { request: active() },
             Channel,
@@ -351,21 +432,39 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             Message::GrantFailed { request: failed() },
             Person(&RITA),
         ),
-        (
-            "warning_thread",
-            Message::Warning {
-                request: active(),
-                left,
-                ends_at,
-            },
-            Channel,
-        ),
+        ("warning_thread", warning(MoreTime::Agreed { by }), Channel),
         (
             "warning_holder",
-            Message::Warning {
-                request: active(),
-                left,
-                ends_at,
+            warning(MoreTime::Agreed { by }),
+            Person(&RITA),
+        ),
+        (
+            "warning_decider",
+            warning(MoreTime::Agreed { by }),
+            Person(&BOB),
+        ),
+        (
+            "warning_holder_beyond",
+            warning(MoreTime::Asked { by }),
+            Person(&RITA),
+        ),
+        (
+            "warning_decider_beyond",
+            warning(MoreTime::Asked { by }),
+            Person(&BOB),
+        ),
+        (
+            "warning_waits",
+            warning(MoreTime::Waits {
+                short: "R-9XYZ".into(),
+            }),
+            Person(&RITA),
+        ),
+        (
+            "ended_by_operator",
+            Message::Ended {
+                request: by_operator,
+                since: None,
             },
             Person(&RITA),
         ),

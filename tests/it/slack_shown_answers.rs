@@ -1,14 +1,15 @@
 //! Answers to render, from the story of `slack_shown`.
 
 use hallpass::app::answer::{
-    Answer, AskedShown, HelpShown, HistoryLine, OnCallShown, ParameterShown, Problems, RoleShown,
+    Answer, AskedShown, ExtendedShown, HelpShown, HistoryLine, LaterShown, OnCallShown,
+    ParameterShown, Problems, RoleShown, WhyShown,
 };
 use hallpass::domain::{Duration, Refusal, RefusalKind};
 use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
 
 use crate::slack_shown::{
-    active, at, bob, break_glass, carol, denied, ended, eve, glass_active, request, rita,
-    second_stage, started, stuck,
+    active, at, bob, break_glass, carol, denied, ended, eve, extension, for_later, glass_active,
+    request, rita, scheduled, second_stage, started, stuck,
 };
 
 fn asked(request: RequestShown, repeated: bool) -> Answer {
@@ -16,6 +17,7 @@ fn asked(request: RequestShown, repeated: bool) -> Answer {
         request,
         repeated,
         commanders: vec![carol()],
+        instead_of: None,
     }))
 }
 
@@ -61,6 +63,48 @@ fn roles() -> Vec<RoleShown> {
     vec![role, logs, foreign]
 }
 
+fn extended(left: u32, repeated: bool) -> Box<ExtendedShown> {
+    Box::new(ExtendedShown {
+        request: active(),
+        by: Duration::from_hours(1),
+        ends_at: Some(at(184)),
+        left,
+        repeated,
+    })
+}
+
+fn why(allowed: bool) -> Box<WhyShown> {
+    let (sentences, rules) = if allowed {
+        (
+            vec!["Stage 1 needs 1 of dba on call; 1 can be asked now.".into()],
+            vec!["base.cedar:37 requesters-may-ask".into()],
+        )
+    } else {
+        (
+            vec![
+                "That is longer than the role allows.".into(),
+                "db-admin allows 4 h at most; you wrote 9 h.".into(),
+            ],
+            vec!["base.cedar:41 not-longer-than-the-role-allows".into()],
+        )
+    };
+    let duration = Duration::from_hours(if allowed { 2 } else { 9 });
+    Box::new(WhyShown {
+        role: "db-admin".into(),
+        duration,
+        allowed,
+        sentences,
+        rules,
+        nearest: if allowed {
+            Vec::new()
+        } else {
+            vec!["db-reader".into()]
+        },
+        would_do: Some("/prod-access db-admin 4h INC-4711 why you need it".into()),
+        ask: vec![bob()],
+    })
+}
+
 fn history() -> Vec<HistoryLine> {
     vec![
         HistoryLine {
@@ -95,6 +139,14 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 false,
             ),
         ),
+        ("offered", Answer::Later(Box::new(offered(None)))),
+        (
+            "offered_at_night",
+            Answer::Later(Box::new(offered(Some(
+                "02:30 doesn't exist on 28 March in Europe/Berlin, as clocks go forward then: 03:30 is taken.",
+            )))),
+        ),
+        ("asked_for_later", asked(for_later(), false)),
         (
             "problems",
             Answer::Problems(Problems {
@@ -104,6 +156,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 ],
                 would_do: Some("/prod-access db-admin 4h INC-4711 orders stuck".into()),
                 ask: Vec::new(),
+                draft: Some("01980000-0000-7000-8000-000000000009".into()),
             }),
         ),
         (
@@ -112,6 +165,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 sentences: vec!["You may not ask for billing; group:finance may.".into()],
                 would_do: None,
                 ask: vec![eve()],
+                draft: None,
             }),
         ),
         (
@@ -147,8 +201,30 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 commanders: vec![carol()],
             }),
         ),
+        ("asked_extension", asked(extension(Some(at(124))), false)),
+        ("extended_answer", Answer::Extended(extended(1, false))),
+        ("extended_last", Answer::Extended(extended(0, false))),
+        ("extended_again", Answer::Extended(extended(1, true))),
+        ("why_yes", Answer::Why(why(true))),
+        ("why_no", Answer::Why(why(false))),
         ("not_confirmed", Answer::NotConfirmed),
     ]
+}
+
+/// A start that was understood and isn't sent yet.
+fn offered(note: Option<&str>) -> LaterShown {
+    LaterShown {
+        draft: "01980000-0000-7000-8000-0000000000d1".into(),
+        role: "db-admin".into(),
+        parameters: vec![("node".into(), "web-3".into())],
+        duration: Duration::from_hours(2),
+        reason: "INC-4711 orders stuck".into(),
+        starts_at: at(600),
+        when: "tomorrow 03:05".into(),
+        zone: "Europe/Berlin".into(),
+        note: note.map(str::to_owned),
+        until: at(60),
+    }
 }
 
 /// Answers that list.
@@ -182,9 +258,25 @@ pub(crate) fn lists() -> Vec<(&'static str, Answer)> {
         ),
         (
             "active",
-            Answer::Active(vec![active(), glass_active(PostUseShown::Owed), stuck()]),
+            Answer::Active {
+                now: vec![active(), glass_active(PostUseShown::Owed), stuck()],
+                later: Vec::new(),
+            },
         ),
-        ("active_none", Answer::Active(Vec::new())),
+        (
+            "active_later",
+            Answer::Active {
+                now: vec![active()],
+                later: vec![scheduled()],
+            },
+        ),
+        (
+            "active_none",
+            Answer::Active {
+                now: Vec::new(),
+                later: Vec::new(),
+            },
+        ),
         (
             "on_call",
             Answer::OnCall(vec![

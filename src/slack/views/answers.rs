@@ -2,7 +2,7 @@
 //! Sentences from the core may quote what was typed, so they are shown as plain text.
 
 use super::Rendered;
-use super::blocks::{self, Button, Confirm};
+use super::blocks::{self, Button};
 use super::limits;
 use super::state;
 use super::text::Line;
@@ -23,8 +23,14 @@ pub(super) fn asked(asked: &AskedShown) -> Rendered {
     if !next.is_empty() {
         out.push(blocks::context(next));
     }
+    if let Some(old) = &asked.instead_of {
+        let line = Line::new()
+            .code(old)
+            .say(" is cancelled: this takes its place.");
+        out.push(blocks::context(vec![line]));
+    }
     if let StateShown::Pending(_) | StateShown::Scheduled { .. } = request.state {
-        out.push(blocks::actions(vec![cancel_button(request)]));
+        out.push(blocks::actions(own_buttons(request)));
     }
     let text = line
         .say(" Reason: “")
@@ -53,7 +59,16 @@ fn understood(asked: &AskedShown) -> Line {
     }
     let line = line.say(", ").span(request.duration);
     let line = match &request.state {
-        StateShown::Pending(_) => line.say(" from approval. "),
+        StateShown::Pending(_) if matches!(request.kind, KindShown::Extend { .. }) => {
+            line.say(" more. ")
+        }
+        StateShown::Pending(_) => match request.starts_at {
+            Some(starts_at) => line
+                .say(" from ")
+                .time(starts_at)
+                .say(", or from approval if that is later. "),
+            None => line.say(" from approval. "),
+        },
         StateShown::Scheduled { .. }
         | StateShown::Approved
         | StateShown::Denied { .. }
@@ -113,13 +128,17 @@ fn emergency(commanders: &[Shown]) -> Line {
         .say(" can break the glass.")
 }
 
+/// Change and Cancel, for whoever asked. Neither is dangerous: what was cancelled can be asked again.
+fn own_buttons(request: &RequestShown) -> Vec<Button> {
+    let change = match &request.kind {
+        KindShown::Access => Some(Button::new(action::CHANGE, "Change", &request.id)),
+        KindShown::Extend { .. } | KindShown::BreakGlass { .. } => None,
+    };
+    change.into_iter().chain([cancel_button(request)]).collect()
+}
+
 pub(super) fn cancel_button(request: &RequestShown) -> Button {
-    Button::new(action::CANCEL, "Cancel request", &request.id).confirm(Confirm {
-        title: "Cancel the request?",
-        text: format!("{} will not be granted.", request.short),
-        yes: "Cancel request",
-        no: "Keep",
-    })
+    Button::new(action::CANCEL, "Cancel request", &request.id)
 }
 
 /// Everything that was wrong, what would do, whom to ask. What could have been sent is said not to be.
@@ -153,6 +172,10 @@ pub(super) fn problems(problems: &Problems) -> Rendered {
         let ask = Line::of("Who can help: ").people(&problems.ask).say(".");
         text = text.line(ask.clone());
         out.push(blocks::context(vec![ask]));
+    }
+    if let Some(draft) = &problems.draft {
+        let fix = Button::new(action::FIX, "Fix in form", draft).primary();
+        out.push(blocks::actions(vec![fix]));
     }
     Rendered::new(text, out)
 }
@@ -252,17 +275,20 @@ pub(super) fn help(help: &HelpShown) -> Rendered {
     Rendered::new(text, out)
 }
 
-const LOOKING: [(&str, &str); 6] = [
+const LOOKING: [(&str, &str); 7] = [
     ("roles", "what you can ask for"),
     ("mine", "your requests and your access"),
     ("pending", "what waits for a decision"),
     ("active", "who has access now"),
     ("oncall", "who is on call"),
     ("status ID", "one request and its history"),
+    ("why ROLE 1h", "what would be decided, and by which rule"),
 ];
 
-const DOING: [(&str, &str); 3] = [
+const DOING: [(&str, &str); 5] = [
+    ("ROLE 1h at 22:00 REASON", "access that starts later"),
     ("cancel ID", "take back a request"),
+    ("extend 30m", "more time before your access ends"),
     ("drop", "give your access back early"),
     ("revoke ID REASON", "end somebody’s access"),
 ];

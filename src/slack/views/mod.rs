@@ -10,12 +10,20 @@ mod blocks;
 mod break_glass;
 mod card;
 mod clean;
+mod fields;
+mod form;
+mod form_review;
+mod lasting;
+mod later;
 mod limits;
 mod lists;
 mod notices;
 mod state;
 mod text;
+mod why;
 
+pub use form::{one_moment, request_form};
+pub use form_review::{deny_form, in_modal, less_form};
 use serde_json::{Value, json};
 use slack_morphism::prelude::SlackBlock;
 
@@ -80,16 +88,18 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Reminder { request } => notices::reminder(request),
         Message::Climbed { request } => notices::climbed(request),
         Message::Decided { request } => notices::decided(request, audience),
+        Message::Reopened { request } => notices::reopened(request, audience),
         Message::Granted { request } => notices::granted(request, audience),
         Message::GrantFailed { request } => notices::grant_failed(request, audience),
         Message::Warning {
             request,
             left,
             ends_at,
-        } => notices::warning(request, *left, *ends_at, audience),
+            more,
+        } => lasting::warning(request, *left, *ends_at, more, audience),
         Message::RevokeStuck { request } => notices::revoke_stuck(request, audience),
         Message::Ended { request, since } => notices::ended(request, *since, audience),
-        Message::Extended { request, ends_at } => notices::extended(request, *ends_at, audience),
+        Message::Extended { request, ends_at } => lasting::extended(request, *ends_at, audience),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
         Message::Overdue { alarm } => alarm::overdue(alarm),
         Message::OverdueNoMore {
@@ -113,15 +123,18 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
 pub fn answer(answer: &Answer) -> Rendered {
     match answer {
         Answer::Asked(asked) => answers::asked(asked),
-        Answer::Problems(problems) => answers::problems(problems),
+        Answer::Later(offer) => later::offered(offer),
+        Answer::Problems(problems) | Answer::Form(problems) => answers::problems(problems),
         Answer::Refused { refusal, decided } => answers::refused(refusal, decided.as_deref()),
         Answer::Done { sentence, request } => answers::done(sentence, request),
+        Answer::Extended(extended) => lasting::answer(extended),
+        Answer::Why(why) => why::why(why),
         Answer::Help(help) => answers::help(help),
         Answer::NotConfirmed => answers::not_confirmed(),
         Answer::Roles(roles) => lists::roles(roles),
         Answer::Mine(requests) => lists::mine(requests),
         Answer::Pending { for_you, others } => lists::pending(for_you, others),
-        Answer::Active(requests) => lists::active(requests),
+        Answer::Active { now, later } => lists::active(now, later),
         Answer::OnCall(schedules) => lists::on_call(schedules),
         Answer::Status { request, history } => lists::status(request, history),
     }

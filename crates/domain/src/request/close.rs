@@ -131,6 +131,7 @@ impl Request {
             .fact("was", self.terms.digest.as_str())
             .fact("digest", terms.digest.as_str());
         let unscheduled = self.unschedule();
+        let subject = Subject::Request(self.id.clone());
         self.deadline = (now + terms.role.request_timeout.to_delta()).max(starts_at);
         self.terms = terms;
         self.reviews.clear();
@@ -139,7 +140,12 @@ impl Request {
             self.scheduled(starts_at, now)
         } else {
             self.require_reachable(panels)?;
-            self.wait(0, panels, now)
+            let (request, change) = self.wait(0, panels, now);
+            // One word of it: that it is asked again says that it is asked.
+            let change = change
+                .cancel(subject.clone(), EffectKind::Say(Notice::Asked))
+                .schedule(Effect::say(subject, Notice::Reopened, now));
+            (request, change)
         };
         Ok(Change::default()
             .request(request)
@@ -149,14 +155,46 @@ impl Request {
             .schedule(card))
     }
 
+    /// An approver takes it back before it starts: it is denied.
+    ///
+    /// # Errors
+    /// Refused unless scheduled.
+    pub fn withdraw(
+        mut self,
+        by: &PersonId,
+        reason: String,
+        rules: &[String],
+        now: Time,
+    ) -> Result<Change, Refusal> {
+        self.require_scheduled()?;
+        let event = Event::new(EventKind::Denied, Actor::Person(by.clone()), now)
+            .rules(rules)
+            .fact("was", self.state.name())
+            .personal("reason", reason.as_str());
+        self.state = State::Denied {
+            by: by.clone(),
+            at: now,
+            reason: Some(reason),
+        };
+        Ok(self.closed(event, now))
+    }
+
     fn scheduled(mut self, starts_at: Time, now: Time) -> (Self, Change) {
         let subject = Subject::Request(self.id.clone());
         self.state = State::Scheduled {
             approved_at: now,
             starts_at,
         };
-        let timer = Effect::timer(subject, EffectKind::Start, starts_at);
-        (self, Change::default().schedule(timer))
+        let timer = Effect::timer(subject.clone(), EffectKind::Start, starts_at);
+        let change = Change::default().schedule(timer);
+        if starts_at > now {
+            (
+                self,
+                change.schedule(Effect::say(subject, Notice::Decided, now)),
+            )
+        } else {
+            (self, change)
+        }
     }
 
     pub(super) fn voided(mut self, why: VoidReason, now: Time) -> (Self, Change) {
