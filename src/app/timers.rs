@@ -53,7 +53,8 @@ impl App {
             | EffectKind::CheckLedger
             | EffectKind::CheckPeople
             | EffectKind::Retain
-            | EffectKind::TellCheckpoint => Ok(no_such(kind)),
+            | EffectKind::TellCheckpoint
+            | EffectKind::SyncHome => Ok(no_such(kind)),
         }
     }
 
@@ -97,7 +98,8 @@ impl App {
             | EffectKind::CheckLedger
             | EffectKind::CheckPeople
             | EffectKind::Retain
-            | EffectKind::TellCheckpoint => Ok(no_such(kind)),
+            | EffectKind::TellCheckpoint
+            | EffectKind::SyncHome => Ok(no_such(kind)),
         }
     }
 

@@ -10,9 +10,12 @@ mod blocks;
 mod break_glass;
 mod card;
 mod clean;
+mod handled;
+mod home;
 mod limits;
 mod lists;
 mod notices;
+mod progress;
 mod state;
 mod text;
 
@@ -22,6 +25,7 @@ use slack_morphism::prelude::SlackBlock;
 use crate::app::answer::{Answer, Problems};
 use crate::domain::SlackId;
 use crate::ports::chat::{Message, Whisper};
+pub use home::home;
 use text::Line;
 
 /// Who reads it: whoever is in a channel, or the one person it is sent to.
@@ -80,6 +84,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Reminder { request } => notices::reminder(request),
         Message::Climbed { request } => notices::climbed(request),
         Message::Decided { request } => notices::decided(request, audience),
+        Message::Handled { request } => handled::handled(request),
         Message::Granted { request } => notices::granted(request, audience),
         Message::GrantFailed { request } => notices::grant_failed(request, audience),
         Message::Warning {
