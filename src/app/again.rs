@@ -2,7 +2,7 @@
 //! Also how many requests of one person may wait.
 
 use chrono::TimeDelta;
-use hallpass_domain::request::{Kind, State};
+use hallpass_domain::request::{Kind, Start, State};
 use hallpass_domain::role::Terms;
 use hallpass_domain::{Person, Request, RequestId};
 
@@ -47,6 +47,7 @@ impl App {
         terms: &Terms,
         checked: &Checked,
         reason: &str,
+        start: Start,
     ) -> Result<Option<Request>, Stop> {
         let limit = u32::try_from(PENDING_AT_MOST * 5).unwrap_or(u32::MAX);
         let since = self.now() - SAME_WITHIN;
@@ -64,6 +65,7 @@ impl App {
                 && request.kind == Kind::Access
                 && request.terms.digest == terms.digest
                 && request.duration == checked.duration
+                && request.start == start
                 && request.reason == reason.trim()
                 && is_open(&request.state)
         });

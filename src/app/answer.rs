@@ -10,8 +10,13 @@ use crate::ports::chat::{RequestShown, Shown};
 pub enum Answer {
     /// The request is on record; whom it waits for stands in it. Also when it was granted at once, or breaks the glass.
     Asked(Box<AskedShown>),
+    /// A later start as it was understood. Nothing is sent until one of its buttons is pressed.
+    Later(Box<LaterShown>),
     /// Everything that was wrong, and what would do. Nothing was sent.
     Problems(Problems),
+    /// Something is missing and nothing is wrong: the form asks for it. What is told stands in for the form where that
+    /// can't be opened.
+    Form(Problems),
     /// A transition was refused. `decided`: the request as it is, where the refusal is that it was decided before.
     Refused {
         refusal: Refusal,
@@ -30,7 +35,11 @@ pub enum Answer {
         for_you: Vec<RequestShown>,
         others: Vec<RequestShown>,
     },
-    Active(Vec<RequestShown>),
+    /// Who has access now; what is approved and starts later, the next first.
+    Active {
+        now: Vec<RequestShown>,
+        later: Vec<RequestShown>,
+    },
     OnCall(Vec<OnCallShown>),
     Status {
         request: Box<RequestShown>,
@@ -48,6 +57,27 @@ pub struct AskedShown {
     pub repeated: bool,
     /// Who could break the glass now, for emergencies.
     pub commanders: Vec<Shown>,
+    /// The request that it took the place of, which is cancelled: `R-7K2M`.
+    pub instead_of: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaterShown {
+    /// Opaque: what the buttons carry.
+    pub draft: String,
+    pub role: String,
+    pub parameters: Vec<(String, String)>,
+    pub duration: Duration,
+    pub reason: String,
+    pub starts_at: Time,
+    /// `tomorrow 03:05`, in `zone`.
+    pub when: String,
+    /// The asker's: `Europe/Berlin`.
+    pub zone: String,
+    /// What clocks do that night, as a sentence.
+    pub note: Option<String>,
+    /// Until when it can be sent.
+    pub until: Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +88,8 @@ pub struct Problems {
     pub would_do: Option<String>,
     /// Whom to ask, where it is about eligibility; mentions.
     pub ask: Vec<Shown>,
+    /// What was typed, kept under this id: the form opens filled with it.
+    pub draft: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use crate::store::{RequestFilter, StoreError};
 const LATE: TimeDelta = TimeDelta::minutes(1);
 
 /// The same for a later start: it may fall into a night in which nobody ran Hallpass.
-const LATE_START: TimeDelta = TimeDelta::hours(24);
+pub(super) const LATE_START: TimeDelta = TimeDelta::hours(24);
 
 /// How many of somebody's requests are looked through for more time that was approved.
 const LOOKED_THROUGH: u32 = 500;

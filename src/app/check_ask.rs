@@ -32,18 +32,13 @@ pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
     let (parameters, shown) = parameters(&ask.parameters, role, &mut problems);
     let duration = duration(ask.duration.as_ref(), role, &mut problems);
     let (ticket, example) = reason(&ask.reason, role.ticket.as_ref(), &mut problems);
-    if let Some(at) = &ask.at {
-        problems.push(format!(
-            "A later start can't be asked for yet: leave out “at {}” to start now.",
-            at.chars().take(30).collect::<String>()
-        ));
-    }
     let typed = ask.duration.is_some() || role.default_duration.is_none();
     let would_do = AskWords {
         command,
         role: role.name.as_str(),
         parameters: &shown,
         duration: typed.then_some(duration),
+        at: ask.at.as_deref(),
         ticket: example,
         reason: &ask.reason,
     };
@@ -65,7 +60,7 @@ fn compiled(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).size_limit(1 << 20).build().ok()
 }
 
-fn parameters(
+pub(super) fn parameters(
     typed: &[(String, String)],
     role: &Role,
     problems: &mut Vec<String>,
@@ -134,7 +129,11 @@ fn example(name: &str, rule: &ParameterRule) -> String {
 }
 
 /// The duration to use, or, where that is wrong, the one to offer.
-fn duration(typed: Option<&DurationWord>, role: &Role, problems: &mut Vec<String>) -> Duration {
+pub(super) fn duration(
+    typed: Option<&DurationWord>,
+    role: &Role,
+    problems: &mut Vec<String>,
+) -> Duration {
     let offered = role.default_duration.unwrap_or(role.max_duration);
     let (name, min, max) = (&role.name, role.min_duration, role.max_duration);
     match typed {
@@ -163,7 +162,7 @@ fn duration(typed: Option<&DurationWord>, role: &Role, problems: &mut Vec<String
     }
 }
 
-fn reason<'a>(
+pub(super) fn reason<'a>(
     reason: &str,
     rule: Option<&'a TicketRule>,
     problems: &mut Vec<String>,

@@ -3,6 +3,7 @@
 
 use hallpass_domain::command::IdWord;
 use hallpass_domain::grant::EndReason;
+use hallpass_domain::request::State;
 use hallpass_domain::{
     Actor, Grant, GrantId, Holding, HoldingId, Person, RefusalKind, Request, RequestId,
 };
@@ -121,6 +122,10 @@ impl App {
     }
 
     async fn revoke(&self, me: &Person, request: &Request, reason: String) -> Result<Answer, Stop> {
+        let scheduled = matches!(request.state, State::Scheduled { .. });
+        if scheduled && request.requester == me.id {
+            return self.cancel(me, &request.id).await;
+        }
         if request.holder == me.id {
             return self.end_of(request, &EndReason::Dropped, me).await;
         }
@@ -132,9 +137,36 @@ impl App {
         if let Some(why) = decision.why {
             return Err(Stop::refused(RefusalKind::NotAllowed, why));
         }
+        if scheduled {
+            let rules: Vec<String> = decision.rules.iter().map(ToString::to_string).collect();
+            return self.withdraw(me, request, reason, &rules).await;
+        }
         let by = Actor::Person(me.id.clone());
         self.end_of(request, &EndReason::Revoked { by, reason }, me)
             .await
+    }
+
+    /// What is approved for a later start is taken back before it.
+    async fn withdraw(
+        &self,
+        me: &Person,
+        request: &Request,
+        reason: String,
+        rules: &[String],
+    ) -> Result<Answer, Stop> {
+        let change = match request.clone().withdraw(&me.id, reason, rules, self.now()) {
+            Ok(change) => change,
+            Err(refusal) => return Err(refusal.into()),
+        };
+        if !self.applied(change).await? {
+            return Err(Stop::busy());
+        }
+        let request = self.require_request(&request.id).await?;
+        self.done(
+            "Taken back: it will not start. Its requester is told.",
+            &request,
+        )
+        .await
     }
 
     async fn end_of(

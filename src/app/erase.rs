@@ -104,6 +104,7 @@ impl App {
             }
             after = up_to;
         }
+        self.store.forget_drafts_of(&person.id).await?;
         self.erase_identity(person.id.clone(), event(&person.id))
             .await?;
         Ok((person.id, erased))

@@ -1,7 +1,7 @@
 //! What somebody asks to see: roles, their own, what waits, what is active, who is on call, help. Only what they may see.
 
 use futures_util::future::join_all;
-use hallpass_domain::request::State;
+use hallpass_domain::request::{Start, State};
 use hallpass_domain::role::StageRule;
 use hallpass_domain::{Person, Request, Role, Who};
 
@@ -98,8 +98,20 @@ impl App {
             .store
             .requests(RequestFilter::LiveGrants, LISTED_AT_MOST)
             .await?;
+        let later = self
+            .store
+            .requests(RequestFilter::Scheduled, LISTED_AT_MOST)
+            .await?;
         let visible = self.visible(me, requests).await;
-        Ok(Answer::Active(self.shown_all(&visible).await?))
+        let mut later = self.visible(me, later).await;
+        later.sort_by_key(|request| match request.start {
+            Start::Now => request.asked_at,
+            Start::At(at) => at,
+        });
+        Ok(Answer::Active {
+            now: self.shown_all(&visible).await?,
+            later: self.shown_all(&later).await?,
+        })
     }
 
     async fn visible(&self, me: &Person, requests: Vec<Request>) -> Vec<Request> {
@@ -150,8 +162,8 @@ impl App {
         }))
     }
 
-    /// No words at all: what to type, with an example that would do.
-    pub(super) async fn form(&self, me: &Person) -> Result<Answer, Stop> {
+    /// No words at all, and no form: what to type, with an example that would do.
+    pub(super) async fn how_to_ask(&self, me: &Person) -> Result<Answer, Stop> {
         let command = &self.settings.command;
         let facts = self.facts(&all_lists(&self.settings), self.now()).await;
         let roles = self.settings.roles.values();
@@ -190,6 +202,7 @@ fn example_of(command: &str, role: &Role) -> String {
         role: role.name.as_str(),
         parameters: &parameters,
         duration: role.default_duration.or(Some(role.max_duration)),
+        at: None,
         ticket: ticket.map(|ticket| ticket.example.as_str()),
         reason: "",
     }
@@ -197,7 +210,7 @@ fn example_of(command: &str, role: &Role) -> String {
 }
 
 /// `dba on call (unanswered: security)`; `2 of security` where it takes more than one.
-fn decided_by(stage: &StageRule) -> String {
+pub(super) fn decided_by(stage: &StageRule) -> String {
     let first = listed(&stage.approvers);
     let first = match stage.needed() {
         0 | 1 => first,

@@ -50,22 +50,43 @@ impl App {
             (Notice::Reminder, Some(open)) => {
                 let people = self.accounts_of(&unanswered(request, open)).await?;
                 (
-                    format!("reminder-{}", open.index),
+                    format!("reminder-{}-{}", open.index, open.opened_at.timestamp()),
                     Message::Reminder { request: shown },
                     vec![To::People(people)],
                 )
             }
             (Notice::Climbed, Some(open)) => (
-                format!("climbed-{}-{}", open.index, open.rungs),
+                format!(
+                    "climbed-{}-{}-{}",
+                    open.index,
+                    open.rungs,
+                    open.opened_at.timestamp()
+                ),
                 Message::Climbed { request: shown },
                 vec![To::Thread],
             ),
+            (Notice::Reopened, Some(open)) => {
+                let mut people = its_people(&shown);
+                let asked = self.accounts_of(&unanswered(request, open)).await?;
+                people.extend(asked);
+                (
+                    format!("reopened-{}", open.opened_at.timestamp()),
+                    Message::Reopened { request: shown },
+                    vec![To::Thread, To::People(people)],
+                )
+            }
             (Notice::Decided, None) => {
                 let mut to = vec![To::Thread];
                 if !matches!(request.state, State::Cancelled { .. }) {
                     to.push(To::People(its_people(&shown)));
                 }
-                let key = format!("decided-{}", request.state.name());
+                // Scheduled, asked anew and scheduled again is said twice.
+                let key = match &request.state {
+                    State::Scheduled { approved_at, .. } => {
+                        format!("decided-scheduled-{}", approved_at.timestamp_micros())
+                    }
+                    other => format!("decided-{}", other.name()),
+                };
                 (key, Message::Decided { request: shown }, to)
             }
             (Notice::BreakGlass, _) => {

@@ -309,6 +309,12 @@ pub(super) fn void_sentence(why: &VoidReason) -> &'static str {
         VoidReason::NotEligible => "The rules no longer let its requester ask for this.",
         VoidReason::AuthorityGone => "The rules changed, so its approvals no longer count.",
         VoidReason::GrantEnded => "The access that was to be extended has ended.",
+        VoidReason::StartMissed => {
+            "Hallpass wasn't running when it was to start, and now it is more than a day late."
+        }
+        VoidReason::NoAccount => {
+            "When it was to start, there was no account of their own to give it to."
+        }
     }
 }
 

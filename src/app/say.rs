@@ -38,6 +38,7 @@ impl Told {
             Notice::Asked
             | Notice::Reminder
             | Notice::Climbed
+            | Notice::Reopened
             | Notice::RevokeStuck
             | Notice::Ended => Self::AsItIs,
             Notice::Decided

@@ -55,38 +55,69 @@ pub struct Caller {
     pub channel: Option<String>,
 }
 
-/// A button: an opaque id and nothing else.
+/// What an approver says beside yes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Less {
+    /// None: as long as was asked.
+    pub at_most: Option<Duration>,
+    pub note: Option<String>,
+}
+
+/// What was pressed: an opaque id, and where a modal was sent what the person wrote in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Press {
     Approve(RequestId),
-    Deny(RequestId),
+    /// For less than was asked, with words to its requester, or both.
+    ApproveFor(RequestId, Less),
+    /// With the reason, which its requester reads.
+    Deny(RequestId, String),
     Revoke(RequestId),
     Reviewed(RequestId),
     Cancel(RequestId),
     EndNow(RequestId),
+    /// Sends the draft of a later start as it was offered.
+    Schedule(String),
+    /// Sends it for now.
+    StartNow(String),
 }
 
 impl Press {
     /// For the record.
     pub(super) fn verb(&self) -> &'static str {
         match self {
-            Self::Approve(_) => "approve",
-            Self::Deny(_) => "deny",
+            Self::Approve(_) | Self::ApproveFor(..) => "approve",
+            Self::Deny(..) => "deny",
             Self::Revoke(_) => "revoke",
             Self::Reviewed(_) => "review the use",
             Self::Cancel(_) => "cancel",
             Self::EndNow(_) => "drop",
+            Self::Schedule(_) | Self::StartNow(_) => "ask",
         }
     }
 
-    pub fn request(&self) -> &RequestId {
+    /// Whether access can come of it.
+    pub(super) fn may_give(&self) -> bool {
+        match self {
+            Self::Approve(_) | Self::ApproveFor(..) | Self::Schedule(_) | Self::StartNow(_) => true,
+            Self::Deny(..)
+            | Self::Revoke(_)
+            | Self::Reviewed(_)
+            | Self::Cancel(_)
+            | Self::EndNow(_) => false,
+        }
+    }
+
+    /// None where there is no request yet.
+    pub fn request(&self) -> Option<&RequestId> {
         match self {
             Self::Approve(id)
-            | Self::Deny(id)
+            | Self::ApproveFor(id, _)
+            | Self::Deny(id, _)
             | Self::Revoke(id)
             | Self::Reviewed(id)
             | Self::Cancel(id)
-            | Self::EndNow(id) => id,
+            | Self::EndNow(id) => Some(id),
+            Self::Schedule(_) | Self::StartNow(_) => None,
         }
     }
 }

@@ -70,7 +70,7 @@ fn told(event: &Event) -> Option<String> {
         EventKind::TimedOut => "timed out: nobody answered".into(),
         EventKind::Voided => "void".into(),
         EventKind::Scheduled => "scheduled".into(),
-        EventKind::Reopened => "asked anew: the rules changed".into(),
+        EventKind::Reopened => "asked anew: what it was approved on changed".into(),
         EventKind::BrokeGlass => "broke the glass".into(),
         EventKind::ReviewOwed => "a review is owed".into(),
         EventKind::PostUseReviewed => "reviewed the use".into(),
@@ -92,6 +92,7 @@ fn told(event: &Event) -> Option<String> {
             None => "sessions were closed".into(),
         },
         EventKind::Warned => "the end was announced".into(),
+        EventKind::Denied if fact("was").is_some() => "took the approval back".into(),
         EventKind::Denied
         | EventKind::Approved
         | EventKind::Started

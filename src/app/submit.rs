@@ -12,6 +12,7 @@ use hallpass_domain::{
 
 use super::check_ask::{Checked, check};
 use super::facts::{Facts, Unread};
+use super::later::Planned;
 use super::opening::NoOpening;
 use super::people::ATTEMPTS;
 use super::read::shown_person;
@@ -24,10 +25,32 @@ use crate::store::Applied;
 
 /// How many people a refusal mentions.
 const MENTIONED_AT_MOST: usize = 5;
+/// Written where a start would do that was wrong as typed.
+const EXAMPLE_START: &str = "22:00";
+
+/// When it is to start.
+pub(super) enum When {
+    /// As it was typed after `at`: offered, before anything is sent. The error is a sentence.
+    Typed(Result<Planned, String>),
+    /// Nothing was typed, or its button was pressed.
+    Fixed(Start),
+}
+
+impl When {
+    /// For the rehearsal.
+    fn start(&self) -> Start {
+        match self {
+            Self::Typed(Ok(planned)) => Start::At(planned.at),
+            Self::Typed(Err(_)) => Start::Now,
+            Self::Fixed(start) => *start,
+        }
+    }
+}
 
 /// An ask with nothing wrong in it.
 struct Good<'a> {
     ask: Ask,
+    start: Start,
     checked: Checked,
     terms: Terms,
     /// With file and line, for the record.
@@ -43,8 +66,26 @@ impl App {
         ask: Ask,
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
+        let when = match &ask.at {
+            Some(typed) => When::Typed(self.planned(me, typed).await),
+            None => When::Fixed(Start::Now),
+        };
+        self.submit_when(me, ask, when, delivery).await
+    }
+
+    pub(super) async fn submit_when(
+        &self,
+        me: &Person,
+        mut ask: Ask,
+        when: When,
+        delivery: Option<&str>,
+    ) -> Result<Answer, Stop> {
         if let Some(first) = self.delivered_before(delivery).await? {
             return Ok(first);
+        }
+        if matches!(when, When::Typed(Err(_))) {
+            // What would do, beside the sentence that says what was wrong with it.
+            ask.at = Some(EXAMPLE_START.to_owned());
         }
         let role = match self.visible_role(me, &ask.role).await {
             Ok(role) => role,
@@ -52,7 +93,10 @@ impl App {
             Err(stop) => return Err(stop),
         };
         let facts = self.facts_about(&role, self.now()).await;
-        let checked = check(&self.settings.command, &ask, &role);
+        let mut checked = check(&self.settings.command, &ask, &role);
+        if let When::Typed(Err(wrong)) = &when {
+            checked.problems.push(wrong.clone());
+        }
         let memberships = facts.of(me, Unread::Nobody);
         let decision = self
             .policy
@@ -61,7 +105,7 @@ impl App {
         let problems = if let Some(why) = &decision.why {
             self.not_eligible(why, &role, &checked, &facts).await?
         } else {
-            let rehearsed = self.rehearse(me, &ask, &role, &checked, &panels);
+            let rehearsed = self.rehearse(me, &ask, &role, &checked, &panels, when.start());
             self.problems(me, &role, &checked, rehearsed, &facts)
                 .await?
         };
@@ -69,9 +113,17 @@ impl App {
             let rules = decision.rule_names();
             return self.turned_down(me, &ask, problems, &rules).await;
         }
+        let start = match when {
+            When::Typed(Ok(planned)) => return self.offer(me, &ask, &checked, planned).await,
+            // Told above, among the problems.
+            When::Typed(Err(wrong)) => return Err(Stop::problem(wrong)),
+            When::Fixed(start) => start,
+        };
         let terms = Terms::new(role, checked.parameters.clone(), decision.rule_ids());
         let turn = self.asking.of(&me.id).await;
-        let before = self.asked_before(me, &terms, &checked, &ask.reason).await;
+        let before = self
+            .asked_before(me, &terms, &checked, &ask.reason, start)
+            .await;
         if before.is_err() && planted(Fault::GuardStaysStuck) {
             // Who fails keeps the turn.
             std::mem::forget(turn);
@@ -82,6 +134,7 @@ impl App {
         }
         let good = Good {
             ask,
+            start,
             checked,
             terms,
             rules: decision.rule_names(),
@@ -103,8 +156,8 @@ impl App {
         sentences.extend(checked.problems.clone());
         Ok(Problems {
             sentences,
-            would_do: None,
             ask: self.mention(&role.requesters, facts).await?,
+            ..Problems::default()
         })
     }
 
@@ -132,6 +185,7 @@ impl App {
             sentences,
             would_do: would_do.then(|| checked.would_do.clone()),
             ask: whom,
+            draft: None,
         })
     }
 
@@ -143,6 +197,7 @@ impl App {
         role: &Role,
         checked: &Checked,
         panels: &[Panel],
+        start: Start,
     ) -> Result<(), Refusal> {
         if role.stages.is_empty() {
             return Ok(());
@@ -155,7 +210,7 @@ impl App {
             kind: Kind::Access,
             terms: Terms::new(role.clone(), checked.parameters.clone(), Vec::new()),
             duration: checked.duration,
-            start: Start::Now,
+            start,
             reason: ask.reason.clone(),
             ticket: None,
             delivery: None,
@@ -203,7 +258,7 @@ impl App {
                 kind: Kind::Access,
                 terms: terms.clone(),
                 duration: good.checked.duration,
-                start: Start::Now,
+                start: good.start,
                 reason: ask.reason.trim().to_owned(),
                 ticket: good.checked.ticket.clone(),
                 delivery: good.delivery.map(str::to_owned),
@@ -300,6 +355,7 @@ impl App {
             request: self.shown(request).await?,
             repeated,
             commanders,
+            instead_of: None,
         })))
     }
 

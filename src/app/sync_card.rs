@@ -281,6 +281,20 @@ fn buttons(shown: &RequestShown, place: &str) -> Buttons {
             Buttons::None
         };
     }
+    if let StateShown::Scheduled { .. } = &shown.state {
+        let Some(reader) = place.strip_prefix(PERSON) else {
+            return Buttons::Withdraw;
+        };
+        let approved = shown.reviews.iter().any(|one| {
+            let reviewer = one.reviewer.account.as_str();
+            one.approved && reviewer == reader
+        });
+        return if approved {
+            Buttons::Withdraw
+        } else {
+            Buttons::None
+        };
+    }
     let KindShown::BreakGlass { review, .. } = &shown.kind else {
         return Buttons::None;
     };

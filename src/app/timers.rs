@@ -10,6 +10,7 @@ use hallpass_domain::{
     Actor, Change, EffectKind, Grant, GrantId, Refusal, RefusalKind, Request, RequestId, Time,
 };
 
+use super::authorise::LATE_START;
 use super::opening::NoOpening;
 use super::{App, Carried};
 use crate::store::StoreError;
@@ -112,6 +113,15 @@ impl App {
                 why,
             });
         }
+        let missed = |starts_at: Time| now > starts_at + LATE_START;
+        if let State::Scheduled {
+            approved_at,
+            starts_at,
+        } = &request.state
+            && missed(*starts_at.max(approved_at))
+        {
+            return Ok(transition(request.void(VoidReason::StartMissed, now)));
+        }
         match self.authority_gone(&request).await? {
             None => {}
             Some((why, _)) => return Ok(transition(self.decide_anew(request, why).await?)),
@@ -121,7 +131,7 @@ impl App {
             Err(NoOpening::Store(error)) => Err(error),
             Err(NoOpening::Problems(problems)) => {
                 tracing::warn!(request = %request.short, ?problems, "a scheduled request can't start");
-                Ok(transition(request.void(VoidReason::AuthorityGone, now)))
+                Ok(transition(request.void(VoidReason::NoAccount, now)))
             }
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct AskWords<'a> {
     pub(super) role: &'a str,
     pub(super) parameters: &'a BTreeMap<String, String>,
     pub(super) duration: Option<Duration>,
+    /// A later start, as typed.
+    pub(super) at: Option<&'a str>,
     /// An example that the reason lacks.
     pub(super) ticket: Option<&'a str>,
     pub(super) reason: &'a str,
@@ -60,6 +62,7 @@ impl AskWords<'_> {
             });
         }
         words.extend(self.duration.map(Duration::word));
+        words.extend(self.at.map(|at| format!("at {}", one_line(at))));
         words.extend(self.ticket.map(str::to_owned));
         let reason = one_line(self.reason.trim());
         words.push(if reason.is_empty() {

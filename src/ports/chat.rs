@@ -264,6 +264,10 @@ pub enum Message {
     Handled {
         request: RequestShown,
     },
+    /// What it was approved on changed, so it is decided anew.
+    Reopened {
+        request: RequestShown,
+    },
     Granted {
         request: RequestShown,
     },
@@ -333,6 +337,8 @@ pub enum Message {
 pub enum Buttons {
     None,
     Decide,
+    /// To take an approval back before its later start.
+    Withdraw,
     /// Revoke and Reviewed, for break-glass.
     BreakGlass,
 }

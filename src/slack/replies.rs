@@ -38,6 +38,15 @@ impl Replies {
 
     /// Tells it to who pressed, and only to them. A failure is logged: what was done is on record all the same.
     pub async fn whisper(&self, response_url: Option<&str>, answer: &Rendered) {
+        self.say(response_url, answer, false).await;
+    }
+
+    /// In place of what only they see and was pressed, so that its buttons are gone.
+    pub async fn replace(&self, response_url: Option<&str>, answer: &Rendered) {
+        self.say(response_url, answer, true).await;
+    }
+
+    async fn say(&self, response_url: Option<&str>, answer: &Rendered, replace_original: bool) {
         let Some(response_url) = response_url else {
             tracing::debug!("a press came without a response_url; its answer isn't shown");
             return;
@@ -48,7 +57,7 @@ impl Replies {
         };
         let body = json!({
             "response_type": "ephemeral",
-            "replace_original": false,
+            "replace_original": replace_original,
             "text": answer.text,
             "blocks": answer.blocks,
             "unfurl_links": false,

@@ -74,7 +74,9 @@ impl Store {
         let sql = sql!("home": "select account from home where person = $1 order by account");
         let args = [person.as_str().into()];
         let rows = self.look_up::<Account>(&sql, &args).await?.into_iter();
-        Ok(rows.filter_map(|row| SlackId::parse(&row.account)).collect())
+        Ok(rows
+            .filter_map(|row| SlackId::parse(&row.account))
+            .collect())
     }
 
     pub async fn home(&self, account: &SlackId) -> Result<Option<HomeRow>, StoreError> {

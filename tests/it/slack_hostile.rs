@@ -116,6 +116,9 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::Climbed { request } => Message::Climbed {
             request: poison(request),
         },
+        Message::Reopened { request } => Message::Reopened {
+            request: poisoned(request, text, many),
+        },
         Message::Decided { request } => Message::Decided {
             request: poison(request),
         },
@@ -263,6 +266,7 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
         Answer::Asked(mut asked) => {
             asked.request = poisoned(asked.request, text, many);
             asked.commanders = vec![slack_shown::carol(); many];
+            asked.instead_of = Some(text.into());
             Answer::Asked(asked)
         }
         Answer::Problems(mut problems) => {
@@ -271,6 +275,7 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
             problems.ask = vec![slack_shown::eve(); many];
             Answer::Problems(problems)
         }
+        Answer::Form(problems) => poisoned_answer(Answer::Problems(problems), text, many),
         Answer::Refused {
             mut refusal,
             decided,
@@ -303,7 +308,16 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
             for_you: all(for_you),
             others: all(others),
         },
-        Answer::Active(requests) => Answer::Active(all(requests)),
+        Answer::Active { now, later } => Answer::Active {
+            now: all(now),
+            later: all(later),
+        },
+        Answer::Later(mut offer) => {
+            offer.role = text.into();
+            offer.parameters = vec![(text.into(), text.into()); many];
+            offer.reason = text.into();
+            Answer::Later(offer)
+        }
         Answer::OnCall(mut schedules) => {
             for schedule in &mut schedules {
                 schedule.schedule = text.into();

@@ -156,6 +156,23 @@ fn in_state(state: StateShown) -> RequestShown {
     RequestShown { state, ..request() }
 }
 
+/// Waits for its approval, and for its start.
+pub(crate) fn for_later() -> RequestShown {
+    RequestShown {
+        starts_at: Some(at(600)),
+        ..request()
+    }
+}
+
+/// Approved by Bob for a later start.
+pub(crate) fn scheduled() -> RequestShown {
+    RequestShown {
+        starts_at: Some(at(600)),
+        reviews: vec![review(bob(), true, None)],
+        ..in_state(StateShown::Scheduled { starts_at: at(600) })
+    }
+}
+
 /// Stage 2 of 2, one approval in, the requester's own stage skipped upwards.
 pub(crate) fn second_stage() -> RequestShown {
     RequestShown {
@@ -269,6 +286,16 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
             }),
             Channel,
         ),
+        (
+            "card_for_later",
+            card(for_later(), Buttons::Decide),
+            Channel,
+        ),
+        (
+            "card_scheduled_approved",
+            card(scheduled(), Buttons::Withdraw),
+            Channel,
+        ),
         ("card_ended", plain(ended(EndShown::Expired)), Channel),
         ("card_stuck", plain(stuck()), Channel),
         ("card_failed", plain(failed()), Channel),
@@ -365,6 +392,20 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
                 request: in_state(StateShown::TimedOut),
             },
             Channel,
+        ),
+        (
+            "decided_scheduled",
+            Message::Decided {
+                request: scheduled(),
+            },
+            Person(&RITA),
+        ),
+        (
+            "reopened",
+            Message::Reopened {
+                request: for_later(),
+            },
+            Person(&RITA),
         ),
         (
             "granted_thread",

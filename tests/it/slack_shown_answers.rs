@@ -1,14 +1,15 @@
 //! Answers to render, from the story of `slack_shown`.
 
 use hallpass::app::answer::{
-    Answer, AskedShown, HelpShown, HistoryLine, OnCallShown, ParameterShown, Problems, RoleShown,
+    Answer, AskedShown, HelpShown, HistoryLine, LaterShown, OnCallShown, ParameterShown, Problems,
+    RoleShown,
 };
 use hallpass::domain::{Duration, Refusal, RefusalKind};
 use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
 
 use crate::slack_shown::{
-    active, at, bob, break_glass, carol, denied, ended, eve, glass_active, request, rita,
-    second_stage, started, stuck,
+    active, at, bob, break_glass, carol, denied, ended, eve, for_later, glass_active, request,
+    rita, scheduled, second_stage, started, stuck,
 };
 
 fn asked(request: RequestShown, repeated: bool) -> Answer {
@@ -16,6 +17,7 @@ fn asked(request: RequestShown, repeated: bool) -> Answer {
         request,
         repeated,
         commanders: vec![carol()],
+        instead_of: None,
     }))
 }
 
@@ -102,6 +104,14 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 false,
             ),
         ),
+        ("offered", Answer::Later(Box::new(offered(None)))),
+        (
+            "offered_at_night",
+            Answer::Later(Box::new(offered(Some(
+                "02:30 doesn't exist on 28 March in Europe/Berlin, as clocks go forward then: 03:30 is taken.",
+            )))),
+        ),
+        ("asked_for_later", asked(for_later(), false)),
         (
             "problems",
             Answer::Problems(Problems {
@@ -111,6 +121,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 ],
                 would_do: Some("/prod-access db-admin 4h INC-4711 orders stuck".into()),
                 ask: Vec::new(),
+                draft: Some("01980000-0000-7000-8000-000000000009".into()),
             }),
         ),
         (
@@ -119,6 +130,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 sentences: vec!["You may not ask for billing; group:finance may.".into()],
                 would_do: None,
                 ask: vec![eve()],
+                draft: None,
             }),
         ),
         (
@@ -152,6 +164,22 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
     ]
 }
 
+/// A start that was understood and isn't sent yet.
+fn offered(note: Option<&str>) -> LaterShown {
+    LaterShown {
+        draft: "01980000-0000-7000-8000-0000000000d1".into(),
+        role: "db-admin".into(),
+        parameters: vec![("node".into(), "web-3".into())],
+        duration: Duration::from_hours(2),
+        reason: "INC-4711 orders stuck".into(),
+        starts_at: at(600),
+        when: "tomorrow 03:05".into(),
+        zone: "Europe/Berlin".into(),
+        note: note.map(str::to_owned),
+        until: at(60),
+    }
+}
+
 /// Answers that list.
 pub(crate) fn lists() -> Vec<(&'static str, Answer)> {
     vec![
@@ -183,9 +211,25 @@ pub(crate) fn lists() -> Vec<(&'static str, Answer)> {
         ),
         (
             "active",
-            Answer::Active(vec![active(), glass_active(PostUseShown::Owed), stuck()]),
+            Answer::Active {
+                now: vec![active(), glass_active(PostUseShown::Owed), stuck()],
+                later: Vec::new(),
+            },
         ),
-        ("active_none", Answer::Active(Vec::new())),
+        (
+            "active_later",
+            Answer::Active {
+                now: vec![active()],
+                later: vec![scheduled()],
+            },
+        ),
+        (
+            "active_none",
+            Answer::Active {
+                now: Vec::new(),
+                later: Vec::new(),
+            },
+        ),
         (
             "on_call",
             Answer::OnCall(vec![

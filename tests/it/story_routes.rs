@@ -11,7 +11,7 @@ use slack_sandbox::{Fault, FaultKind};
 use crate::support::workplace::SIGNING_SECRET;
 use crate::support::{TestBot, minutes};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 fn signature(secret: &str, timestamp: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
@@ -19,7 +19,7 @@ fn signature(secret: &str, timestamp: i64, body: &str) -> String {
     format!("v0={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-async fn sends(bot: &TestBot, route: &str, kind: &str, body: String) -> Response {
+pub(crate) async fn sends(bot: &TestBot, route: &str, kind: &str, body: String) -> Response {
     let timestamp = bot.clock.now().timestamp();
     let signature = signature(SIGNING_SECRET, timestamp, &body);
     Client::new()

@@ -48,8 +48,10 @@ pub enum Notice {
     Reminder,
     /// The ladder's next step was asked (request).
     Climbed,
-    /// Denied, timed out, cancelled or void (request).
+    /// Denied, timed out, cancelled, void, or approved for a later start (request).
     Decided,
+    /// What it was approved on changed before its start, so it is decided anew (request).
+    Reopened,
     /// Access is there (grant).
     Granted,
     /// Granting failed for good; the rest is taken back (grant).

@@ -80,7 +80,7 @@ fn stage(request: &RequestShown) -> Stage {
 pub(super) fn card(request: &RequestShown, buttons: Buttons) -> Rendered {
     let pressable = match buttons {
         Buttons::BreakGlass => pressable(request),
-        Buttons::None | Buttons::Decide => Vec::new(),
+        Buttons::None | Buttons::Decide | Buttons::Withdraw => Vec::new(),
     };
     rendered(request, pressable)
 }

@@ -4,7 +4,7 @@
 use slack_morphism::prelude::SlackBlock;
 
 use super::Rendered;
-use super::blocks::{self, Button};
+use super::blocks::{self, Button, Confirm};
 use super::break_glass;
 use super::limits;
 use super::progress;
@@ -46,6 +46,9 @@ pub(super) fn card(request: &RequestShown, buttons: Buttons) -> Rendered {
     if let (Buttons::Decide, StateShown::Pending(_)) = (buttons, &request.state) {
         out.push(decide(request, None));
     }
+    if let (Buttons::Withdraw, StateShown::Scheduled { .. }) = (buttons, &request.state) {
+        out.push(blocks::card_actions(vec![withdraw(request)]));
+    }
     Rendered::new(sentence(request), out)
 }
 
@@ -71,7 +74,17 @@ pub(super) fn facts(request: &RequestShown) -> Vec<Line> {
     out.push(can(request));
     out.push(ends(request));
     if let Some(starts_at) = request.starts_at {
-        out.push(Line::of("*Starts*\n").time(starts_at));
+        let starts = Line::of("*Starts*\n").time(starts_at);
+        out.push(match &request.state {
+            StateShown::Pending(_) => starts.say(", if approved by then"),
+            StateShown::Scheduled { .. }
+            | StateShown::Approved
+            | StateShown::Denied { .. }
+            | StateShown::Cancelled
+            | StateShown::TimedOut
+            | StateShown::Void { .. }
+            | StateShown::Started(_) => starts,
+        });
     }
     if let Some(ticket) = &request.ticket {
         out.push(Line::of("*Incident*\n").code(ticket));
@@ -130,6 +143,9 @@ fn ends(request: &RequestShown) -> Line {
         StateShown::Scheduled { .. } | StateShown::Approved => {
             ends.span(request.duration).say(" after it starts")
         }
+        StateShown::Pending(_) if request.starts_at.is_some() => {
+            ends.span(request.duration).say(" after it starts")
+        }
         StateShown::Pending(_) => ends.span(request.duration).say(" after approval"),
         StateShown::Denied { .. }
         | StateShown::Cancelled
@@ -167,14 +183,32 @@ fn footer(request: &RequestShown) -> Vec<Line> {
     out
 }
 
-/// Approve and Deny. In a list (`place` from 0) none of them is the primary one.
+/// For who approved a later start, and whoever else may revoke.
+fn withdraw(request: &RequestShown) -> Button {
+    Button::new(action::REVOKE, "Take approval back", &request.id).confirm(Confirm {
+        title: "Take the approval back?",
+        text: format!(
+            "{} will not start, and its requester is told.",
+            request.short
+        ),
+        yes: "Take it back",
+        no: "Keep",
+    })
+}
+
+/// Approve, for less, Deny. In a list (`place` from 0) none of them is the primary one.
 pub(super) fn decide(request: &RequestShown, place: Option<usize>) -> SlackBlock {
     let approve = format!("Approve {}", request.duration);
     let approve = Button::new(action::APPROVE, approve, &request.id);
+    let less = Button::new(action::LESS, "Approve for less", &request.id);
     let deny = Button::new(action::DENY, "Deny", &request.id);
     match place {
-        None => blocks::card_actions(vec![approve.primary(), deny]),
-        Some(place) => blocks::actions(vec![approve.numbered(place), deny.numbered(place)]),
+        None => blocks::card_actions(vec![approve.primary(), less, deny]),
+        Some(place) => blocks::actions(
+            [approve, less, deny]
+                .map(|button| button.numbered(place))
+                .into(),
+        ),
     }
 }
 
@@ -219,8 +253,12 @@ pub(super) fn asks(request: &RequestShown) -> Line {
         line.say(" for ").person(&request.holder).say(",")
     };
     let line = line.say(" for ").span_in_words(request.duration);
-    match &request.kind {
+    let line = match &request.kind {
         KindShown::Access | KindShown::BreakGlass { .. } => line,
         KindShown::Extend { .. } => line.say(" more"),
+    };
+    match request.starts_at {
+        Some(starts_at) => line.say(", from ").time(starts_at),
+        None => line,
     }
 }

@@ -167,8 +167,8 @@ pub(super) fn pending(for_you: &[RequestShown], others: &[RequestShown]) -> Rend
     Rendered::new(text, out)
 }
 
-pub(super) fn active(requests: &[RequestShown]) -> Rendered {
-    if requests.is_empty() {
+pub(super) fn active(requests: &[RequestShown], later: &[RequestShown]) -> Rendered {
+    if requests.is_empty() && later.is_empty() {
         return Rendered::line(Line::of(
             "Nobody has access now. An approved request puts somebody here.",
         ));
@@ -178,10 +178,23 @@ pub(super) fn active(requests: &[RequestShown]) -> Rendered {
         " grant is live now.",
         " grants are live now.",
     ));
-    let mut out = vec![blocks::header("Access now")];
-    let shown = requests.iter().take(limits::ENTRIES);
-    out.extend(shown.map(|request| blocks::section(entry(request))));
-    out.extend(left_out(requests.len(), limits::ENTRIES));
+    let text = if later.is_empty() {
+        text
+    } else {
+        let starts = state::plural(later.len(), " starts later.", " start later.");
+        text.say(" ").number(later.len() as u64).say(starts)
+    };
+    let mut out = Vec::new();
+    let half = limits::ENTRIES / if later.is_empty() { 1 } else { 2 };
+    for (title, requests) in [("Access now", requests), ("Starts later", later)] {
+        if requests.is_empty() {
+            continue;
+        }
+        out.push(blocks::header(title));
+        let shown = requests.iter().take(half);
+        out.extend(shown.map(|request| blocks::section(entry(request))));
+        out.extend(left_out(requests.len(), half));
+    }
     Rendered::new(text, out)
 }
 

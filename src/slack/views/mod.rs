@@ -10,8 +10,12 @@ mod blocks;
 mod break_glass;
 mod card;
 mod clean;
+mod fields;
+mod form;
+mod form_review;
 mod handled;
 mod home;
+mod later;
 mod limits;
 mod lists;
 mod notices;
@@ -19,6 +23,8 @@ mod progress;
 mod state;
 mod text;
 
+pub use form::{one_moment, request_form};
+pub use form_review::{deny_form, in_modal, less_form};
 use serde_json::{Value, json};
 use slack_morphism::prelude::SlackBlock;
 
@@ -85,6 +91,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Climbed { request } => notices::climbed(request),
         Message::Decided { request } => notices::decided(request, audience),
         Message::Handled { request } => handled::handled(request),
+        Message::Reopened { request } => notices::reopened(request, audience),
         Message::Granted { request } => notices::granted(request, audience),
         Message::GrantFailed { request } => notices::grant_failed(request, audience),
         Message::Warning {
@@ -118,7 +125,8 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
 pub fn answer(answer: &Answer) -> Rendered {
     match answer {
         Answer::Asked(asked) => answers::asked(asked),
-        Answer::Problems(problems) => answers::problems(problems),
+        Answer::Later(offer) => later::offered(offer),
+        Answer::Problems(problems) | Answer::Form(problems) => answers::problems(problems),
         Answer::Refused { refusal, decided } => answers::refused(refusal, decided.as_deref()),
         Answer::Done { sentence, request } => answers::done(sentence, request),
         Answer::Help(help) => answers::help(help),
@@ -126,7 +134,7 @@ pub fn answer(answer: &Answer) -> Rendered {
         Answer::Roles(roles) => lists::roles(roles),
         Answer::Mine(requests) => lists::mine(requests),
         Answer::Pending { for_you, others } => lists::pending(for_you, others),
-        Answer::Active(requests) => lists::active(requests),
+        Answer::Active { now, later } => lists::active(now, later),
         Answer::OnCall(schedules) => lists::on_call(schedules),
         Answer::Status { request, history } => lists::status(request, history),
     }

@@ -60,6 +60,21 @@ pub(super) fn decided(request: &RequestShown, audience: Audience<'_>) -> Rendere
     rendered
 }
 
+/// Approved before, and to be approved once more: to the requester, to who is asked, and in the thread.
+pub(super) fn reopened(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    let line = whose(request, audience)
+        .say(" must be decided anew: the role, its rules or its approvers changed since. ")
+        .line(state::told(request).line);
+    let line = match request.starts_at {
+        Some(starts_at) => line
+            .say(" It was to start ")
+            .time(starts_at)
+            .say(", and starts as soon after that as it is approved."),
+        None => line,
+    };
+    Rendered::line(line)
+}
+
 /// What whoever was turned down can do now.
 fn next_step(request: &RequestShown) -> Option<Line> {
     match &request.state {

@@ -14,7 +14,8 @@ use hallpass::telemetry;
 use hallpass::wiring::{self, MovableClock, Outside, SystemEntropy};
 use hallpass::worker::Circuits;
 use regex::Regex;
-use slack_sandbox::{Message, Outcome, Person, RequestUrls, Sandbox, Workspace};
+use serde_json::json;
+use slack_sandbox::{Message, Outcome, Person, RequestUrls, Sandbox, View, Workspace};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -104,6 +105,16 @@ impl Default for Setting {
     }
 }
 
+/// What outlives a bot that is started anew.
+struct Ground {
+    slack: Sandbox,
+    backend: Gate,
+    clock: Arc<MovableClock>,
+    database_url: String,
+    variables: Vec<(String, String)>,
+    dir: TempDir,
+}
+
 pub(crate) struct TestBot {
     pub slack: Sandbox,
     pub backend: Gate,
@@ -112,6 +123,7 @@ pub(crate) struct TestBot {
     pub app: Arc<App>,
     pub base: String,
     pub database_url: String,
+    variables: Vec<(String, String)>,
     resting: watch::Receiver<Option<u64>>,
     circuits: Arc<Circuits>,
     after: TaskTracker,
@@ -141,6 +153,37 @@ impl TestBot {
         bot.finish().await;
     }
 
+    /// Tells a story in two parts: between them the bot is stopped, its configuration changed, and started anew.
+    pub(crate) async fn across<T>(
+        setting: Setting,
+        before: impl AsyncFnOnce(&TestBot) -> T,
+        edit: impl Fn(String) -> String,
+        after: impl AsyncFnOnce(&TestBot, T),
+    ) {
+        let mut bot = Self::start(setting).await;
+        bot.settle().await;
+        let kept = before(&bot).await;
+        bot.stop.cancel();
+        let stopped = tokio::time::timeout(PATIENCE, bot.serving).await;
+        stopped.expect("it stops in time").unwrap().unwrap();
+        let config = bot.dir.path().join("hallpass.toml");
+        let text = edit(std::fs::read_to_string(&config).unwrap());
+        std::fs::write(config, text).unwrap();
+        drop((bot.app, bot.store));
+        bot = Self::begin(Ground {
+            slack: bot.slack,
+            backend: bot.backend,
+            clock: bot.clock.clock,
+            database_url: bot.database_url,
+            variables: bot.variables,
+            dir: bot.dir,
+        })
+        .await;
+        bot.settle().await;
+        after(&bot, kept).await;
+        bot.finish().await;
+    }
+
     async fn start(setting: Setting) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         logs_where_asked();
@@ -151,6 +194,27 @@ impl TestBot {
         let config = dir.path().join("hallpass.toml");
         let text = (setting.edit)(workplace::configuration(&backend.url()));
         std::fs::write(&config, text).unwrap();
+        Self::begin(Ground {
+            slack,
+            backend,
+            clock: Arc::new(MovableClock::off_by(setting.machine_off)),
+            database_url,
+            variables: setting.variables,
+            dir,
+        })
+        .await
+    }
+
+    async fn begin(ground: Ground) -> Self {
+        let Ground {
+            slack,
+            backend,
+            clock,
+            database_url,
+            variables: more,
+            dir,
+        } = ground;
+        let config = dir.path().join("hallpass.toml");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         slack.set_request_urls(RequestUrls::under(&base));
@@ -170,8 +234,7 @@ impl TestBot {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        variables.extend(setting.variables);
-        let clock = Arc::new(MovableClock::off_by(setting.machine_off));
+        variables.extend(more.iter().cloned());
         let outside = Outside {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
@@ -197,6 +260,7 @@ impl TestBot {
             backend,
             base,
             database_url,
+            variables: more,
             stop,
             dir,
         }
@@ -274,9 +338,15 @@ impl TestBot {
             return shown.plain();
         }
         let shown = self.slack.until("an answer", |slack| {
-            slack.ephemerals(person).get(before).map(Message::plain)
+            let whispered = slack.ephemerals(person).get(before).map(Message::plain);
+            whispered.or_else(|| slack.open_views(person).last().map(View::plain))
         });
-        shown.await.unwrap()
+        let shown = shown.await.unwrap();
+        // A form that they didn't want.
+        for view in self.slack.open_views(person) {
+            self.slack.close_view(person, &view.id).await;
+        }
+        shown
     }
 
     /// Asks, and carries out what follows.
@@ -298,7 +368,21 @@ impl TestBot {
     }
 
     pub(crate) async fn denies(&self, person: &str, request: &Request) -> Outcome {
-        self.presses(person, request, "Deny").await
+        let pressed = self.presses(person, request, "Deny").await;
+        match self.modal(person) {
+            Some(modal) => {
+                let reason = json!({ "reason": { "reason": "not now" } });
+                let sent = self.slack.submit_view(person, &modal.id, reason).await;
+                self.settle().await;
+                sent
+            }
+            None => pressed,
+        }
+    }
+
+    /// The topmost modal that somebody has open.
+    pub(crate) fn modal(&self, person: &str) -> Option<View> {
+        self.slack.open_views(person).pop()
     }
 
     /// Presses the first button on the card whose label begins with `label`.

@@ -131,6 +131,7 @@ impl Request {
             .fact("was", self.terms.digest.as_str())
             .fact("digest", terms.digest.as_str());
         let unscheduled = self.unschedule();
+        let subject = Subject::Request(self.id.clone());
         self.deadline = (now + terms.role.request_timeout.to_delta()).max(starts_at);
         self.terms = terms;
         self.reviews.clear();
@@ -146,7 +147,32 @@ impl Request {
             .event(reopened)
             .and(unscheduled)
             .and(change)
-            .schedule(card))
+            .schedule(card)
+            .schedule(Effect::say(subject, Notice::Reopened, now)))
+    }
+
+    /// An approver takes it back before it starts: it is denied.
+    ///
+    /// # Errors
+    /// Refused unless scheduled.
+    pub fn withdraw(
+        mut self,
+        by: &PersonId,
+        reason: String,
+        rules: &[String],
+        now: Time,
+    ) -> Result<Change, Refusal> {
+        self.require_scheduled()?;
+        let event = Event::new(EventKind::Denied, Actor::Person(by.clone()), now)
+            .rules(rules)
+            .fact("was", self.state.name())
+            .personal("reason", reason.as_str());
+        self.state = State::Denied {
+            by: by.clone(),
+            at: now,
+            reason: Some(reason),
+        };
+        Ok(self.closed(event, now))
     }
 
     fn scheduled(mut self, starts_at: Time, now: Time) -> (Self, Change) {
@@ -155,8 +181,16 @@ impl Request {
             approved_at: now,
             starts_at,
         };
-        let timer = Effect::timer(subject, EffectKind::Start, starts_at);
-        (self, Change::default().schedule(timer))
+        let timer = Effect::timer(subject.clone(), EffectKind::Start, starts_at);
+        let change = Change::default().schedule(timer);
+        if starts_at > now {
+            (
+                self,
+                change.schedule(Effect::say(subject, Notice::Decided, now)),
+            )
+        } else {
+            (self, change)
+        }
     }
 
     pub(super) fn voided(mut self, why: VoidReason, now: Time) -> (Self, Change) {

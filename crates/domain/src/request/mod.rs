@@ -99,6 +99,10 @@ pub enum VoidReason {
     AuthorityGone,
     /// The grant that was to be extended ended.
     GrantEnded,
+    /// When it was to start, a backend had no account that is its holder's own.
+    NoAccount,
+    /// Its start was missed by so much that it isn't what was approved any more.
+    StartMissed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
