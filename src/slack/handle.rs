@@ -1,6 +1,7 @@
 //! From a verified body to an answer: parse, ask the use case, render. Runs after `verify`, before any HTTP framework.
 //! Business errors are answers with status 200; nothing here decides who may do what.
 
+mod at_home;
 mod modals;
 mod screen;
 
@@ -219,6 +220,9 @@ pub async fn interaction(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
 }
 
 async fn pressed(app: &Arc<App>, desk: &Desk, pressed: Box<Pressed>) -> Handled {
+    if at_home::is_home(&pressed) && Opens::of(&pressed).is_none() {
+        return at_home::pressed(app, desk, &pressed).await;
+    }
     let screen = Screen::of_press(&pressed);
     let (app, desk) = (Arc::clone(app), desk.clone());
     let Some(caller) = desk.caller(&pressed.origin) else {
@@ -297,7 +301,7 @@ fn begun(app: &Arc<App>, desk: &Desk, shortcut: &Shortcut) -> Handled {
 }
 
 /// `POST /slack/events`: acknowledged once it is carried out, so that Slack sends again what was not.
-pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
+pub async fn event(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
     match inbound::event(body) {
         Ok(Event::UrlVerification { challenge }) => {
             HttpAnswer::json(&json!({ "challenge": challenge })).into()
@@ -309,6 +313,22 @@ pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
             ..
         }) if desk.serves(team.as_deref(), enterprise.as_deref()) => {
             person_changed(app, &account).await.into()
+        }
+        Ok(Event::HomeOpened {
+            team,
+            enterprise,
+            account,
+        }) => {
+            let origin = Origin {
+                user: account,
+                team,
+                enterprise,
+                channel: None,
+            };
+            match desk.caller(&origin) {
+                Some(caller) => at_home::shown(app, desk, caller, None, None),
+                None => HttpAnswer::empty().into(),
+            }
         }
         Ok(Event::TokensRevoked { team }) if desk.serves(team.as_deref(), None) => {
             desk.health.token_refused("token_revoked");
@@ -322,7 +342,6 @@ pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
             Event::UserChanged { .. }
             | Event::TokensRevoked { .. }
             | Event::Uninstalled { .. }
-            | Event::HomeOpened { .. }
             | Event::Ignored { .. },
         ) => HttpAnswer::empty().into(),
         Err(malformed) => HttpAnswer::refused(malformed).into(),
