@@ -32,7 +32,7 @@ impl App {
         Ok(Answer::Roles(shown))
     }
 
-    fn sees(&self, me: &Person, role: &Role, facts: &Facts) -> bool {
+    pub(super) fn sees(&self, me: &Person, role: &Role, facts: &Facts) -> bool {
         let memberships = facts.of(me, Unread::Nobody);
         self.policy.may_see(&memberships.subject(me), role).allowed
     }
@@ -242,7 +242,7 @@ fn is_live(request: &RequestShown) -> bool {
     }
 }
 
-fn waits_for(me: &Person, request: &Request) -> bool {
+pub(super) fn waits_for(me: &Person, request: &Request) -> bool {
     let State::Pending(open) = &request.state else {
         return false;
     };

@@ -1,10 +1,10 @@
 //! Cards: what is true now, at every place where the request's card stands or should stand. The channel's card is also
-//! the root of the thread that tells how it goes on; whoever is asked gets the same card as a direct message.
+//! the root of the thread that tells how it goes on; who gets the same card as a direct message is `copies`'s.
 
+use std::collections::BTreeSet;
 use std::time::Duration as StdDuration;
 
 use futures_util::{StreamExt, stream};
-use hallpass_domain::request::State;
 use hallpass_domain::{Request, RequestId, SlackId};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
@@ -19,9 +19,9 @@ use crate::ports::{ChatError, Place, Posted};
 use crate::store::{CardRow, StoreError};
 
 const CHANNEL: &str = "channel:";
-const PERSON: &str = "person:";
+pub(super) const PERSON: &str = "person:";
 /// A card that a click came from and nobody knew of: the answer to its post was lost.
-const COPY: &str = "copy:";
+pub(super) const COPY: &str = "copy:";
 /// Said once, no card: see `notices`.
 pub(super) const SAID: &str = "said:";
 /// Break-glass is said once, but its button must go when it has nothing to revoke.
@@ -44,6 +44,7 @@ impl App {
         let Some(request) = self.store.request(id).await? else {
             return Ok(Carried::nothing());
         };
+        self.homes_change(&request).await?;
         let later = self.sync_cards_of(&request).await?;
         Ok(later.unwrap_or_else(Carried::nothing))
     }
@@ -55,7 +56,22 @@ impl App {
     ) -> Result<Option<Carried>, StoreError> {
         let shown = self.shown(request).await?;
         let rows = self.store.cards(&request.id).await?;
-        let wanted = self.places(request, &rows).await?;
+        let mut later = None;
+        let mut unreachable = false;
+        let mut reached = BTreeSet::new();
+        if !rows.iter().any(|row| row.place.starts_with(CHANNEL)) {
+            let channel = self.channel_of(request);
+            reached = self.reached_in(request, &channel).await?;
+            match self.post_in_channel(request, &channel, &shown).await? {
+                Ok(posted) => self.asked_by_card(request, &posted, &reached).await?,
+                Err(Unsaid::Later(retry)) => later = Some(retry),
+                Err(Unsaid::Never) => {
+                    unreachable = true;
+                    reached.clear();
+                }
+            }
+        }
+        let wanted = self.copies_to_post(request, &rows, &reached).await?;
         // Collected first: a closure inside a stream would keep the whole future from being sent between threads.
         let posts: Vec<_> = wanted
             .iter()
@@ -65,13 +81,10 @@ impl App {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        let mut later = None;
-        let mut unreachable = false;
         for outcome in posted {
             match outcome? {
-                Ok(()) => {}
-                Err((_, Unsaid::Later(retry))) => later = Some(retry),
-                Err((to, Unsaid::Never)) => unreachable |= matches!(to, Place::Channel(_)),
+                Ok(()) | Err(Unsaid::Never) => {}
+                Err(Unsaid::Later(retry)) => later = Some(retry),
             }
         }
         if unreachable {
@@ -90,31 +103,25 @@ impl App {
         for outcome in updated {
             later = outcome?.or(later);
         }
-        Ok(later)
+        Ok(self.tell_handled(request, &shown).await?.or(later))
     }
 
-    /// Where a card should be posted that isn't there yet.
-    async fn places(
+    async fn post_in_channel(
         &self,
         request: &Request,
-        rows: &[CardRow],
-    ) -> Result<Vec<(String, Place)>, StoreError> {
-        let mut places = Vec::new();
-        if !rows.iter().any(|row| row.place.starts_with(CHANNEL)) {
-            let channel = self.channel_of(request);
-            places.push((format!("{CHANNEL}{channel}"), Place::Channel(channel)));
+        channel: &str,
+        shown: &RequestShown,
+    ) -> Result<Result<Posted, Unsaid>, StoreError> {
+        let place = format!("{CHANNEL}{channel}");
+        let message = card(shown, &place);
+        let to = Place::Channel(channel.to_owned());
+        let posted = self.post(&to, &message).await;
+        if let Ok(posted) = &posted {
+            self.store
+                .put_card(&request.id, &place, posted, &digest(&message))
+                .await?;
         }
-        let State::Pending(open) = &request.state else {
-            return Ok(places);
-        };
-        for person in self.store.people(&open.asked).await? {
-            let account = shown_person(&person).account;
-            let place = format!("{PERSON}{account}");
-            if !rows.iter().any(|row| row.place == place) {
-                places.push((place, Place::Person(account)));
-            }
-        }
-        Ok(places)
+        Ok(posted)
     }
 
     fn channel_of(&self, request: &Request) -> String {
@@ -128,7 +135,7 @@ impl App {
         place: &str,
         to: &Place,
         message: Message,
-    ) -> Result<Result<(), (Place, Unsaid)>, StoreError> {
+    ) -> Result<Result<(), Unsaid>, StoreError> {
         match self.post(to, &message).await {
             Ok(posted) => {
                 self.store
@@ -136,7 +143,7 @@ impl App {
                     .await?;
                 Ok(Ok(()))
             }
-            Err(unsaid) => Ok(Err((to.clone(), unsaid))),
+            Err(unsaid) => Ok(Err(unsaid)),
         }
     }
 
@@ -161,8 +168,8 @@ impl App {
         };
         let to = Place::Person(account);
         Ok(match self.post_card(request, &place, &to, quiet).await? {
-            Err((_, Unsaid::Later(retry))) => Some(retry),
-            Ok(()) | Err((_, Unsaid::Never)) => None,
+            Err(Unsaid::Later(retry)) => Some(retry),
+            Ok(()) | Err(Unsaid::Never) => None,
         })
     }
 
@@ -191,8 +198,8 @@ impl App {
                     return Ok(None);
                 };
                 match self.post_card(request, &row.place, &place, message).await? {
-                    Err((_, Unsaid::Later(retry))) => Ok(Some(retry)),
-                    Ok(()) | Err((_, Unsaid::Never)) => Ok(None),
+                    Err(Unsaid::Later(retry)) => Ok(Some(retry)),
+                    Ok(()) | Err(Unsaid::Never) => Ok(None),
                 }
             }
             Err(error) => Ok(match unsaid(&error) {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::client::Client;
 use super::health::Health;
+use super::home::{self, HomeTab, Look};
 use super::inbound::{self, Event, Interaction, MOST_TEXT, Malformed, Origin, Pressed, action};
 use super::replies::Replies;
 use super::views::{self, Rendered};
@@ -17,6 +18,7 @@ use crate::app::answer::{Answer, Problems};
 use crate::app::{App, Caller, Press};
 use crate::domain::command::Command;
 use crate::domain::{RequestId, SlackId};
+use crate::ports::home::Turned;
 
 /// How long a changed person may take; then Slack is asked to send the event again.
 const EVENT_BUDGET: Duration = Duration::from_secs(2);
@@ -158,7 +160,7 @@ pub async fn command(app: &App, desk: &Desk, body: &[u8]) -> Handled {
 }
 
 /// `POST /slack/interactions`: acknowledged with an empty 200; what there is to say follows by `response_url`.
-pub async fn interaction(app: &App, desk: &Desk, body: &[u8]) -> Handled {
+pub async fn interaction(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
     let pressed = match inbound::interaction(body) {
         Ok(Interaction::Press(pressed)) => pressed,
         Ok(Interaction::Submitted(_) | Interaction::Closed | Interaction::Shortcut(_)) => {
@@ -170,6 +172,9 @@ pub async fn interaction(app: &App, desk: &Desk, body: &[u8]) -> Handled {
         }
         Err(malformed) => return HttpAnswer::refused(malformed).into(),
     };
+    if home::is_home(&pressed) {
+        return in_home(app, desk, &pressed).await;
+    }
     let mut sent = false;
     let rendered = match (press(&pressed), desk.caller(&pressed.origin)) {
         (_, None) => stranger(),
@@ -200,7 +205,7 @@ pub async fn interaction(app: &App, desk: &Desk, body: &[u8]) -> Handled {
 }
 
 /// `POST /slack/events`: acknowledged once it is carried out, so that Slack sends again what was not.
-pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
+pub async fn event(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
     match inbound::event(body) {
         Ok(Event::UrlVerification { challenge }) => {
             HttpAnswer::json(&json!({ "challenge": challenge })).into()
@@ -212,6 +217,22 @@ pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
             ..
         }) if desk.serves(team.as_deref(), enterprise.as_deref()) => {
             person_changed(app, &account).await.into()
+        }
+        Ok(Event::HomeOpened {
+            team,
+            enterprise,
+            account,
+        }) => {
+            let origin = Origin {
+                user: account,
+                team,
+                enterprise,
+                channel: None,
+            };
+            match desk.caller(&origin) {
+                Some(caller) => show_home(app, desk, caller, None, None),
+                None => HttpAnswer::empty().into(),
+            }
         }
         Ok(Event::TokensRevoked { team }) if desk.serves(team.as_deref(), None) => {
             desk.health.token_refused("token_revoked");
@@ -225,10 +246,52 @@ pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
             Event::UserChanged { .. }
             | Event::TokensRevoked { .. }
             | Event::Uninstalled { .. }
-            | Event::HomeOpened { .. }
             | Event::Ignored { .. },
         ) => HttpAnswer::empty().into(),
         Err(malformed) => HttpAnswer::refused(malformed).into(),
+    }
+}
+
+/// A press in the home: its answer stands above the home, which is shown anew.
+async fn in_home(app: &Arc<App>, desk: &Desk, pressed: &Pressed) -> Handled {
+    let Some(caller) = desk.caller(&pressed.origin) else {
+        return HttpAnswer::empty().into();
+    };
+    match home::look(pressed) {
+        Some(Look::Refresh) => return show_home(app, desk, caller, None, None),
+        Some(Look::Page(turned)) => return show_home(app, desk, caller, Some(turned), None),
+        None => {}
+    }
+    let answer = match press(pressed) {
+        Some(press) => {
+            let delivery = pressed.delivery();
+            app.press(&caller, press, delivery.as_deref(), None).await
+        }
+        None if pressed.action() == action::ASK => app.command(&caller, Command::Form, None).await,
+        // A button of another version of this bot: the home as it is now.
+        None => return show_home(app, desk, caller, None, None),
+    };
+    show_home(app, desk, caller, None, Some(views::answer(&answer)))
+}
+
+/// Acknowledged at once; the home follows.
+fn show_home(
+    app: &Arc<App>,
+    desk: &Desk,
+    caller: Caller,
+    turned: Option<Turned>,
+    said: Option<Rendered>,
+) -> Handled {
+    let app = Arc::clone(app);
+    let mut screen = HomeTab::new(desk.client.clone());
+    if let Some(said) = said {
+        screen = screen.saying(said);
+    }
+    Handled {
+        answer: HttpAnswer::empty(),
+        after: Some(Box::pin(async move {
+            app.show_home(&caller, turned, &screen).await;
+        })),
     }
 }
 

@@ -71,7 +71,7 @@ impl Chat for Silence {
 
 /// The handlers as `serve` would run them, in workspace T1.
 struct Front {
-    app: App,
+    app: Arc<App>,
     desk: Desk,
     health: Arc<Health>,
     slack: FakeSlack,
@@ -89,7 +89,7 @@ impl Front {
         let folder = tempfile::tempdir().unwrap();
         let app = app(&folder.path().join("handle.db").display().to_string()).await;
         Self {
-            app,
+            app: Arc::new(app),
             desk: Desk::new(client, health.clone()),
             health,
             slack,

@@ -86,7 +86,7 @@ pub(super) fn workspace(secrets: &Secrets, bot_url: &str) -> Workspace {
         commands: vec![
             Command::new("/prod-access", "Ask for temporary production access", usage).escaping(),
         ],
-        events: vec!["user_change".into()],
+        events: vec!["app_home_opened".into(), "user_change".into()],
         urls: RequestUrls::under(bot_url),
         ..App::default()
     })

@@ -19,6 +19,11 @@ pub mod action {
     /// Sends a draft for now.
     pub const START_NOW: &str = "start_now";
     pub const EXTEND: &str = "extend";
+    /// Opens the form for a role, or for none: the value is the role's name or empty.
+    pub const ASK: &str = "ask";
+    /// Turns to a page of one of the home's lists.
+    pub const HOME_PAGE: &str = "home_page";
+    pub const HOME_REFRESH: &str = "home_refresh";
     /// The `block_id` of a card's buttons: a press there came from a card, one elsewhere from a notice or an answer.
     pub const CARD: &str = "card";
 }
