@@ -252,7 +252,7 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Asked(_) => "asked",
         Answer::Problems(_) => "problems",
         Answer::Refused { .. } => "refused",
-        Answer::Done { .. } => "done",
+        Answer::Done { .. } | Answer::Extended(_) => "done",
         Answer::NotConfirmed => "not confirmed",
         Answer::Roles(_)
         | Answer::Mine(_)
@@ -260,6 +260,7 @@ fn kind(answer: &Answer) -> &'static str {
         | Answer::Active(_)
         | Answer::OnCall(_)
         | Answer::Status { .. }
+        | Answer::Why(_)
         | Answer::Help(_) => "something else",
     }
 }
