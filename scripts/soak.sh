@@ -6,12 +6,14 @@
 #   scripts/soak.sh LAYER …       only these, by the names that stand below
 #
 # HALLPASS_SEEDS: how many seeds the simulation runs. HALLPASS_SEED: the one seed of the process tests.
+# HALLPASS_TRANSITIONS: how many the core makes against its reference.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 features=planted-bugs,failpoints
 target=${CARGO_TARGET_DIR:-target}
 export HALLPASS_SOAK=1 HALLPASS_SEEDS=${HALLPASS_SEEDS:-2000}
+export HALLPASS_TRANSITIONS=${HALLPASS_TRANSITIONS:-1000000}
 mkdir -p "$target/soak"
 export HALLPASS_FIGURES=$PWD/$target/soak/figures
 [[ $target == /* ]] && export HALLPASS_FIGURES=$target/soak/figures
@@ -44,6 +46,12 @@ it() {
     cargo test --locked --features "$features" --test it -- --nocapture --test-threads 2 "$@"
 }
 
+# The core alone: its stories, the model, and a million transitions against a reference.
+core() {
+    cargo test --locked -p hallpass-domain --features planted-bugs -- --nocapture || return
+    grep -h '^properties: ' "$target/soak/core.log" >>"$HALLPASS_FIGURES"
+}
+
 # Each of the 30 faults, planted.
 planted() {
     tests/planted/run.sh | tee >(grep ' found, in ' | sed 's/^/planted bugs: /' >>"$HALLPASS_FIGURES")
@@ -64,7 +72,7 @@ mutants() {
 scripts/test-needs.sh || exit
 cargo test --locked --workspace --features "$features" --no-run || exit
 
-layer core cargo test --locked -p hallpass-domain --features planted-bugs
+layer core core
 layer simulation it simulation
 layer crash-points it crash_points::
 layer processes it killed:: processes::

@@ -48,6 +48,12 @@ fn variable(name: &str) -> Option<u64> {
 #[test]
 fn seeds_leave_nothing_behind() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    if let Ok(filter) = std::env::var("RUST_LOG") {
+        drop(hallpass::telemetry::start(
+            &filter,
+            hallpass::telemetry::Format::Text,
+        ));
+    }
     let only = variable("HALLPASS_SEED");
     let seeds = variable("HALLPASS_SEEDS").unwrap_or(SHORT);
     let first = variable("HALLPASS_FIRST_SEED").unwrap_or(1);

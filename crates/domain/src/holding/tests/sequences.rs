@@ -5,57 +5,103 @@ use crate::grant::{EndReason, State};
 use crate::holding::Wanted;
 use crate::request::Ask;
 use crate::role::Role;
-use crate::testing::{World, ask, at, db_admin, entitlement, minutes};
-use crate::{Actor, EffectKind, GrantId, HoldingId, RequestId};
+use crate::testing::{World, ask, at, bob_dana_then_eve, db_admin, entitlement, minutes, who};
+use crate::{Actor, EffectKind, GrantId, HoldingId, RequestId, Time};
 
 #[derive(Debug, Clone, Copy)]
-enum Act {
+pub(super) enum Act {
     Ask(usize),
     Step(usize),
     Drop(usize),
     GiveUp(usize),
-    Extend(usize),
+    /// Within its budget, or because somebody decided so.
+    Extend(usize, bool),
     Pass(u32),
     Crash(usize),
     Refuse(usize, bool),
     OthersGrant(usize, bool),
 }
 
-const HOLDINGS: [&str; 3] = ["orders-db/orders_admin", "gate/first", "gate/second"];
+const HOLDINGS: [&str; 4] = [
+    "orders-db/orders_admin",
+    "gate/first",
+    "gate/second",
+    "gate/third",
+];
 
+/// Asks for the first two, and all that may happen to them.
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         2 => (0_usize..2).prop_map(Act::Ask),
-        12 => (0_usize..3).prop_map(Act::Step),
-        1 => (0_usize..2).prop_map(Act::Drop),
-        1 => (0_usize..2).prop_map(Act::GiveUp),
-        1 => (0_usize..2).prop_map(Act::Extend),
-        2 => (1_u32..40).prop_map(Act::Pass),
-        1 => (0_usize..3).prop_map(Act::Crash),
-        1 => (0_usize..3, any::<bool>()).prop_map(|(which, on)| Act::Refuse(which, on)),
-        1 => (0_usize..3, any::<bool>()).prop_map(|(which, on)| Act::OthersGrant(which, on)),
+        20 => happening(2),
     ]
 }
 
-/// Both grants share the orders database; each has a gate of its own.
+/// What may happen to so many grants besides being asked for.
+pub(super) fn happening(grants: usize) -> impl Strategy<Value = Act> {
+    let (grant, holding) = (0..grants, 0..=grants);
+    prop_oneof![
+        12 => holding.clone().prop_map(Act::Step),
+        1 => grant.clone().prop_map(Act::Drop),
+        1 => grant.clone().prop_map(Act::GiveUp),
+        1 => (grant, any::<bool>()).prop_map(|(which, budget)| Act::Extend(which, budget)),
+        2 => (1_u32..40).prop_map(Act::Pass),
+        1 => holding.clone().prop_map(Act::Crash),
+        1 => (holding.clone(), any::<bool>()).prop_map(|(which, on)| Act::Refuse(which, on)),
+        1 => (holding, any::<bool>()).prop_map(|(which, on)| Act::OthersGrant(which, on)),
+    ]
+}
+
+/// All share the orders database; each has a gate of its own.
 fn role(grant: usize) -> Role {
     Role {
         stages: vec![],
         entitlements: vec![
             entitlement("orders-db", "orders_admin"),
-            entitlement("gate", ["first", "second"][grant]),
+            entitlement("gate", ["first", "second", "third"][grant]),
         ],
         ..db_admin()
     }
 }
 
-struct Story {
-    world: World,
+#[derive(Default)]
+pub(super) struct Story {
+    pub(super) world: World,
     minute: i64,
 }
 
 impl Story {
-    fn does(&mut self, act: Act) {
+    pub(super) fn now(&self) -> Time {
+        at(self.minute)
+    }
+
+    /// The holder asks, once, for what somebody has to approve.
+    pub(super) fn asks_for_approval(&mut self, which: usize, holder: &str) {
+        let id = RequestId::new(format!("r{which}"));
+        if !self.world.requests.contains_key(&id) {
+            let now = self.now();
+            let asked = Ask {
+                id,
+                requester: who(holder),
+                holder: who(holder),
+                duration: minutes(30),
+                ..ask(Role {
+                    stages: db_admin().stages,
+                    ..role(which)
+                })
+            };
+            self.world
+                .asks(asked, grant_id(which).as_str(), &bob_dana_then_eve(), now);
+        }
+    }
+
+    /// Whether somebody looks at it now, or is about to.
+    pub(super) fn is_planned(&self, id: &HoldingId) -> bool {
+        let key = (Subject::Holding(id.clone()), EffectKind::SyncHolding);
+        self.world.effects.contains_key(&key) || self.world.running.contains_key(id)
+    }
+
+    pub(super) fn does(&mut self, act: Act) {
         let now = at(self.minute);
         match act {
             Act::Ask(which) if !self.world.grants.contains_key(&grant_id(which)) => {
@@ -77,10 +123,11 @@ impl Story {
                     }
                 }
             }
-            Act::Extend(which) => {
+            Act::Extend(which, budget) => {
                 if let Some(grant) = self.world.grants.get(&grant_id(which)).cloned() {
                     let holdings = self.world.parts_of(&grant);
-                    let change = grant.extend(minutes(20), None, Actor::Hallpass, holdings, now);
+                    let budget = db_admin().extend.filter(|_| budget);
+                    let change = grant.extend(minutes(20), budget, Actor::Hallpass, holdings, now);
                     if let Ok(change) = change {
                         self.world.apply(change);
                     }
@@ -125,7 +172,8 @@ impl Story {
             let key = (effect.subject.clone(), effect.kind.clone());
             self.world.effects.remove(&key);
             if let Subject::Grant(id) = effect.subject {
-                let which = usize::from(id == grant_id(1));
+                let which = (0..3).find(|which| id == grant_id(*which));
+                let which = which.expect("one of ours");
                 let why = "too slow".to_owned();
                 self.ends(
                     which,
@@ -148,7 +196,7 @@ impl Story {
         }
     }
 
-    fn holds(&self) {
+    pub(super) fn holds(&self) {
         for grant in self.world.grants.values() {
             let timer = |kind: EffectKind| {
                 let key = (Subject::Grant(grant.id.clone()), kind);
@@ -206,7 +254,7 @@ impl Story {
     }
 
     /// Nobody does anything more, the backends are well: everything comes to rest, and what we hold is what is wanted.
-    fn rests(mut self) {
+    pub(super) fn rests(mut self) {
         self.world.backend.refuses.clear();
         self.world.settles(at(self.minute));
         // A scan looks at every holding: what others gave may be gone.
