@@ -58,10 +58,9 @@ fn understood(asked: &AskedShown) -> Line {
         line = line.say(" for ").person(&request.holder);
     }
     let line = line.say(", ").span(request.duration);
+    let more = matches!(request.kind, KindShown::Extend { .. });
     let line = match &request.state {
-        StateShown::Pending(_) if matches!(request.kind, KindShown::Extend { .. }) => {
-            line.say(" more. ")
-        }
+        _ if more => line.say(" more. "),
         StateShown::Pending(_) => match request.starts_at {
             Some(starts_at) => line
                 .say(" from ")

@@ -255,7 +255,7 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Asked(_) => "asked",
         Answer::Problems(_) => "problems",
         Answer::Refused { .. } => "refused",
-        Answer::Done { .. } => "done",
+        Answer::Done { .. } | Answer::Extended(_) => "done",
         Answer::NotConfirmed => "not confirmed",
         Answer::Roles(_)
         | Answer::Form(_)
@@ -267,6 +267,7 @@ fn kind(answer: &Answer) -> &'static str {
         | Answer::Why(_)
         | Answer::OnCall(_)
         | Answer::Status { .. }
+        | Answer::Why(_)
         | Answer::Help(_) => "something else",
     }
 }
