@@ -8,7 +8,7 @@ use anyhow::Result;
 use hallpass::domain::{EventKind, RequestId};
 use hallpass::store::Store;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, SqliteConnection};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,12 @@ impl Reader {
     async fn open(database: &str) -> Result<Self> {
         Ok(match database.strip_prefix("sqlite://") {
             Some(path) => Self::Sqlite(SqliteConnectOptions::new().filename(path).connect().await?),
-            None => Self::Postgres(PgConnection::connect(database).await?),
+            None => {
+                let mut conn = PgConnection::connect(database).await?;
+                // A young table has no statistics, and would be read as a whole each time.
+                conn.execute("set enable_seqscan = off").await?;
+                Self::Postgres(conn)
+            }
         })
     }
 
