@@ -12,8 +12,8 @@ use super::error::StoreError;
 use super::sql::{Sql, list};
 use super::{grant, holding, person, request};
 
-/// Statements of one kind at a time. While they are under way, what is asked is gathered for the next.
-const AT_ONCE: usize = 2;
+/// Statements of one kind at a time. While it is under way, what is asked is gathered for the next.
+const AT_ONCE: usize = 1;
 /// Keys in one statement, at most.
 const KEYS: usize = 256;
 /// Reads that may wait; whoever comes later waits for a place.
@@ -72,6 +72,8 @@ async fn run<R: Keyed>(pool: PgPool, sql: Sql, mut asked: mpsc::Receiver<Asked<R
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
+        // Whoever was woken together with the first asks before the statement is sent.
+        tokio::task::yield_now().await;
         let mut together = vec![first];
         while together.len() < KEYS {
             let Ok(more) = asked.try_recv() else { break };

@@ -29,13 +29,18 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 /// A connection that was idle longer is tried before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 const CONNECTIONS: u32 = 16;
-/// `PostgreSQL`'s settings of our sessions. It ends what takes longer than these milliseconds. Plans are made for the
-/// tables as they are: one that was cached while a table was small reads all of it when it has grown.
-const SETTINGS: [(&str, &str); 4] = [
+/// `PostgreSQL`'s settings of our sessions. It ends what takes longer than these milliseconds. Every statement looks rows
+/// up by key, so the plan is the same whatever a table holds: it is made once, and may not read a whole table or hash it,
+/// which the planner finds cheap where statistics are young and the table was small.
+const SETTINGS: [(&str, &str); 8] = [
     ("statement_timeout", "10000"),
     ("lock_timeout", "2000"),
     ("idle_in_transaction_session_timeout", "15000"),
-    ("plan_cache_mode", "force_custom_plan"),
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
 ];
 
 /// `SQLite`: the queue to the one writer, and where the file is.

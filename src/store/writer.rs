@@ -71,9 +71,10 @@ pub(super) fn run(
     mut queue: mpsc::Receiver<Message>,
     changed: &watch::Sender<u64>,
 ) {
+    let mut kept = Kept::OnDisk;
     while let Some(message) = queue.blocking_recv() {
         let (jobs, replies) = waiting(message, &mut queue);
-        let answers = batch(&mut conn, &jobs);
+        let answers = batch(&mut conn, &jobs, &mut kept);
         match &answers {
             Ok(answers) => {
                 if answers.iter().flatten().any(Outcome::tells) {
@@ -83,6 +84,7 @@ pub(super) fn run(
             Err(error) => {
                 tracing::error!(%error, jobs = jobs.len(), "a batch of changes was not committed");
                 conn = reopened(path, conn);
+                kept = Kept::Unknown;
             }
         }
         answer(replies, answers);
@@ -132,21 +134,47 @@ pub(super) fn answer(
     }
 }
 
+/// How the connection keeps what it commits. `SQLite` is told only of a change: it parses that anew each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    OnDisk,
+    /// By the machine; the next commit that is kept on the disk takes it along.
+    ForNow,
+    Unknown,
+}
+
+impl Kept {
+    /// A claim needn't outlive the machine: at the start of a process all claims are void.
+    fn as_needed(jobs: &[Job]) -> Self {
+        if jobs.iter().all(|job| matches!(job, Job::Claim(_))) {
+            Self::ForNow
+        } else {
+            Self::OnDisk
+        }
+    }
+}
+
 /// Everything in one transaction. The error is the transaction's: then nothing of it stands.
-fn batch(conn: &mut Connection, jobs: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, Failed> {
+fn batch(
+    conn: &mut Connection,
+    jobs: &[Job],
+    kept: &mut Kept,
+) -> Result<Vec<Result<Outcome, StoreError>>, Failed> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    // A claim needn't outlive the machine: at the start of a process all claims are void.
-    let passing = jobs.iter().all(|job| matches!(job, Job::Claim(_)));
-    raw(
-        conn,
-        if passing {
-            "pragma synchronous = normal"
-        } else {
-            "pragma synchronous = full"
-        },
-    )?;
+    let needed = Kept::as_needed(jobs);
+    if *kept != needed {
+        *kept = Kept::Unknown;
+        raw(
+            conn,
+            match needed {
+                Kept::ForNow => "pragma synchronous = normal",
+                Kept::OnDisk | Kept::Unknown => "pragma synchronous = full",
+            },
+        )?;
+        *kept = needed;
+    }
     raw(conn, "begin immediate")?;
     let changes: Vec<&Prepared> = jobs.iter().filter_map(Job::change).collect();
     let mut verdicts = apply(conn, &changes)?.into_iter();
