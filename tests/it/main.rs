@@ -70,6 +70,7 @@ mod story_grant;
 mod story_home;
 mod story_later;
 mod story_postgres_target;
+mod story_robust;
 mod story_routes;
 mod story_trust;
 mod support;

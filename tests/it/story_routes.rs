@@ -19,7 +19,7 @@ fn signature(secret: &str, timestamp: i64, body: &str) -> String {
     format!("v0={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-async fn sends(bot: &TestBot, route: &str, kind: &str, body: String) -> Response {
+pub(crate) async fn sends(bot: &TestBot, route: &str, kind: &str, body: String) -> Response {
     let timestamp = bot.clock.now().timestamp();
     let signature = signature(SIGNING_SECRET, timestamp, &body);
     Client::new()
