@@ -20,7 +20,7 @@ use crate::ports::{Place, Posted};
 use crate::store::{CardRow, StoreError};
 
 /// Who was asked by the channel's card itself.
-const ASKED: &str = "said:asked:";
+pub(super) const ASKED: &str = "said:asked:";
 /// Who was told that nothing is left for them to do.
 const HANDLED: &str = "said:handled:";
 const REMINDER: &str = "said:reminder-";
@@ -144,7 +144,7 @@ impl App {
                         .await?;
                 }
                 Err(Unsaid::Later(retry)) => later = Some(retry),
-                Err(Unsaid::Never) => {}
+                Err(Unsaid::Closed | Unsaid::Never) => {}
             }
         }
         Ok(later)

@@ -136,7 +136,7 @@ impl App {
                 Ok(()) => self.home_kept(&row, &read).await?,
                 Err(error) => match unsaid(&error) {
                     Unsaid::Later(retry) => later = Some(retry),
-                    Unsaid::Never => {}
+                    Unsaid::Closed | Unsaid::Never => {}
                 },
             }
         }

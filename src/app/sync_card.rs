@@ -10,10 +10,11 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
+use super::copies::ASKED;
 use super::read::shown_person;
 use super::{App, Carried};
 use crate::ports::chat::{
-    Buttons, KindShown, Message, PostUseShown, RequestShown, Shown, StateShown,
+    Buttons, GrantStateShown, KindShown, Message, PostUseShown, RequestShown, Shown, StateShown,
 };
 use crate::ports::{ChatError, Place, Posted};
 use crate::store::{CardRow, StoreError};
@@ -27,6 +28,23 @@ pub(super) const SAID: &str = "said:";
 /// Break-glass is said once, but its button must go when it has nothing to revoke.
 pub(super) const SAID_BREAK_GLASS: &str = "said:break_glass:";
 
+/// Slack's names for a channel that is archived, gone or shut, and for a thread whose card is gone
+/// (`chat.postMessage`, `chat.update`).
+const CLOSED: [&str; 12] = [
+    "is_archived",
+    "is_inactive",
+    "channel_not_found",
+    "not_in_channel",
+    "posting_to_channel_denied",
+    "restricted_action",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_only_channel",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_thread_locked",
+    "cannot_reply_to_message",
+    "thread_not_found",
+];
+
 /// How many of a request's cards are posted or updated at the same time.
 const AT_ONCE: usize = 8;
 
@@ -34,6 +52,8 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unsaid {
     Later(Carried),
+    /// Not there: the channel is archived, or takes nothing from us. Another place may do; that is logged.
+    Closed,
     /// It never will be, and that is logged.
     Never,
 }
@@ -60,15 +80,19 @@ impl App {
         let mut unreachable = false;
         let mut reached = BTreeSet::new();
         if !rows.iter().any(|row| row.place.starts_with(CHANNEL)) {
-            let channel = self.channel_of(request);
-            reached = self.reached_in(request, &channel).await?;
-            match self.post_in_channel(request, &channel, &shown).await? {
-                Ok(posted) => self.asked_by_card(request, &posted, &reached).await?,
-                Err(Unsaid::Later(retry)) => later = Carried::either(later, Some(retry)),
-                Err(Unsaid::Never) => {
-                    unreachable = true;
-                    reached.clear();
+            unreachable = true;
+            for channel in self.channels_of(request) {
+                reached = self.reached_in(request, &channel).await?;
+                match self.post_in_channel(request, &channel, &shown).await? {
+                    Ok(posted) => self.asked_by_card(request, &posted, &reached).await?,
+                    Err(Unsaid::Later(retry)) => later = Carried::either(later, Some(retry)),
+                    Err(Unsaid::Closed | Unsaid::Never) => {
+                        reached.clear();
+                        continue;
+                    }
                 }
+                unreachable = false;
+                break;
             }
         }
         let wanted = self.copies_to_post(request, &rows, &reached).await?;
@@ -83,7 +107,7 @@ impl App {
             .await;
         for outcome in posted {
             match outcome? {
-                Ok(()) | Err(Unsaid::Never) => {}
+                Ok(()) | Err(Unsaid::Closed | Unsaid::Never) => {}
                 Err(Unsaid::Later(retry)) => later = Carried::either(later, Some(retry)),
             }
         }
@@ -125,9 +149,27 @@ impl App {
         Ok(posted)
     }
 
-    fn channel_of(&self, request: &Request) -> String {
+    /// Where its card goes: the role's own channel; where that takes nothing, the one for all roles.
+    fn channels_of(&self, request: &Request) -> Vec<String> {
+        let default = &self.settings.approvals_channel;
         let own = request.terms.role.channel.as_ref();
-        own.unwrap_or(&self.settings.approvals_channel).clone()
+        let own = own.filter(|own| *own != default);
+        own.into_iter().chain([default]).cloned().collect()
+    }
+
+    /// Its channel takes nothing any more, or the card that the thread hung under is gone: the next sync posts it anew,
+    /// and asks those again who were asked by it. The old one is brought to the present where that is possible.
+    pub(super) async fn leave_channel(&self, id: &RequestId) -> Result<(), StoreError> {
+        for row in self.store.cards(id).await? {
+            if row.place.starts_with(CHANNEL) {
+                let at = format!("{COPY}{}/{}", row.posted.channel, row.posted.ts);
+                self.store.put_card(id, &at, &row.posted, "").await?;
+                self.store.remove_card(id, &row.place).await?;
+            } else if row.place.starts_with(ASKED) {
+                self.store.remove_card(id, &row.place).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn post_card(
@@ -170,7 +212,7 @@ impl App {
         let to = Place::Person(account);
         Ok(match self.post_card(request, &place, &to, quiet).await? {
             Err(Unsaid::Later(retry)) => Some(retry),
-            Ok(()) | Err(Unsaid::Never) => None,
+            Ok(()) | Err(Unsaid::Closed | Unsaid::Never) => None,
         })
     }
 
@@ -200,13 +242,17 @@ impl App {
                 };
                 match self.post_card(request, &row.place, &place, message).await? {
                     Err(Unsaid::Later(retry)) => Ok(Some(retry)),
-                    Ok(()) | Err(Unsaid::Never) => Ok(None),
+                    Ok(()) | Err(Unsaid::Closed | Unsaid::Never) => Ok(None),
                 }
             }
-            Err(error) => Ok(match unsaid(&error) {
-                Unsaid::Later(retry) => Some(retry),
-                Unsaid::Never => None,
-            }),
+            Err(error) => match unsaid(&error) {
+                Unsaid::Later(retry) => Ok(Some(retry)),
+                Unsaid::Closed if row.place.starts_with(CHANNEL) && goes_on(&message) => {
+                    self.leave_channel(id).await?;
+                    Ok(Some(Carried::Again))
+                }
+                Unsaid::Closed | Unsaid::Never => Ok(None),
+            },
         }
     }
 
@@ -256,6 +302,24 @@ fn card(shown: &RequestShown, place: &str) -> Message {
     Message::Card {
         request: shown.clone(),
         buttons: buttons(shown, place),
+    }
+}
+
+/// Whether people still have to see what becomes of it.
+fn goes_on(message: &Message) -> bool {
+    let Message::Card { request, .. } = message else {
+        return false;
+    };
+    match &request.state {
+        StateShown::Pending(_) | StateShown::Scheduled { .. } | StateShown::Approved => true,
+        StateShown::Started(grant) => !matches!(
+            grant.state,
+            GrantStateShown::Ended { .. } | GrantStateShown::Failed { .. }
+        ),
+        StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. } => false,
     }
 }
 
@@ -320,6 +384,10 @@ pub(super) fn unsaid(error: &ChatError) -> Unsaid {
             after: None,
             why: error.to_string(),
         }),
+        ChatError::Permanent(name) if CLOSED.contains(&name.as_str()) => {
+            tracing::warn!(%error, "a message can't be posted there");
+            Unsaid::Closed
+        }
         ChatError::Permanent(_) | ChatError::Gone => {
             tracing::error!(%error, "a message can't be posted, and won't be tried again");
             Unsaid::Never

@@ -79,6 +79,7 @@ mod story_holdings;
 mod story_home;
 mod story_later;
 mod story_postgres_target;
+mod story_robust;
 mod story_routes;
 mod story_trust;
 mod story_why;
