@@ -75,7 +75,7 @@ impl App {
         // Collected first: a closure inside a stream would keep the whole future from being sent between threads.
         let posts: Vec<_> = wanted
             .iter()
-            .map(|(place, to)| self.post_card(request, place, to, card(&shown, place)))
+            .map(|account| self.post_copy(request, account, &shown))
             .collect();
         let posted: Vec<_> = stream::iter(posts)
             .buffer_unordered(AT_ONCE)
@@ -251,7 +251,7 @@ fn place_of(place: &str) -> Option<Place> {
 }
 
 /// The card as it is at a place.
-fn card(shown: &RequestShown, place: &str) -> Message {
+pub(super) fn card(shown: &RequestShown, place: &str) -> Message {
     Message::Card {
         request: shown.clone(),
         buttons: buttons(shown, place),
