@@ -91,6 +91,12 @@ impl App {
             let told = self.card_to_requester(request, &rows, &shown).await?;
             later = later.or(told);
         }
+        // Read again where copies were posted: an older one may have made way.
+        let rows = if wanted.is_empty() {
+            rows
+        } else {
+            self.store.cards(&request.id).await?
+        };
         let stale: Vec<_> = rows
             .iter()
             .filter_map(|row| Some((row, standing(&shown, &row.place)?)))

@@ -93,6 +93,7 @@ async fn whoever_was_asked_is_told_when_it_is_cancelled_or_denied() {
             .await;
         let copy = copies(bot, "dana", &request.short).remove(0);
         bot.presses_on("dana", &copy, "Deny").await;
+        bot.settle().await;
         let modal = bot.modal("dana").expect("why is asked");
         let reason = json!({ "reason": { "reason": "not now" } });
         bot.slack.submit_view("dana", &modal.id, reason).await;
