@@ -45,6 +45,10 @@ pub enum Answer {
         request: Box<RequestShown>,
         history: Vec<HistoryLine>,
     },
+    /// More time was added to live access.
+    Extended(Box<ExtendedShown>),
+    /// What would be decided, by which rule, and what to do.
+    Why(Box<WhyShown>),
     Help(HelpShown),
     /// It couldn't be decided in time: it may or may not be on record, see `mine`.
     NotConfirmed,
@@ -78,6 +82,36 @@ pub struct LaterShown {
     pub note: Option<String>,
     /// Until when it can be sent.
     pub until: Time,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtendedShown {
+    pub request: RequestShown,
+    pub by: Duration,
+    /// None where it ended meanwhile.
+    pub ends_at: Option<Time>,
+    /// How many of the agreed extensions are left.
+    pub left: u32,
+    /// It was added before: a double click, or the same again within a minute.
+    pub repeated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhyShown {
+    pub role: String,
+    pub duration: Duration,
+    /// Whether the ask would be taken.
+    pub allowed: bool,
+    /// Why not, or what would follow.
+    pub sentences: Vec<String>,
+    /// `base.cedar:12 requesters-may-ask`
+    pub rules: Vec<String>,
+    /// The nearest roles that they may ask for.
+    pub nearest: Vec<String>,
+    /// A whole command that would do.
+    pub would_do: Option<String>,
+    /// Who would be asked, or who can help.
+    pub ask: Vec<Shown>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

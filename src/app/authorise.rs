@@ -26,7 +26,7 @@ const LATE: TimeDelta = TimeDelta::minutes(1);
 /// The same for a later start: it may fall into a night in which nobody ran Hallpass.
 pub(super) const LATE_START: TimeDelta = TimeDelta::hours(24);
 
-/// How many of somebody's requests are looked through for more time that was approved.
+/// How many requests for more time that were approved are looked through, of one person.
 const LOOKED_THROUGH: u32 = 500;
 
 /// Why authority is gone, for the state and as a sentence.
@@ -163,7 +163,7 @@ impl App {
 
     /// The time that was added by requests of their own.
     async fn extended(&self, grant: &Grant) -> Result<TimeDelta, StoreError> {
-        let theirs = RequestFilter::Of(grant.holder.clone());
+        let theirs = RequestFilter::Extensions(grant.holder.clone());
         let requests = self.store.requests(theirs, LOOKED_THROUGH).await?;
         let more = requests.iter().filter(|request| {
             let about = matches!(&request.kind, Kind::Extend { grant: id } if *id == grant.id);
@@ -259,7 +259,7 @@ impl App {
         let ordered = match &request.kind {
             Kind::BreakGlass { commander, .. } => order_of(commander),
             // Without stages the ask itself is what gives access.
-            Kind::Access if stages == 0 => order_of(&request.requester),
+            Kind::Access | Kind::Extend { .. } if stages == 0 => order_of(&request.requester),
             Kind::Access | Kind::Extend { .. } => true,
         };
         if ordered && request.authority_stands(valid) {
@@ -282,7 +282,8 @@ impl App {
         let facts = self.facts_about(role, review.at).await;
         let memberships = facts.of(&author, Unread::Everybody);
         let subject = memberships.subject(&author);
-        if matches!(request.kind, Kind::Access) && review.reviewer == request.requester {
+        if !matches!(request.kind, Kind::BreakGlass { .. }) && review.reviewer == request.requester
+        {
             // The ask itself: whether it may still be asked was looked at with the terms.
             return Ok(author.is_active_member());
         }

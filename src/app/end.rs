@@ -2,10 +2,10 @@
 //! Who may revoke: approvers of any stage, reviewers, commanders and the owner of the role, and operators.
 
 use hallpass_domain::command::IdWord;
-use hallpass_domain::grant::EndReason;
-use hallpass_domain::request::State;
+use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::{
-    Actor, Grant, GrantId, Holding, HoldingId, Person, RefusalKind, Request, RequestId,
+    Actor, Grant, GrantId, Holding, HoldingId, Person, Refusal, RefusalKind, Request, RequestId,
+    request::{Kind, State},
 };
 
 use super::App;
@@ -62,12 +62,19 @@ impl App {
             return self.end_now(me, &request.id).await;
         }
         let live = self.store.live_grants_of(&me.id).await?;
-        match live.as_slice() {
+        // What is being taken away needs no order, and what isn't there yet is meant only where nothing else is.
+        let is_active = |grant: &&Grant| matches!(grant.state, GrantState::Active { .. });
+        let is_coming = |grant: &&Grant| matches!(grant.state, GrantState::Provisioning { .. });
+        let mut droppable: Vec<&Grant> = live.iter().filter(is_active).collect();
+        if droppable.is_empty() {
+            droppable = live.iter().filter(is_coming).collect();
+        }
+        match droppable.as_slice() {
             [] => Err(Stop::refused(
                 RefusalKind::WrongState,
                 "You have no access that could be given back.",
             )),
-            [one] => self.end_now(me, &one.request.clone()).await,
+            [one] => self.end_now(me, &one.request).await,
             many => {
                 let names: Vec<String> = many
                     .iter()
@@ -91,6 +98,13 @@ impl App {
             ));
         }
         self.end_of(&request, &EndReason::Dropped, me).await
+    }
+
+    /// The button: its holder drops, others revoke.
+    pub(super) async fn end_pressed(&self, me: &Person, id: &RequestId) -> Result<Answer, Stop> {
+        let request = self.require_request(id).await?;
+        self.revoke(me, &request, "Ended with the button on a notice.".into())
+            .await
     }
 
     pub(super) async fn revoke_by_id(
@@ -175,12 +189,8 @@ impl App {
         why: &EndReason,
         me: &Person,
     ) -> Result<Answer, Stop> {
-        let Some(grant) = grant_of(request) else {
-            let sentence = "There is no access behind this request that could be ended.";
-            return Ok(Answer::Refused {
-                refusal: hallpass_domain::Refusal::new(RefusalKind::WrongState, sentence),
-                decided: Some(Box::new(self.shown(request).await?)),
-            });
+        let Some(grant) = access_of(request) else {
+            return self.no_access(request).await;
         };
         let actor = Actor::Person(me.id.clone());
         match self.end_grant(grant, why, &actor).await? {
@@ -198,6 +208,14 @@ impl App {
         }
         let request = self.require_request(&request.id).await?;
         self.done(BEING_ENDED, &request).await
+    }
+
+    pub(super) async fn no_access(&self, request: &Request) -> Result<Answer, Stop> {
+        let sentence = "There is no access behind this request.";
+        Ok(Answer::Refused {
+            refusal: Refusal::new(RefusalKind::WrongState, sentence),
+            decided: Some(Box::new(self.shown(request).await?)),
+        })
     }
 
     /// Ends a grant, again where somebody else writes at the same time. The inner error is the core's refusal.
@@ -281,5 +299,13 @@ impl App {
         let facts = self.facts_about(&role, self.now()).await;
         let memberships = facts.of(me, Unread::Nobody);
         self.policy.may_see(&memberships.subject(me), &role).allowed
+    }
+}
+
+/// The access that a request led to, or gave more time.
+pub(super) fn access_of(request: &Request) -> Option<&GrantId> {
+    match (&request.kind, &request.state) {
+        (Kind::Extend { grant }, State::Approved { .. }) => Some(grant),
+        (Kind::Access | Kind::BreakGlass { .. } | Kind::Extend { .. }, _) => grant_of(request),
     }
 }

@@ -1,15 +1,17 @@
 //! What would be decided now, and by which rule: for `hallpass explain PERSON ROLE DURATION`. Nothing is written but a
 //! person who is seen for the first time.
 
-use hallpass_domain::{Duration, Email, Role, RoleName, SlackId, Who, nearest};
+use hallpass_domain::request::Panel;
+use hallpass_domain::{Duration, Email, Person, Role, RoleName, SlackId, Who, nearest};
 use serde::Serialize;
 
 use super::App;
-use super::facts::Unread;
+use super::facts::{Facts, Unread};
 use super::people::{Fresh, NotPinned};
 use super::stop::Stop;
 use super::words::{enumerated, quoted};
 use crate::policy::listed;
+use crate::store::StoreError;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explained {
@@ -19,6 +21,16 @@ pub struct Explained {
     pub sentences: Vec<String>,
     /// `base.cedar:12 requesters-may-ask`
     pub rules: Vec<String>,
+}
+
+/// What would be decided now.
+pub(super) struct Judged {
+    /// A sentence, where it would be refused.
+    pub(super) why: Option<String>,
+    pub(super) follows: Vec<String>,
+    pub(super) rules: Vec<String>,
+    pub(super) facts: Facts,
+    pub(super) panels: Vec<Panel>,
 }
 
 impl App {
@@ -48,53 +60,44 @@ impl App {
             Err(NotPinned::Store(error)) => return Err(format!("{error}.")),
             Err(why) => return Ok(refused(Stop::from(why).into_sentence())),
         };
-        let facts = self.facts_about(role, self.now()).await;
-        let memberships = facts.of(&person, Unread::Nobody);
-        let subject = memberships.subject(&person);
-        let decision = self.policy.may_ask(&subject, role, duration);
-        let mut sentences = match &decision.why {
+        let judged = self.judged(&person, role, duration).await;
+        let judged = judged.map_err(|error| format!("{error}."))?;
+        let mut sentences = match &judged.why {
             Some(why) => vec![format!("{account} would be told: {why}")],
             None => vec![format!("May ask for {} for {duration}.", role.name)],
         };
-        if decision.allowed {
-            sentences.extend(self.what_follows(role, &facts, &person).await?);
-        }
+        sentences.extend(judged.follows);
         Ok(Explained {
-            allowed: decision.allowed,
+            allowed: judged.why.is_none(),
             sentences,
-            rules: decision.rule_names(),
+            rules: judged.rules,
         })
     }
 
-    async fn what_follows(
+    /// What would be decided of this ask now, and what would follow.
+    pub(super) async fn judged(
         &self,
+        person: &Person,
         role: &Role,
-        facts: &super::facts::Facts,
-        person: &hallpass_domain::Person,
-    ) -> Result<Vec<String>, String> {
-        if role.stages.is_empty() {
-            return Ok(vec![
-                "It is granted at once: the role has no stages.".into(),
-            ]);
-        }
-        let panels = self
-            .panels(role, facts)
-            .await
-            .map_err(|error| error.to_string())?;
-        let stages = role.stages.iter().zip(&panels).enumerate();
-        Ok(stages
-            .map(|(index, (stage, panel))| {
-                let first = panel.rungs.first().map_or(0, |rung| {
-                    rung.iter().filter(|other| **other != person.id).count()
-                });
-                format!(
-                    "Stage {} needs {} of {}; {first} can be asked now.",
-                    index + 1,
-                    stage.needed(),
-                    listed(&stage.approvers)
-                )
-            })
-            .collect())
+        duration: Duration,
+    ) -> Result<Judged, StoreError> {
+        let facts = self.facts_about(role, self.now()).await;
+        let memberships = facts.of(person, Unread::Nobody);
+        let subject = memberships.subject(person);
+        let decision = self.policy.may_ask(&subject, role, duration);
+        let panels = self.panels(role, &facts).await?;
+        let follows = if decision.allowed {
+            what_follows(role, &panels, person)
+        } else {
+            Vec::new()
+        };
+        Ok(Judged {
+            rules: decision.rule_names(),
+            why: decision.why,
+            follows,
+            facts,
+            panels,
+        })
     }
 
     async fn account_of(&self, person: &str) -> Result<SlackId, String> {
@@ -125,6 +128,26 @@ impl App {
         };
         account.ok_or_else(|| format!("Nobody in this workspace is {}.", quoted(person)))
     }
+}
+
+fn what_follows(role: &Role, panels: &[Panel], person: &Person) -> Vec<String> {
+    if role.stages.is_empty() {
+        return vec!["It is granted at once: the role has no stages.".into()];
+    }
+    let stages = role.stages.iter().zip(panels).enumerate();
+    stages
+        .map(|(index, (stage, panel))| {
+            let first = panel.rungs.first().map_or(0, |rung| {
+                rung.iter().filter(|other| **other != person.id).count()
+            });
+            format!(
+                "Stage {} needs {} of {}; {first} can be asked now.",
+                index + 1,
+                stage.needed(),
+                listed(&stage.approvers)
+            )
+        })
+        .collect()
 }
 
 fn refused(sentence: String) -> Explained {

@@ -9,6 +9,7 @@ mod alarm;
 mod anew;
 mod announce;
 pub mod answer;
+mod ask_more;
 mod authorise;
 mod break_glass;
 mod check_ask;
@@ -19,6 +20,7 @@ mod effects;
 mod end;
 mod erase;
 mod explain;
+mod extend;
 mod facts;
 mod forget;
 mod form;
@@ -57,6 +59,7 @@ mod sync_holding;
 mod tell_checkpoint;
 mod timers;
 mod unanswered;
+mod why;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -200,7 +203,10 @@ impl App {
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
         let me = self.caller(caller).await?;
-        if matches!(command, Command::Ask(_) | Command::BreakGlass(_)) {
+        if matches!(
+            command,
+            Command::Ask(_) | Command::BreakGlass(_) | Command::Extend { .. }
+        ) {
             self.require_giving().await?;
         }
         match command {
@@ -217,14 +223,15 @@ impl App {
             Command::Cancel(id) => self.cancel_by_id(&me, &id).await,
             Command::Drop(id) => self.drop_by_id(&me, id.as_ref()).await,
             Command::Revoke { id, reason } => self.revoke_by_id(&me, &id, &reason).await,
-            Command::Extend { .. } => Err(Stop::problem(format!(
-                "Access can't be extended yet. Ask again before it ends: a second grant of the same role carries on where the first one ends. See {} mine.",
-                self.settings.command
-            ))),
-            Command::Why { .. } => Err(Stop::problem(format!(
-                "There is no “why” yet: ask, and the answer says what is missing and who can help. See {} roles for what you can ask for.",
-                self.settings.command
-            ))),
+            Command::Extend {
+                id,
+                duration,
+                reason,
+            } => {
+                self.extend_typed(&me, id.as_ref(), duration, &reason, delivery)
+                    .await
+            }
+            Command::Why { role, duration } => self.why(&me, role.as_deref(), duration).await,
         }
     }
 
@@ -250,7 +257,8 @@ impl App {
             Press::Revoke(id) => self.revoke_pressed(&me, id).await,
             Press::Reviewed(id) => self.post_use_reviewed(&me, id).await,
             Press::Cancel(id) => self.cancel(&me, id).await,
-            Press::EndNow(id) => self.end_now(&me, id).await,
+            Press::EndNow(id) => self.end_pressed(&me, id).await,
+            Press::Extend(id) => self.extend_pressed(&me, id, delivery.as_deref()).await,
             Press::Schedule(draft) => self.take(&me, draft, Taken::Later).await,
             Press::StartNow(draft) => self.take(&me, draft, Taken::Now).await,
         };

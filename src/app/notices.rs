@@ -10,7 +10,7 @@ use super::say::{Saying, To, Told, Turn, calling};
 use super::sync_card::SAID;
 use super::timers::put_off;
 use super::{App, Carried};
-use crate::ports::chat::{Message, RequestShown};
+use crate::ports::chat::{KindShown, Message, RequestShown};
 use crate::store::{Claimed, StoreError};
 
 /// How many reviewers are told that a review is overdue.
@@ -192,14 +192,23 @@ impl App {
             Turn::Waits(later) => return Ok(later),
             Turn::Speaks { next } => next,
         };
+        // Read again: while the turn was waited for, the end may have moved or come.
+        let Some((grant, request)) = self.grant_with_request(id).await? else {
+            return Ok(Carried::nothing());
+        };
+        if grant.ends_at() != Some(ends_at) {
+            return Ok(Carried::Again);
+        }
         let shown = self.shown(&request).await?;
-        let people = vec![shown.holder.account.clone()];
+        let mut people = vec![shown.holder.account.clone()];
+        people.extend(deciders(&shown));
         let saying = Saying {
             key: format!("warning-{}-{}", before.as_secs(), ends_at.timestamp()),
             message: Message::Warning {
                 request: shown,
                 left: Duration::from_secs(left),
                 ends_at,
+                more: self.more_time(&request, &grant).await?,
             },
             to: vec![To::Thread, To::People(people)],
             told: Told::AsItIs,
@@ -276,8 +285,8 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
         (Notice::RevokeStuck, GrantState::Revoking { .. }) => (
             "stuck".into(),
             Message::RevokeStuck { request: shown },
-            // The security channel has one alarm for all of them.
-            vec![To::Thread],
+            // The security channel has one alarm for all of them. Who was revoked hears of it now, not when it is over.
+            vec![To::Thread, people],
         ),
         (Notice::Ended, GrantState::Ended { .. } | GrantState::Failed { .. }) => (
             "ended".into(),
@@ -290,10 +299,10 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
         (Notice::Extended, GrantState::Active { ends_at, .. }) => (
             format!("extended-{}", ends_at.timestamp()),
             Message::Extended {
-                request: shown,
+                request: shown.clone(),
                 ends_at: *ends_at,
             },
-            vec![To::Thread, people],
+            vec![To::Thread, people, To::People(deciders(&shown))],
         ),
         (Notice::StandingAccess, _) => {
             let standing = grant.parts.iter().filter(|part| is_standing(&part.status));
@@ -347,6 +356,18 @@ fn its_approvers(shown: &RequestShown) -> Vec<SlackId> {
         }
     }
     approvers
+}
+
+/// Who gave it, other than those in [`its_people`]: its approvers, or the commander.
+fn deciders(shown: &RequestShown) -> Vec<SlackId> {
+    let mut deciders = its_approvers(shown);
+    if let KindShown::BreakGlass { commander, .. } = &shown.kind {
+        let told = its_people(shown);
+        if !told.contains(&commander.account) && !deciders.contains(&commander.account) {
+            deciders.push(commander.account.clone());
+        }
+    }
+    deciders
 }
 
 fn is_overdue(request: &Request) -> bool {

@@ -51,7 +51,7 @@ fn nobody() -> Shown {
 
 impl App {
     pub(super) async fn shown(&self, request: &Request) -> Result<RequestShown, StoreError> {
-        let grant = match grant_of(request) {
+        let grant = match grant_behind(request) {
             Some(id) => self.store.grant(id).await?,
             None => None,
         };
@@ -66,7 +66,7 @@ impl App {
         &self,
         requests: &[Request],
     ) -> Result<Vec<RequestShown>, StoreError> {
-        let grants: Vec<GrantId> = requests.iter().filter_map(grant_of).cloned().collect();
+        let grants: Vec<GrantId> = requests.iter().filter_map(grant_behind).cloned().collect();
         let grants: BTreeMap<GrantId, Grant> = self
             .store
             .grants(&grants)
@@ -74,7 +74,7 @@ impl App {
             .into_iter()
             .map(|grant| (grant.id.clone(), grant))
             .collect();
-        let grant = |request: &Request| grant_of(request).and_then(|id| grants.get(id));
+        let grant = |request: &Request| grant_behind(request).and_then(|id| grants.get(id));
         let mut ids = BTreeSet::new();
         for request in requests {
             ids.extend(mentioned(request, grant(request)));
@@ -123,6 +123,14 @@ pub(super) fn grant_of(request: &Request) -> Option<&GrantId> {
         | State::Cancelled { .. }
         | State::TimedOut { .. }
         | State::Void { .. } => None,
+    }
+}
+
+/// The grant that it led to, or asks or asked more time for.
+fn grant_behind(request: &Request) -> Option<&GrantId> {
+    match &request.kind {
+        Kind::Extend { grant } => Some(grant),
+        Kind::Access | Kind::BreakGlass { .. } => grant_of(request),
     }
 }
 
@@ -198,7 +206,7 @@ fn render(
             hallpass_domain::request::Start::Now => None,
             hallpass_domain::request::Start::At(at) => Some(at),
         },
-        kind: kind(request, skipped, faces),
+        kind: kind(request, grant, skipped, faces),
         state: state(request, grant, faces),
         reviews: request
             .reviews
@@ -232,11 +240,17 @@ fn reviewed(review: &Review, faces: &Faces) -> ReviewShown {
     }
 }
 
-fn kind(request: &Request, skipped: &[PersonId], faces: &Faces) -> KindShown {
+fn kind(
+    request: &Request,
+    grant: Option<&Grant>,
+    skipped: &[PersonId],
+    faces: &Faces,
+) -> KindShown {
     match &request.kind {
         Kind::Access => KindShown::Access,
-        Kind::Extend { grant } => KindShown::Extend {
-            grant: grant.as_str().to_owned(),
+        Kind::Extend { .. } => KindShown::Extend {
+            grant: grant.map_or_else(String::new, |grant| grant.short.of_grant()),
+            ends_at: grant.and_then(Grant::ends_at),
         },
         Kind::BreakGlass {
             commander,

@@ -84,6 +84,10 @@ fn ended_because(reason: &EndReason, faces: &Faces) -> EndShown {
                 Actor::Person(id) => Some(faces.shown(id)),
                 Actor::Hallpass | Actor::Operator(_) => None,
             },
+            operator: match by {
+                Actor::Operator(name) => Some(name.clone()),
+                Actor::Hallpass | Actor::Person(_) => None,
+            },
             reason: reason.clone(),
         },
         EndReason::Failed { why } | EndReason::AuthorityGone { why } => {

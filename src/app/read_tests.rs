@@ -131,6 +131,7 @@ fn started(parts: [PartStatus; 2], state: GrantState) -> (Request, Grant) {
             .collect(),
         state,
         extensions: 0,
+        more_asked: None,
         warn_before: vec![],
     };
     (request, grant)

@@ -78,7 +78,7 @@ impl App {
         id: &RequestId,
         card: Option<Posted>,
     ) -> Result<ReviewShownFirst, Answer> {
-        let form = in_time(async {
+        let form = in_time(Box::pin(async {
             let me = self.caller(caller).await?;
             if let Some(card) = card {
                 self.adopt(id, &card).await?;
@@ -90,7 +90,7 @@ impl App {
                 self.record_refusal(&me, "review", Some(id)).await?;
             }
             shown
-        });
+        }));
         form.await.unwrap_or_else(|_| {
             Err(problem(
                 "This couldn't be looked up in time, and nothing was decided. Press again in a moment.",
@@ -246,7 +246,7 @@ impl App {
     pub(super) fn with_own_order(&self, mut change: Change, requester: &Person) -> Change {
         for write in &mut change.writes {
             if let Write::Request(request) = write
-                && request.kind == Kind::Access
+                && matches!(request.kind, Kind::Access | Kind::Extend { .. })
                 && request.terms.role.stages.is_empty()
                 && request.authority_stands(|_| false)
             {

@@ -79,6 +79,8 @@ pub enum Press {
     Schedule(String),
     /// Sends it for now.
     StartNow(String),
+    /// More time, by what is agreed or usual.
+    Extend(RequestId),
 }
 
 impl Press {
@@ -92,13 +94,18 @@ impl Press {
             Self::Cancel(_) => "cancel",
             Self::EndNow(_) => "drop",
             Self::Schedule(_) | Self::StartNow(_) => "ask",
+            Self::Extend(_) => "extend",
         }
     }
 
     /// Whether access can come of it.
     pub(super) fn may_give(&self) -> bool {
         match self {
-            Self::Approve(_) | Self::ApproveFor(..) | Self::Schedule(_) | Self::StartNow(_) => true,
+            Self::Approve(_)
+            | Self::ApproveFor(..)
+            | Self::Extend(_)
+            | Self::Schedule(_)
+            | Self::StartNow(_) => true,
             Self::Deny(..)
             | Self::Revoke(_)
             | Self::Reviewed(_)
@@ -116,7 +123,8 @@ impl Press {
             | Self::Revoke(id)
             | Self::Reviewed(id)
             | Self::Cancel(id)
-            | Self::EndNow(id) => Some(id),
+            | Self::EndNow(id)
+            | Self::Extend(id) => Some(id),
             Self::Schedule(_) | Self::StartNow(_) => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hallpass_domain::command::IdWord;
-use hallpass_domain::{Actor, Event, EventKind, Person, PersonId};
+use hallpass_domain::{Actor, Duration, Event, EventKind, Person, PersonId};
 
 use super::App;
 use super::stop::Stop;
@@ -76,7 +76,13 @@ fn told(event: &Event) -> Option<String> {
         EventKind::PostUseReviewed => "reviewed the use".into(),
         EventKind::PostUseReviewOverdue => "the review is overdue".into(),
         EventKind::GrantActive => "access is active".into(),
-        EventKind::GrantExtended => "extended".into(),
+        EventKind::GrantExtended => {
+            let by = number("by").and_then(|seconds| u32::try_from(seconds).ok());
+            by.map_or_else(
+                || "extended".into(),
+                |by| format!("extended by {}", Duration::from_secs(by)),
+            )
+        }
         EventKind::RevocationIntended => "access is being taken away".into(),
         EventKind::GrantEnded => "access has ended".into(),
         EventKind::GrantFailed => "access couldn't be given".into(),

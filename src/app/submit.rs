@@ -190,7 +190,7 @@ impl App {
     }
 
     /// Whether the core would take it: asks it without keeping the answer.
-    fn rehearse(
+    pub(super) fn rehearse(
         &self,
         me: &Person,
         ask: &Ask,

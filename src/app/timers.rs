@@ -28,6 +28,9 @@ impl App {
             return Ok(Carried::nothing());
         };
         let now = self.now();
+        if *kind == EffectKind::TimeOut && self.asks_for_what_is_over(&request).await? {
+            return Ok(transition(request.void(VoidReason::GrantEnded, now)));
+        }
         if let Some(early) = due_of(&request, kind).and_then(|due| put_off(due, now)) {
             return Ok(early);
         }

@@ -64,7 +64,10 @@ pub struct RequestShown {
 pub enum KindShown {
     Access,
     Extend {
+        /// `G-7K2M`
         grant: String,
+        /// Its end as it is now, where it is active.
+        ends_at: Option<Time>,
     },
     BreakGlass {
         commander: Shown,
@@ -201,8 +204,15 @@ pub enum GrantStateShown {
 pub enum EndShown {
     Expired,
     Dropped,
-    Revoked { by: Option<Shown>, reason: String },
-    Failed { why: String },
+    /// `operator`: who it was on the command line, `cli:user@host`.
+    Revoked {
+        by: Option<Shown>,
+        operator: Option<String>,
+        reason: String,
+    },
+    Failed {
+        why: String,
+    },
 }
 
 /// What a backend that doesn't let go answers.
@@ -278,6 +288,7 @@ pub enum Message {
         request: RequestShown,
         left: Duration,
         ends_at: Time,
+        more: MoreTime,
     },
     RevokeStuck {
         request: RequestShown,
@@ -330,6 +341,17 @@ pub enum Message {
         at: Time,
         message: Box<Self>,
     },
+}
+
+/// What a warning offers its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MoreTime {
+    /// Agreed beforehand: added at once.
+    Agreed { by: Duration },
+    /// Beyond that: its holder can ask for it.
+    Asked { by: Duration },
+    /// It was asked for, and waits: `R-9XYZ`.
+    Waits { short: String },
 }
 
 /// Which buttons a card carries.

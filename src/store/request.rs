@@ -27,6 +27,8 @@ pub enum RequestFilter {
     OwedReviews,
     /// Approved for a later start; the oldest first.
     Scheduled,
+    /// More time that was approved for what this person holds or held; newest first.
+    Extensions(PersonId),
 }
 
 pub(super) const TABLE: Table = Table {
@@ -269,9 +271,10 @@ impl Store {
             }
             RequestFilter::LiveGrants => self.with_live_grant(limit).await?,
             RequestFilter::OwedReviews => self.with_owed_review(limit).await?,
+            RequestFilter::Extensions(person) => self.extensions_of(person, limit).await?,
         };
         let mut requests = assemble(&rows)?;
-        if matches!(filter, RequestFilter::Of(_)) {
+        if matches!(filter, RequestFilter::Of(_) | RequestFilter::Extensions(_)) {
             requests.reverse();
         }
         Ok(requests)
@@ -334,6 +337,19 @@ impl Store {
              order by asked_at, id limit $1"
         );
         self.fetch(&sql, &[limit]).await
+    }
+
+    /// Only a request of kind extend ends as approved: the others start a grant.
+    async fn extensions_of(
+        &self,
+        holder: &PersonId,
+        limit: Arg,
+    ) -> Result<Vec<RequestRow>, StoreError> {
+        let sql = requests!(
+            "select * from request where id in (select id from request where holder = $1 and state = 'approved' \
+             order by asked_at desc, id desc limit $2)"
+        );
+        self.look_up(&sql, &[holder.as_str().into(), limit]).await
     }
 
     async fn with_owed_review(&self, limit: Arg) -> Result<Vec<RequestRow>, StoreError> {

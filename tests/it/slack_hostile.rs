@@ -5,7 +5,7 @@ use hallpass::app::answer::Answer;
 use hallpass::domain::announcement::Drift;
 use hallpass::domain::{Actor, Announcement, BackendName, Email};
 use hallpass::ports::chat::{
-    EndShown, GrantStateShown, KindShown, Message, RequestShown, Shown, StateShown,
+    EndShown, GrantStateShown, KindShown, Message, MoreTime, RequestShown, Shown, StateShown,
 };
 use hallpass::slack::views;
 use proptest::prelude::*;
@@ -83,7 +83,12 @@ fn poison_grant(state: &mut GrantStateShown, text: &str, many: usize) {
 
 fn poison_end(why: &mut EndShown, text: &str) {
     match why {
-        EndShown::Revoked { reason, .. } => *reason = text.into(),
+        EndShown::Revoked {
+            operator, reason, ..
+        } => {
+            *operator = operator.as_ref().map(|_| text.into());
+            *reason = text.into();
+        }
         EndShown::Failed { why } => *why = text.into(),
         EndShown::Expired | EndShown::Dropped => {}
     }
@@ -135,10 +140,15 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
             request,
             left,
             ends_at,
+            more,
         } => Message::Warning {
             request: poison(request),
             left,
             ends_at,
+            more: match more {
+                MoreTime::Waits { .. } => MoreTime::Waits { short: text.into() },
+                MoreTime::Agreed { .. } | MoreTime::Asked { .. } => more,
+            },
         },
         Message::RevokeStuck { request } => Message::RevokeStuck {
             request: poison(request),
@@ -341,6 +351,19 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
         Answer::Help(mut help) => {
             help.example = Some(text.into());
             Answer::Help(help)
+        }
+        Answer::Extended(mut extended) => {
+            extended.request = poisoned(extended.request, text, many);
+            Answer::Extended(extended)
+        }
+        Answer::Why(mut why) => {
+            why.role = text.into();
+            why.sentences = vec![text.into(); many];
+            why.rules = vec![text.into(); many];
+            why.nearest = vec![text.into(); many];
+            why.would_do = Some(text.into());
+            why.ask = vec![slack_shown::eve(); many];
+            Answer::Why(why)
         }
         Answer::NotConfirmed => Answer::NotConfirmed,
     }

@@ -4,13 +4,16 @@ use std::sync::LazyLock;
 
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, PostUseShown, RequestShown,
-    ReviewShown, Shown, StageShown, StateShown, StepShown,
+    Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime, PostUseShown,
+    RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 
 /// Who asks and holds.
 static RITA: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0RITA").unwrap());
+
+/// Who decides.
+static BOB: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0BOB").unwrap());
 
 /// 2026-01-15 02:12 UTC, and so many minutes later.
 pub(crate) fn at(minutes: i64) -> Time {
@@ -301,16 +304,26 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
         ("card_failed", plain(failed()), Channel),
         (
             "card_extension",
-            card(
-                RequestShown {
-                    kind: KindShown::Extend {
-                        grant: "G-7K2M".into(),
-                    },
-                    duration: Duration::from_hours(1),
-                    ..request()
+            card(extension(Some(at(124))), Buttons::Decide),
+            Channel,
+        ),
+        (
+            "card_extended",
+            plain(RequestShown {
+                state: StateShown::Approved,
+                reviews: vec![review(bob(), true, None)],
+                ..extension(Some(at(184)))
+            }),
+            Channel,
+        ),
+        (
+            "card_extension_void",
+            plain(RequestShown {
+                state: StateShown::Void {
+                    why: "The access that was to be extended has ended.".into(),
                 },
-                Buttons::Decide,
-            ),
+                ..extension(None)
+            }),
             Channel,
         ),
         (
@@ -326,6 +339,7 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
                     GrantStateShown::Ended {
                         why: EndShown::Revoked {
                             by: Some(bob()),
+                            operator: None,
                             reason: "The incident is over".into(),
                         },
                         at: at(30),
@@ -340,14 +354,40 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
     ]
 }
 
+/// One hour more for the access that ends then.
+pub(crate) fn extension(ends_at: Option<Time>) -> RequestShown {
+    RequestShown {
+        short: "R-9XYZ".into(),
+        kind: KindShown::Extend {
+            grant: "G-7K2M".into(),
+            ends_at,
+        },
+        duration: Duration::from_hours(1),
+        ..request()
+    }
+}
+
 /// What is said once.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
     let (left, ends_at) = (Duration::from_mins(15), at(124));
     let mut revoked = ended(EndShown::Revoked {
         by: Some(bob()),
+        operator: None,
         reason: "The incident is over".into(),
     });
+    let by_operator = ended(EndShown::Revoked {
+        by: None,
+        operator: Some("cli:pat@ops-1".into()),
+        reason: "Laptop lost".into(),
+    });
+    let by = Duration::from_hours(1);
+    let warning = |more: MoreTime| Message::Warning {
+        request: active(),
+        left,
+        ends_at,
+        more,
+    };
     revoked.short = "R-7K2N".into();
     vec![
         (
@@ -424,21 +464,39 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             Message::GrantFailed { request: failed() },
             Person(&RITA),
         ),
-        (
-            "warning_thread",
-            Message::Warning {
-                request: active(),
-                left,
-                ends_at,
-            },
-            Channel,
-        ),
+        ("warning_thread", warning(MoreTime::Agreed { by }), Channel),
         (
             "warning_holder",
-            Message::Warning {
-                request: active(),
-                left,
-                ends_at,
+            warning(MoreTime::Agreed { by }),
+            Person(&RITA),
+        ),
+        (
+            "warning_decider",
+            warning(MoreTime::Agreed { by }),
+            Person(&BOB),
+        ),
+        (
+            "warning_holder_beyond",
+            warning(MoreTime::Asked { by }),
+            Person(&RITA),
+        ),
+        (
+            "warning_decider_beyond",
+            warning(MoreTime::Asked { by }),
+            Person(&BOB),
+        ),
+        (
+            "warning_waits",
+            warning(MoreTime::Waits {
+                short: "R-9XYZ".into(),
+            }),
+            Person(&RITA),
+        ),
+        (
+            "ended_by_operator",
+            Message::Ended {
+                request: by_operator,
+                since: None,
             },
             Person(&RITA),
         ),

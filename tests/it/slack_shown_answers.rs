@@ -1,15 +1,15 @@
 //! Answers to render, from the story of `slack_shown`.
 
 use hallpass::app::answer::{
-    Answer, AskedShown, HelpShown, HistoryLine, LaterShown, OnCallShown, ParameterShown, Problems,
-    RoleShown,
+    Answer, AskedShown, ExtendedShown, HelpShown, HistoryLine, LaterShown, OnCallShown,
+    ParameterShown, Problems, RoleShown, WhyShown,
 };
 use hallpass::domain::{Duration, Refusal, RefusalKind};
 use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
 
 use crate::slack_shown::{
-    active, at, bob, break_glass, carol, denied, ended, eve, for_later, glass_active, request,
-    rita, scheduled, second_stage, started, stuck,
+    active, at, bob, break_glass, carol, denied, ended, eve, extension, for_later, glass_active,
+    request, rita, scheduled, second_stage, started, stuck,
 };
 
 fn asked(request: RequestShown, repeated: bool) -> Answer {
@@ -68,6 +68,48 @@ fn roles() -> Vec<RoleShown> {
         ..role.clone()
     };
     vec![role, logs, foreign]
+}
+
+fn extended(left: u32, repeated: bool) -> Box<ExtendedShown> {
+    Box::new(ExtendedShown {
+        request: active(),
+        by: Duration::from_hours(1),
+        ends_at: Some(at(184)),
+        left,
+        repeated,
+    })
+}
+
+fn why(allowed: bool) -> Box<WhyShown> {
+    let (sentences, rules) = if allowed {
+        (
+            vec!["Stage 1 needs 1 of dba on call; 1 can be asked now.".into()],
+            vec!["base.cedar:37 requesters-may-ask".into()],
+        )
+    } else {
+        (
+            vec![
+                "That is longer than the role allows.".into(),
+                "db-admin allows 4 h at most; you wrote 9 h.".into(),
+            ],
+            vec!["base.cedar:41 not-longer-than-the-role-allows".into()],
+        )
+    };
+    let duration = Duration::from_hours(if allowed { 2 } else { 9 });
+    Box::new(WhyShown {
+        role: "db-admin".into(),
+        duration,
+        allowed,
+        sentences,
+        rules,
+        nearest: if allowed {
+            Vec::new()
+        } else {
+            vec!["db-reader".into()]
+        },
+        would_do: Some("/prod-access db-admin 4h INC-4711 why you need it".into()),
+        ask: vec![bob()],
+    })
 }
 
 fn history() -> Vec<HistoryLine> {
@@ -160,6 +202,12 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 commanders: vec![carol()],
             }),
         ),
+        ("asked_extension", asked(extension(Some(at(124))), false)),
+        ("extended_answer", Answer::Extended(extended(1, false))),
+        ("extended_last", Answer::Extended(extended(0, false))),
+        ("extended_again", Answer::Extended(extended(1, true))),
+        ("why_yes", Answer::Why(why(true))),
+        ("why_no", Answer::Why(why(false))),
         ("not_confirmed", Answer::NotConfirmed),
     ]
 }

@@ -270,6 +270,7 @@ pub(crate) fn grant(request: &Request) -> Grant {
             give_up_at: at(910),
         },
         extensions: 0,
+        more_asked: None,
         warn_before: vec![Duration::from_mins(15)],
     }
 }

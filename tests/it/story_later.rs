@@ -260,7 +260,7 @@ async fn a_role_that_needs_no_approval_is_scheduled_and_given_on_time() {
         ));
         assert!(bot.backend.calls().is_empty());
         bot.comes(at).await;
-        assert_eq!(bot.backend.holders("logs"), ["rita"]);
+        assert_eq!(bot.backend.holders("logs/web-3"), ["rita"]);
     })
     .await;
 }

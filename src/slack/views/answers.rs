@@ -23,14 +23,14 @@ pub(super) fn asked(asked: &AskedShown) -> Rendered {
     if !next.is_empty() {
         out.push(blocks::context(next));
     }
-    if let StateShown::Pending(_) | StateShown::Scheduled { .. } = request.state {
-        out.push(blocks::actions(own_buttons(request)));
-    }
     if let Some(old) = &asked.instead_of {
         let line = Line::new()
             .code(old)
             .say(" is cancelled: this takes its place.");
         out.push(blocks::context(vec![line]));
+    }
+    if let StateShown::Pending(_) | StateShown::Scheduled { .. } = request.state {
+        out.push(blocks::actions(own_buttons(request)));
     }
     let text = line
         .say(" Reason: “")
@@ -59,6 +59,9 @@ fn understood(asked: &AskedShown) -> Line {
     }
     let line = line.say(", ").span(request.duration);
     let line = match &request.state {
+        StateShown::Pending(_) if matches!(request.kind, KindShown::Extend { .. }) => {
+            line.say(" more. ")
+        }
         StateShown::Pending(_) => match request.starts_at {
             Some(starts_at) => line
                 .say(" from ")
@@ -272,18 +275,20 @@ pub(super) fn help(help: &HelpShown) -> Rendered {
     Rendered::new(text, out)
 }
 
-const LOOKING: [(&str, &str); 6] = [
+const LOOKING: [(&str, &str); 7] = [
     ("roles", "what you can ask for"),
     ("mine", "your requests and your access"),
     ("pending", "what waits for a decision"),
     ("active", "who has access now"),
     ("oncall", "who is on call"),
     ("status ID", "one request and its history"),
+    ("why ROLE 1h", "what would be decided, and by which rule"),
 ];
 
-const DOING: [(&str, &str); 4] = [
+const DOING: [(&str, &str); 5] = [
     ("ROLE 1h at 22:00 REASON", "access that starts later"),
     ("cancel ID", "take back a request"),
+    ("extend 30m", "more time before your access ends"),
     ("drop", "give your access back early"),
     ("revoke ID REASON", "end somebody’s access"),
 ];

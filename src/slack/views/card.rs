@@ -133,6 +133,24 @@ fn can(request: &RequestShown) -> Line {
 fn ends(request: &RequestShown) -> Line {
     let ends = Line::of("*Ends*\n");
     let asked_for = Line::of("*Asked for*\n").span(request.duration);
+    if let KindShown::Extend {
+        ends_at: Some(now), ..
+    } = &request.kind
+    {
+        return match &request.state {
+            StateShown::Pending(_) => ends
+                .time(*now)
+                .say("; with this ")
+                .time(*now + request.duration.to_delta()),
+            StateShown::Approved => ends.time(*now),
+            StateShown::Scheduled { .. }
+            | StateShown::Started(_)
+            | StateShown::Denied { .. }
+            | StateShown::Cancelled
+            | StateShown::TimedOut
+            | StateShown::Void { .. } => asked_for,
+        };
+    }
     match &request.state {
         StateShown::Started(grant) => match &grant.state {
             GrantStateShown::Active { ends_at, .. } => ends.time(*ends_at),
@@ -257,8 +275,8 @@ pub(super) fn asks(request: &RequestShown) -> Line {
         KindShown::Access | KindShown::BreakGlass { .. } => line,
         KindShown::Extend { .. } => line.say(" more"),
     };
-    match request.starts_at {
-        Some(starts_at) => line.say(", from ").time(starts_at),
-        None => line,
+    match (&request.state, request.starts_at) {
+        (StateShown::Pending(_), Some(starts_at)) => line.say(", from ").time(starts_at),
+        _ => line,
     }
 }

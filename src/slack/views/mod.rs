@@ -15,6 +15,7 @@ mod form;
 mod form_review;
 mod handled;
 mod home;
+mod lasting;
 mod later;
 mod limits;
 mod lists;
@@ -22,6 +23,7 @@ mod notices;
 mod progress;
 mod state;
 mod text;
+mod why;
 
 pub use form::{one_moment, request_form};
 pub use form_review::{deny_form, in_modal, less_form};
@@ -98,10 +100,11 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
             request,
             left,
             ends_at,
-        } => notices::warning(request, *left, *ends_at, audience),
+            more,
+        } => lasting::warning(request, *left, *ends_at, more, audience),
         Message::RevokeStuck { request } => notices::revoke_stuck(request, audience),
         Message::Ended { request, since } => notices::ended(request, *since, audience),
-        Message::Extended { request, ends_at } => notices::extended(request, *ends_at, audience),
+        Message::Extended { request, ends_at } => lasting::extended(request, *ends_at, audience),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
         Message::Overdue { alarm } => alarm::overdue(alarm),
         Message::OverdueNoMore {
@@ -129,6 +132,8 @@ pub fn answer(answer: &Answer) -> Rendered {
         Answer::Problems(problems) | Answer::Form(problems) => answers::problems(problems),
         Answer::Refused { refusal, decided } => answers::refused(refusal, decided.as_deref()),
         Answer::Done { sentence, request } => answers::done(sentence, request),
+        Answer::Extended(extended) => lasting::answer(extended),
+        Answer::Why(why) => why::why(why),
         Answer::Help(help) => answers::help(help),
         Answer::NotConfirmed => answers::not_confirmed(),
         Answer::Roles(roles) => lists::roles(roles),

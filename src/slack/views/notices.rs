@@ -6,7 +6,7 @@ use super::card;
 use super::state;
 use super::text::Line;
 use super::{Audience, Rendered};
-use crate::domain::{Duration, Time};
+use crate::domain::Time;
 use crate::ports::chat::{GrantStateShown, RequestShown, StageShown, StateShown};
 use crate::slack::inbound::action;
 
@@ -67,9 +67,9 @@ pub(super) fn reopened(request: &RequestShown, audience: Audience<'_>) -> Render
         .line(state::told(request).line);
     let line = match request.starts_at {
         Some(starts_at) => line
-            .say(" It was to start ")
+            .say(" It starts ")
             .time(starts_at)
-            .say(", and starts as soon after that as it is approved."),
+            .say(", or once it is approved, if that is later."),
         None => line,
     };
     Rendered::line(line)
@@ -106,7 +106,7 @@ fn outcome(request: &RequestShown, audience: Audience<'_>) -> Rendered {
 }
 
 /// `@rita’s db-admin (R-7K2M)`; to Rita herself `Your db-admin (R-7K2M)`.
-fn whose(request: &RequestShown, audience: Audience<'_>) -> Line {
+pub(super) fn whose(request: &RequestShown, audience: Audience<'_>) -> Line {
     let line = if is_holder(request, audience) {
         Line::of("Your ")
     } else {
@@ -124,7 +124,7 @@ fn named(request: &RequestShown) -> Line {
         .say(")")
 }
 
-fn is_holder(request: &RequestShown, audience: Audience<'_>) -> bool {
+pub(super) fn is_holder(request: &RequestShown, audience: Audience<'_>) -> bool {
     audience == Audience::Person(&request.holder.account)
 }
 
@@ -166,7 +166,7 @@ fn ends_at(request: &RequestShown) -> Option<Time> {
 }
 
 /// Only its holder can drop it, so only their own messages carry the button.
-fn end_now(rendered: &mut Rendered, request: &RequestShown, audience: Audience<'_>) {
+pub(super) fn end_now(rendered: &mut Rendered, request: &RequestShown, audience: Audience<'_>) {
     if is_holder(request, audience) {
         rendered
             .blocks
@@ -198,30 +198,6 @@ fn failure(request: &RequestShown) -> Option<&str> {
     state::told(request).words.map(|(_, words)| words)
 }
 
-pub(super) fn warning(
-    request: &RequestShown,
-    left: Duration,
-    ends_at: Time,
-    audience: Audience<'_>,
-) -> Rendered {
-    let line = whose(request, audience)
-        .say(" ends in ")
-        .span(about(left))
-        .say(", ")
-        .time(ends_at)
-        .say(". Open sessions will be closed; finish what is open.");
-    let mut rendered = Rendered::line(line);
-    end_now(&mut rendered, request, audience);
-    rendered
-}
-
-/// As people say it: a warning that was due at 15 min and left a second later says 15 min.
-fn about(left: Duration) -> Duration {
-    let step = if left.as_secs() < 120 { 5 } else { 60 };
-    let rounded = (left.as_secs() + step / 2) / step * step;
-    Duration::from_secs(rounded)
-}
-
 pub(super) fn revoke_stuck(request: &RequestShown, audience: Audience<'_>) -> Rendered {
     outcome(request, audience)
 }
@@ -245,16 +221,6 @@ pub(super) fn ended(
     out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
     out.extend(card::notes(request));
     Rendered::new(line, out)
-}
-
-pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience<'_>) -> Rendered {
-    let line = whose(request, audience)
-        .say(" was extended. It now ends ")
-        .time(ends_at)
-        .say(".");
-    let mut rendered = Rendered::line(line);
-    end_now(&mut rendered, request, audience);
-    rendered
 }
 
 pub(super) fn standing_access(request: &RequestShown, audience: Audience<'_>) -> Rendered {

@@ -64,7 +64,7 @@ pub(super) fn told_after(by: Line, request: &RequestShown) -> Told<'_> {
         StateShown::Scheduled { starts_at } => {
             Told::line(by.say("*Scheduled*: starts ").time(*starts_at).say("."))
         }
-        StateShown::Approved => Told::line(by.say("The access is being set up.")),
+        StateShown::Approved => Told::line(approved(by, request)),
         StateShown::Denied { by, reason } => {
             Told::line(Line::of("*Denied* by ").person(by).say("."))
                 .with("Why, in the approver’s words", reason.as_deref())
@@ -78,6 +78,23 @@ pub(super) fn told_after(by: Line, request: &RequestShown) -> Told<'_> {
         StateShown::Void { why } => Told::line(Line::of("*Void*: it can’t be decided any more."))
             .with("Why", Some(why.as_str())),
         StateShown::Started(grant) => grant_told(by, request, grant),
+    }
+}
+
+/// More time is there at once; other access is on its way.
+fn approved(by: Line, request: &RequestShown) -> Line {
+    match &request.kind {
+        KindShown::Extend {
+            ends_at: Some(ends_at),
+            ..
+        } => by
+            .say("*Extended*: the access now ends ")
+            .time(*ends_at)
+            .say("."),
+        KindShown::Extend { ends_at: None, .. } => {
+            by.say("*Extended*; the access has ended since.")
+        }
+        KindShown::Access | KindShown::BreakGlass { .. } => by.say("The access is being set up."),
     }
 }
 
@@ -138,10 +155,15 @@ pub(super) fn end(why: &EndShown) -> (Line, Option<&str>) {
     match why {
         EndShown::Expired => (Line::of("time was up"), None),
         EndShown::Dropped => (Line::of("given back by its holder"), None),
-        EndShown::Revoked { by, reason } => {
-            let line = match by {
-                Some(by) => Line::of("revoked by ").person(by),
-                None => Line::of("revoked"),
+        EndShown::Revoked {
+            by,
+            operator,
+            reason,
+        } => {
+            let line = match (by, operator) {
+                (Some(by), _) => Line::of("revoked by ").person(by),
+                (None, Some(operator)) => Line::of("revoked by the operator ").code(operator),
+                (None, None) => Line::of("revoked"),
             };
             (line, Some(reason))
         }

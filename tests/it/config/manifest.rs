@@ -80,6 +80,12 @@ fn it_asks_for_what_the_bot_uses_and_no_more() {
         command["url"],
         "https://hallpass.example.com/slack/commands"
     );
+    let shortcut = &manifest["features"]["shortcuts"][0];
+    assert_eq!(shortcut["type"], "global");
+    assert_eq!(
+        shortcut["callback_id"],
+        hallpass::slack::inbound::field::callback::ASK
+    );
     let settings = &manifest["settings"];
     assert_eq!(
         settings["interactivity"]["request_url"],

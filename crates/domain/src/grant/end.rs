@@ -1,7 +1,7 @@
 //! A grant's end: ordered once and never taken back; over only after every part was read back.
 
 use super::{EndReason, Grant, PROVISIONING, PartStatus, State};
-use crate::effect::Notice;
+use crate::effect::{Notice, Subject};
 use crate::planted::{Fault, planted};
 use crate::{
     Actor, Change, Effect, EffectKind, Event, EventKind, Holding, Refusal, RefusalKind, Time,
@@ -127,6 +127,11 @@ impl Grant {
             .schedule(Effect::sync_card(&self.request, now));
         for before in &self.warn_before {
             change = change.cancel(self.subject(), EffectKind::Warn(*before));
+        }
+        if let Some(asked) = self.more_asked.take() {
+            // Its time is up with that of the grant: whoever carries the timer out finds it void.
+            let over = Effect::timer(Subject::Request(asked), EffectKind::TimeOut, now);
+            change = change.schedule(over);
         }
         if reason.is_failure() && active_since.is_none() {
             change = change.schedule(Effect::say(self.subject(), Notice::GrantFailed, now));

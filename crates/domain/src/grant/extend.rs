@@ -1,9 +1,11 @@
 //! More time for an active grant, and the warnings before its end.
 
-use super::{Grant, State};
+use super::{Grant, State, warnings_for};
 use crate::effect::Notice;
 use crate::role::ExtendRule;
-use crate::{Actor, Change, Duration, Effect, EventKind, Holding, Refusal, RefusalKind, Time};
+use crate::{
+    Actor, Change, Duration, Effect, EventKind, Holding, Refusal, RefusalKind, RequestId, Time,
+};
 
 impl Grant {
     /// Adds `by` to an active grant. `budget` is the role's rule, none where a review allowed it beyond the budget.
@@ -49,6 +51,25 @@ impl Grant {
             }
         }
         Ok(Change::default().grant(self).and(change))
+    }
+
+    /// The warnings that its role wants, fitted to what it will last with `by` more: ten minutes that become an hour and
+    /// ten are warned of as such.
+    #[must_use]
+    pub fn warned_as(mut self, by: Duration, wanted: &[Duration]) -> Self {
+        self.warn_before = warnings_for(self.duration.saturating_add(by), wanted);
+        self
+    }
+
+    /// How many of the agreed extensions are left.
+    pub fn agreed_left(&self, rule: ExtendRule) -> u32 {
+        rule.times.saturating_sub(self.extensions)
+    }
+
+    /// A request asks for more time of it: that becomes void when the grant ends.
+    pub(crate) fn asked_for_more(mut self, request: &RequestId) -> Self {
+        self.more_asked = Some(request.clone());
+        self
     }
 
     /// Its holder was warned, `before` the end. Only the record changes.

@@ -129,6 +129,9 @@ pub struct Grant {
     pub state: State,
     /// How often the agreed budget was used.
     pub extensions: u32,
+    /// The latest request for more time of it; whether that one still waits stands in the request.
+    #[serde(default)]
+    pub more_asked: Option<RequestId>,
     /// When to warn, before the end; already fitted to the duration (one at a quarter where all are too long).
     pub warn_before: Vec<Duration>,
 }

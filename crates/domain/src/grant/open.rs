@@ -47,6 +47,7 @@ impl Grant {
                 give_up_at,
             },
             extensions: 0,
+            more_asked: None,
             warn_before: warnings_for(duration, &request.terms.role.warn_before),
         };
         let intended = grant

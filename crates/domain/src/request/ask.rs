@@ -4,7 +4,9 @@ use super::break_glass::Breaking;
 use super::{Ask, Asked, Kind, OpenStage, Opening, Panel, Request, Start, State};
 use crate::effect::{Notice, Subject};
 use crate::grant::State as GrantState;
-use crate::{Actor, Change, Effect, EffectKind, Event, EventKind, Refusal, RefusalKind, Time};
+use crate::{
+    Actor, Change, Effect, EffectKind, Event, EventKind, Refusal, RefusalKind, RequestId, Time,
+};
 
 impl Request {
     /// A new request: opens its first stage, starts its grant at once where there are no stages, or, for
@@ -42,7 +44,9 @@ impl Request {
                     request.approved(opening, by, now)?
                 } else {
                     request.require_reachable(panels)?;
-                    request.wait(0, panels, now)
+                    let claimed = claimed(opening, &request.id);
+                    let (request, waits) = request.wait(0, panels, now);
+                    (request, claimed.and(waits))
                 }
             }
         };
@@ -141,6 +145,16 @@ impl Request {
             event = event.fact("incident", incident);
         }
         event
+    }
+}
+
+/// The grant remembers who asks for more of it: whoever ends it finds the request.
+fn claimed(opening: Option<Opening>, request: &RequestId) -> Change {
+    match opening {
+        Some(Opening::Extend { grant, .. }) => {
+            Change::default().grant(grant.asked_for_more(request))
+        }
+        Some(Opening::New { .. }) | None => Change::default(),
     }
 }
 

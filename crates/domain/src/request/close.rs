@@ -140,15 +140,19 @@ impl Request {
             self.scheduled(starts_at, now)
         } else {
             self.require_reachable(panels)?;
-            self.wait(0, panels, now)
+            let (request, change) = self.wait(0, panels, now);
+            // One word of it: that it is asked again says that it is asked.
+            let change = change
+                .cancel(subject.clone(), EffectKind::Say(Notice::Asked))
+                .schedule(Effect::say(subject, Notice::Reopened, now));
+            (request, change)
         };
         Ok(Change::default()
             .request(request)
             .event(reopened)
             .and(unscheduled)
             .and(change)
-            .schedule(card)
-            .schedule(Effect::say(subject, Notice::Reopened, now)))
+            .schedule(card))
     }
 
     /// An approver takes it back before it starts: it is denied.

@@ -103,7 +103,10 @@ impl Request {
     ) -> Result<(Self, Change), Refusal> {
         match &grant.state {
             GrantState::Active { .. } => {
-                let change = grant.extend(self.granted_duration(), None, by, holdings, now)?;
+                let more = self.granted_duration();
+                let mut grant = grant.warned_as(more, &self.terms.role.warn_before);
+                grant.more_asked = grant.more_asked.filter(|asked| *asked != self.id);
+                let change = grant.extend(more, None, by, holdings, now)?;
                 self.state = State::Approved { at: now };
                 Ok((self, change))
             }

@@ -246,6 +246,7 @@ fn an_extension_beyond_the_budget_is_a_request_for_an_active_grant() {
     let asked = Request::ask(more(&world), &bob, Some(extend(&world)), at(4)).expect("asked");
     world.apply(asked.change);
     let request = world.requests[&crate::RequestId::new("r2")].clone();
+    assert_eq!(world.grant("g1").more_asked.as_ref(), Some(&request.id));
     let approve = request.clone().review(
         review(&request, 0, "bob", yes()),
         &bob,
@@ -258,6 +259,7 @@ fn an_extension_beyond_the_budget_is_a_request_for_an_active_grant() {
         Some(ends_at + minutes(30).to_delta())
     );
     assert_eq!(world.grant("g1").extensions, 0, "the budget isn't touched");
+    assert_eq!(world.grant("g1").more_asked, None, "nothing waits any more");
     assert!(matches!(
         world.requests[&request.id].state,
         State::Approved { .. }
@@ -311,4 +313,42 @@ fn an_extension_is_void_when_its_grant_has_ended() {
         .review(review(&more, 0, "bob", no()), &bob, None, at(5))
         .expect("denied");
     assert!(!denied.writes_a_grant());
+}
+
+#[test]
+fn a_grant_that_ends_calls_on_what_asks_for_more_of_it() {
+    let mut world = World::default();
+    let bob = bob_dana_then_eve();
+    let request = world.asks(ask(db_admin()), "g1", &bob, at(0));
+    world
+        .reviews(review(&request, 0, "bob", yes()), "g1", &bob, at(1))
+        .expect("approved");
+    world.settles(at(2));
+    let more = Ask {
+        id: crate::RequestId::new("r2"),
+        kind: Kind::Extend {
+            grant: world.grant("g1").id,
+        },
+        ..ask(db_admin())
+    };
+    let grant = world.grant("g1");
+    let opening = Opening::Extend {
+        holdings: world.parts_of(&grant),
+        grant: Box::new(grant),
+    };
+    let asked = Request::ask(more, &bob, Some(opening), at(3)).expect("asked");
+    let deadline = asked.request.deadline;
+    world.apply(asked.change);
+    let timer = (
+        crate::effect::Subject::Request(crate::RequestId::new("r2")),
+        EffectKind::TimeOut,
+    );
+    assert_eq!(world.effects[&timer].due, deadline);
+
+    let grant = world.grant("g1");
+    let parts = world.parts_of(&grant);
+    let dropped = crate::grant::EndReason::Dropped;
+    let change = grant.end(dropped, Actor::Person(who("rita")), parts, at(4));
+    world.apply(change.expect("dropped"));
+    assert_eq!(world.effects[&timer].due, at(4), "its timer is due at once");
 }

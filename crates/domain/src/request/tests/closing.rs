@@ -175,7 +175,7 @@ fn where_the_rules_changed_a_scheduled_request_is_asked_again() {
     assert_eq!(request.deadline, at(840), "there is time to answer");
     assert_eq!(change.due(&EffectKind::TimeOut), Some(at(840)));
     assert!(change.cancels(&EffectKind::Start));
-    assert!(change.says(Notice::Asked));
+    assert!(change.says(Notice::Reopened));
     assert!(change.tells(EventKind::Reopened));
 }
 
@@ -227,6 +227,25 @@ fn terms_without_stages_leave_it_scheduled() {
 
     let hopeless = scheduled().reopen(terms(db_admin()), &panels(&[&[&["rita"]]]), at(780));
     assert_eq!(hopeless.expect_err("nobody").kind, RefusalKind::NobodyToAsk);
+}
+
+#[test]
+fn an_approval_is_taken_back_before_the_start_alone() {
+    let taken = |request: Request| request.withdraw(&who("bob"), "a freeze".into(), &[], at(700));
+    let change = taken(scheduled()).expect("taken back");
+    let denied = change.the_request();
+    assert!(matches!(&denied.state, State::Denied { by, reason, .. }
+        if *by == who("bob") && reason.as_deref() == Some("a freeze")));
+    assert!(change.cancels(&EffectKind::Start));
+    assert!(change.says(Notice::Decided));
+    assert!(change.tells(EventKind::Denied));
+    let pending = asked(db_admin(), &bob_dana_then_eve());
+    assert_eq!(
+        taken(pending).expect_err("not approved").kind,
+        RefusalKind::WrongState
+    );
+    let again = taken(denied.clone()).expect_err("over");
+    assert_eq!(again.kind, RefusalKind::AlreadyDecided);
 }
 
 #[test]
