@@ -13,13 +13,13 @@ use hallpass_domain::{Request, SlackId};
 use tokio::time::timeout;
 
 use super::read::shown_person;
-use super::sync_card::{COPY, PERSON, SAID, Unsaid, digest};
+use super::sync_card::{COPY, PERSON, Unsaid, card, digest};
 use super::{App, Carried};
 use crate::ports::chat::{Message, RequestShown, Shown, StateShown};
 use crate::ports::{Place, Posted};
 use crate::store::{CardRow, StoreError};
 
-/// Who was asked by the channel's card itself.
+/// Who was asked at which stage, by the channel's card or a copy.
 pub(super) const ASKED: &str = "said:asked:";
 /// Who was told that nothing is left for them to do.
 const HANDLED: &str = "said:handled:";
@@ -74,8 +74,8 @@ impl App {
         reached: &BTreeSet<SlackId>,
     ) -> Result<(), StoreError> {
         let kept = reached.iter().map(async |account| {
-            let place = format!("{ASKED}{account}");
-            self.store.put_card(&request.id, &place, card, "").await
+            let asked = asked_at(request, account);
+            self.store.put_card(&request.id, &asked, card, "").await
         });
         for outcome in join_all(kept).await {
             outcome?;
@@ -83,43 +83,70 @@ impl App {
         Ok(())
     }
 
-    /// The copies that are asked for and don't stand anywhere yet. `reached`: whom the channel's card will ask.
+    /// Who is asked and wasn't reached yet. `reached`: whom the channel's card will ask.
     pub(super) async fn copies_to_post(
         &self,
         request: &Request,
         rows: &[CardRow],
         reached: &BTreeSet<SlackId>,
-    ) -> Result<Vec<(String, Place)>, StoreError> {
-        let mut places = Vec::new();
+    ) -> Result<Vec<SlackId>, StoreError> {
+        let mut missing = Vec::new();
         for account in self.accounts_asked(request).await? {
-            let place = format!("{PERSON}{account}");
-            let by_card = format!("{ASKED}{account}");
             let has = |place: &str| rows.iter().find(|row| row.place == place);
-            let handled = has(&format!("{HANDLED}{account}"));
-            if let (Some(copy), Some(handled)) = (has(&place), handled) {
-                self.ask_again(request, copy, handled).await?;
-            } else if has(&place).is_some() || has(&by_card).is_some() || reached.contains(&account)
-            {
+            if reached.contains(&account) || has(&asked_at(request, &account)).is_some() {
                 continue;
             }
-            places.push((place, Place::Person(account)));
+            match has(&format!("{PERSON}{account}")) {
+                // From before it was kept at which stage somebody was asked.
+                Some(_) if stage(request) == 0 => continue,
+                Some(copy) => {
+                    let handled = has(&format!("{HANDLED}{account}"));
+                    self.ask_again(request, copy, handled).await?;
+                }
+                None => {}
+            }
+            missing.push(account);
         }
-        Ok(places)
+        Ok(missing)
     }
 
-    /// They were told that it is handled, and are asked now: with a new copy, because an edit of the old one notifies nobody.
+    pub(super) async fn post_copy(
+        &self,
+        request: &Request,
+        account: &SlackId,
+        shown: &RequestShown,
+    ) -> Result<Result<(), Unsaid>, StoreError> {
+        let place = format!("{PERSON}{account}");
+        let message = card(shown, &place);
+        let to = Place::Person(account.clone());
+        let posted = match self.post(&to, &message).await {
+            Ok(posted) => posted,
+            Err(unsaid) => return Ok(Err(unsaid)),
+        };
+        let (id, asked) = (&request.id, asked_at(request, account));
+        self.store
+            .put_card(id, &place, &posted, &digest(&message))
+            .await?;
+        self.store.put_card(id, &asked, &posted, "").await?;
+        Ok(Ok(()))
+    }
+
+    /// They were asked at an earlier stage, and are asked now: with a new copy, because an edit of the old one notifies
+    /// nobody. The old one is kept current as any other.
     async fn ask_again(
         &self,
         request: &Request,
         copy: &CardRow,
-        handled: &CardRow,
+        handled: Option<&CardRow>,
     ) -> Result<(), StoreError> {
         let at = format!("{COPY}{}/{}", copy.posted.channel, copy.posted.ts);
         let id = &request.id;
         self.store
             .put_card(id, &at, &copy.posted, &copy.digest)
             .await?;
-        self.store.remove_card(id, &handled.place).await?;
+        if let Some(handled) = handled {
+            self.store.remove_card(id, &handled.place).await?;
+        }
         self.store.remove_card(id, &copy.place).await
     }
 
@@ -151,6 +178,15 @@ impl App {
     }
 }
 
+/// The stage that is asked, from 0.
+fn stage(request: &Request) -> usize {
+    request.state.waiting().map_or(0, |open| open.index)
+}
+
+fn asked_at(request: &Request, account: &SlackId) -> String {
+    format!("{ASKED}{}:{account}", stage(request))
+}
+
 /// Who was asked by a message of their own, has nothing to decide any more, and neither decided nor was told so.
 fn to_be_told(shown: &RequestShown, rows: &[CardRow]) -> BTreeSet<SlackId> {
     let written = rows.iter().filter_map(|row| {
@@ -172,7 +208,6 @@ fn to_be_told(shown: &RequestShown, rows: &[CardRow]) -> BTreeSet<SlackId> {
     let is = |account: &SlackId, person: &Shown| person.account == *account;
     let needs = |account: &SlackId| {
         let told = format!("{HANDLED}{account}");
-        debug_assert!(told.starts_with(SAID));
         !(asked.iter().any(|one| is(account, one))
             || shown.reviews.iter().any(|one| is(account, &one.reviewer))
             || is(account, &shown.requester)

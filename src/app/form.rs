@@ -48,12 +48,12 @@ impl App {
     /// # Errors
     /// What they are told where there is none for them.
     pub async fn form(&self, caller: &Caller, wanted: FormFor) -> Result<FormShown, Answer> {
-        let form = in_time(async {
+        let form = in_time(Box::pin(async {
             let me = self.caller(caller).await?;
             self.require_giving().await?;
             let known = self.known(&me, wanted).await?;
             self.form_shown(&me, known).await
-        });
+        }));
         form.await.unwrap_or_else(|_| {
             Err(problem(
                 "The form couldn't be filled in time. Try again in a moment.",
@@ -186,8 +186,7 @@ impl App {
             notes.extend(self.wrong_with(me, role, known.typed.as_ref(), &facts));
         }
         let fields = known.fields;
-        let typed =
-            known.typed.is_some() || matches!(known.changes, Some(_) if fields.chosen.is_none());
+        let typed = known.typed.is_some() || (known.changes.is_some() && fields.chosen.is_none());
         let (chosen, words) = duration_shown(&fields, role, typed);
         Ok(FormShown {
             command: self.settings.command.clone(),
@@ -267,13 +266,11 @@ impl App {
         if let Some(form) = self.lacking(me, &ask).await? {
             return Ok(form);
         }
-        match self.submit(me, ask.clone(), delivery).await? {
-            Answer::Problems(mut problems) => {
-                problems.draft = Some(self.keep_typed(me, &ask).await?);
-                Ok(Answer::Problems(problems))
-            }
-            answer => Ok(answer),
+        let mut answer = self.submit(me, ask.clone(), delivery).await?;
+        if let Answer::Problems(problems) = &mut answer {
+            problems.draft = Some(self.keep_typed(me, &ask).await?);
         }
+        Ok(answer)
     }
 }
 

@@ -34,7 +34,12 @@ impl App {
         delivery: Option<&str>,
     ) -> Sent {
         let delivery = delivery.map(|key| format!("form:{key}"));
-        let sent = in_time(self.ask_by_form(caller, fields, delivery.as_deref())).await;
+        let sent = in_time(Box::pin(self.ask_by_form(
+            caller,
+            fields,
+            delivery.as_deref(),
+        )))
+        .await;
         match sent {
             Ok(Ok(sent)) => sent,
             Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
@@ -58,30 +63,27 @@ impl App {
             None => None,
         };
         let role = self.settings.roles.get(&RoleName::new(&*fields.role));
-        let from_form = self.from_form(&fields, role);
+        let from_form = self.read_form(&fields, role);
         let when = match &from_form.wrong_start {
             Some(wrong) => When::Typed(Err(wrong.clone())),
             None => When::Fixed(from_form.start),
         };
-        let answer = self
+        let mut answer = self
             .submit_when(&me, from_form.ask.clone(), when, delivery)
             .await?;
-        Ok(match answer {
-            Answer::Problems(problems) => Sent::Errors(placed(&from_form, role, &problems)),
-            Answer::Asked(mut asked) => {
-                if let Some(old) = replaced
-                    && old.id.as_str() != asked.request.id
-                    && self.give_way(&me, &old).await?
-                {
-                    asked.instead_of = Some(old.short.of_request());
-                }
-                Sent::Answer(Box::new(Answer::Asked(asked)))
-            }
-            other => Sent::Answer(Box::new(other)),
-        })
+        if let Answer::Problems(problems) = &answer {
+            return Ok(Sent::Errors(placed(&from_form, role, problems)));
+        }
+        if let (Answer::Asked(asked), Some(old)) = (&mut answer, replaced)
+            && old.id.as_str() != asked.request.id
+            && self.give_way(&me, &old).await?
+        {
+            asked.instead_of = Some(old.short.of_request());
+        }
+        Ok(Sent::Answer(Box::new(answer)))
     }
 
-    fn from_form(&self, fields: &FormFields, role: Option<&Role>) -> FromForm {
+    fn read_form(&self, fields: &FormFields, role: Option<&Role>) -> FromForm {
         let words = fields
             .words
             .as_deref()

@@ -78,7 +78,7 @@ impl App {
         id: &RequestId,
         card: Option<Posted>,
     ) -> Result<ReviewShownFirst, Answer> {
-        let form = in_time(async {
+        let form = in_time(Box::pin(async {
             let me = self.caller(caller).await?;
             if let Some(card) = card {
                 self.adopt(id, &card).await?;
@@ -90,7 +90,7 @@ impl App {
                 self.record_refusal(&me, "review", Some(id)).await?;
             }
             shown
-        });
+        }));
         form.await.unwrap_or_else(|_| {
             Err(problem(
                 "This couldn't be looked up in time, and nothing was decided. Press again in a moment.",

@@ -99,7 +99,7 @@ impl App {
         // Collected first: a closure inside a stream would keep the whole future from being sent between threads.
         let posts: Vec<_> = wanted
             .iter()
-            .map(|(place, to)| self.post_card(request, place, to, card(&shown, place)))
+            .map(|account| self.post_copy(request, account, &shown))
             .collect();
         let posted: Vec<_> = stream::iter(posts)
             .buffer_unordered(AT_ONCE)
@@ -115,6 +115,12 @@ impl App {
             let told = self.card_to_requester(request, &rows, &shown).await?;
             later = Carried::either(later, told);
         }
+        // Read again where copies were posted: an older one may have made way.
+        let rows = if wanted.is_empty() {
+            rows
+        } else {
+            self.store.cards(&request.id).await?
+        };
         let stale: Vec<_> = rows
             .iter()
             .filter_map(|row| Some((row, standing(&shown, &row.place)?)))
@@ -298,7 +304,7 @@ fn place_of(place: &str) -> Option<Place> {
 }
 
 /// The card as it is at a place.
-fn card(shown: &RequestShown, place: &str) -> Message {
+pub(super) fn card(shown: &RequestShown, place: &str) -> Message {
     Message::Card {
         request: shown.clone(),
         buttons: buttons(shown, place),

@@ -179,16 +179,15 @@ async fn typed(app: &Arc<App>, desk: &Desk, caller: Caller, command: &SlashComma
         (FormFor::Blank, late)
     } else {
         let delivery = command.delivery();
-        match app.command(&caller, parsed, delivery.as_deref()).await {
-            Answer::Form(problems) if screen.takes_modals() => {
-                let wanted = problems
-                    .draft
-                    .clone()
-                    .map_or(FormFor::Blank, FormFor::Draft);
-                (wanted, Answer::Form(problems))
-            }
-            answer => return HttpAnswer::ephemeral(&views::answer(&answer)).into(),
-        }
+        let answer = app.command(&caller, parsed, delivery.as_deref()).await;
+        let draft = if let Answer::Form(problems) = &answer
+            && screen.takes_modals()
+        {
+            problems.draft.clone()
+        } else {
+            return HttpAnswer::ephemeral(&views::answer(&answer)).into();
+        };
+        (draft.map_or(FormFor::Blank, FormFor::Draft), answer)
     };
     Handled {
         answer: HttpAnswer::empty(),

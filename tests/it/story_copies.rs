@@ -1,8 +1,10 @@
 //! Copies of a card: by direct message to approvers who don't see its channel, changed when one of them decides, and
 //! whoever was asked by a message of their own is told that it is handled.
 
+use serde_json::json;
 use slack_sandbox::{Fault, FaultKind, Message};
 
+use crate::support::bot::Setting;
 use crate::support::workplace::APPROVALS;
 use crate::support::{TestBot, everywhere, minutes};
 
@@ -91,6 +93,10 @@ async fn whoever_was_asked_is_told_when_it_is_cancelled_or_denied() {
             .await;
         let copy = copies(bot, "dana", &request.short).remove(0);
         bot.presses_on("dana", &copy, "Deny").await;
+        bot.settle().await;
+        let modal = bot.modal("dana").expect("why is asked");
+        let reason = json!({ "reason": { "reason": "not now" } });
+        bot.slack.submit_view("dana", &modal.id, reason).await;
         bot.settle().await;
         let told = bot.slack.dms("bob");
         assert!(
@@ -181,6 +187,58 @@ async fn the_next_stage_is_asked_and_the_first_is_told_how_far_it_is() {
         bot.settle().await;
         assert_eq!(bot.backend.holders("payouts"), ["alice"]);
         assert_eq!(bot.told("dana").matches("Your part is done").count(), 1);
+    })
+    .await;
+}
+
+/// Asked at one stage and again at the next: an edit of the old copy, or of the channel's card, would notify nobody.
+#[tokio::test]
+async fn who_is_asked_at_a_second_stage_gets_a_copy_for_it() {
+    let second = "[[role.two-stages.stages]]\napprovers = [\"group:security\"]";
+    let setting = Setting {
+        edit: Box::new(move |text| {
+            assert!(text.contains(second));
+            text.replace(
+                second,
+                "[[role.two-stages.stages]]\napprovers = [\"group:dba\"]",
+            )
+        }),
+        ..Setting::default()
+    };
+    TestBot::in_setting(setting, async |bot| {
+        outside(bot, &["U0DANA"]);
+        let request = bot
+            .asks("alice", "/prod-access two-stages 30m pay out")
+            .await;
+        let id = &request.short;
+        assert_eq!(
+            (
+                copies(bot, "dana", id).len(),
+                copies(bot, "frank", id).len()
+            ),
+            (1, 0)
+        );
+        bot.approves("bob", &request).await;
+        assert_eq!(
+            (
+                copies(bot, "dana", id).len(),
+                copies(bot, "frank", id).len()
+            ),
+            (2, 1)
+        );
+        assert!(bot.slack.dms("bob").is_empty(), "he counts in one stage");
+        let newest = copies(bot, "dana", id).remove(1);
+        bot.presses_on("dana", &newest, "Approve").await;
+        bot.settle().await;
+        assert_eq!(bot.backend.holders("payouts"), ["alice"]);
+        for copy in copies(bot, "dana", id) {
+            assert!(
+                copy.buttons().is_empty(),
+                "every copy changes: {}",
+                copy.plain()
+            );
+        }
+        assert!(bot.told("frank").contains("nothing is left for you"));
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hallpass::domain::{Change, Effect};
-use serde_json::Value;
+use serde_json::{Value, json};
 use slack_sandbox::{Fault, FaultKind, View};
 
 use crate::support::bot::Setting;
@@ -122,6 +122,37 @@ async fn from_ask_to_end_in_two_homes() {
         assert!(bot.backend.holders("orders_admin").is_empty());
         assert!(under(&ended, "Your access now").contains("You have no access"));
         assert!(under(&ended, "What you asked for (1)").contains("given back by its holder"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_opens_a_form_opens_it_from_the_home_too() {
+    everywhere(async |bot| {
+        opens(bot, "bob").await;
+        let request = bot
+            .asks("alice", "/prod-access db-admin 1h orders stuck")
+            .await;
+        presses(bot, "bob", "Deny").await;
+        let modal = bot.modal("bob").expect("why is asked");
+        let reason = json!({ "reason": { "reason": "not now" } });
+        bot.slack.submit_view("bob", &modal.id, reason).await;
+        bot.settle().await;
+        assert!(!home(bot, "bob").plain().contains(&request.short));
+
+        presses(bot, "bob", "Request access").await;
+        let form = bot.modal("bob").expect("the form");
+        assert!(form.plain().contains("Role"), "{}", form.plain());
+        bot.slack.close_view("bob", &form.id).await;
+        let view = home(bot, "bob");
+        let second = buttons(&view.source, "Request")[2].clone();
+        bot.slack
+            .act_in_view("bob", &view.id, &second, Value::Null)
+            .await;
+        bot.settle().await;
+        let form = bot.modal("bob").expect("the form for one role");
+        let chosen = form.source.to_string();
+        assert!(chosen.contains("db-owner"), "{chosen}");
     })
     .await;
 }

@@ -172,10 +172,8 @@ async fn asked(app: &App, caller: &Caller, view: &View, delivery: Option<&str>) 
     let wrong = match app.form_sent(caller, fields.clone(), delivery).await {
         Sent::Errors(wrong) => wrong,
         Sent::Answer(answer) => {
-            let title = match &*answer {
-                Answer::Asked(asked) if !asked.repeated => "Asked",
-                _ => "Ask for access",
-            };
+            let new = matches!(&*answer, Answer::Asked(asked) if !asked.repeated);
+            let title = if new { "Asked" } else { "Ask for access" };
             return instead(&views::in_modal(title, &views::answer(&answer))).into();
         }
     };
@@ -199,33 +197,28 @@ async fn shown_anew(
 ) -> Value {
     let sentences: Vec<String> = wrong.into_values().collect();
     let form = app.form(caller, FormFor::Fields(Box::new(fields)));
-    match tokio::time::timeout(ANEW_WITHIN, form).await {
-        Ok(Ok(mut form)) => {
-            form.notes = sentences;
-            views::request_form(&form)
-        }
-        Ok(Err(_)) | Err(_) => {
-            let problems = Answer::Problems(Problems {
-                sentences,
-                ..Problems::default()
-            });
-            views::in_modal("Nothing was sent", &views::answer(&problems))
-        }
+    if let Ok(Ok(mut form)) = tokio::time::timeout(ANEW_WITHIN, form).await {
+        form.notes = sentences;
+        return views::request_form(&form);
     }
+    let problems = Answer::Problems(Problems {
+        sentences,
+        ..Problems::default()
+    });
+    views::in_modal("Nothing was sent", &views::answer(&problems))
 }
 
 /// Done: the modal closes and the card tells. Whatever else came of it is told in the modal's place.
 async fn decided(app: &App, caller: &Caller, press: Press, delivery: Option<&str>) -> Handled {
-    match app.press(caller, press, delivery, None).await {
-        Answer::Done { .. } => HttpAnswer::empty().into(),
-        answer => {
-            let title = match &answer {
-                Answer::NotConfirmed => "Not confirmed",
-                _ => "Nothing was decided",
-            };
-            instead(&views::in_modal(title, &views::answer(&answer))).into()
-        }
-    }
+    let answer = app.press(caller, press, delivery, None).await;
+    let title = if matches!(answer, Answer::Done { .. }) {
+        return HttpAnswer::empty().into();
+    } else if answer == Answer::NotConfirmed {
+        "Not confirmed"
+    } else {
+        "Nothing was decided"
+    };
+    instead(&views::in_modal(title, &views::answer(&answer))).into()
 }
 
 pub(super) fn problem(sentence: &str) -> Answer {

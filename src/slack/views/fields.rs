@@ -63,7 +63,7 @@ impl Choice {
 }
 
 /// Where a field stands, and what it is called.
-pub(super) struct Label<'a> {
+pub(super) struct Input<'a> {
     pub(super) block: &'a str,
     pub(super) action: &'a str,
     pub(super) label: &'a str,
@@ -77,7 +77,7 @@ pub(super) enum Needed {
     No,
 }
 
-impl Label<'_> {
+impl Input<'_> {
     fn around(&self, mut element: Value) -> Value {
         element["action_id"] = self.action.into();
         let mut block = json!({

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::fields::{Choice, Label, Lines, Modal, Needed, block, telling_at_once};
+use super::fields::{Choice, Input, Lines, Modal, Needed, block, telling_at_once};
 use super::text::Line;
 use super::{blocks, limits};
 use crate::app::form_shown::{FormShown, ParameterField, RoleChosen, RoleOption};
@@ -117,7 +117,7 @@ fn roles(form: &FormShown) -> Value {
             form.command
         ),
     };
-    let label = Label {
+    let label = Input {
         block: field::ROLE,
         action: field::ROLE,
         label: "Role",
@@ -201,7 +201,7 @@ fn parameter_field(form: &FormShown, parameter: &ParameterField) -> Value {
     let like = like
         .map(|example| format!("like {example}"))
         .unwrap_or_default();
-    Label {
+    Input {
         block: &format!("{}{}", field::PARAMETER, parameter.name),
         action: field::VALUE,
         label: &parameter.name,
@@ -225,7 +225,7 @@ fn how_long(form: &FormShown) -> Vec<Value> {
     if let Some(role) = role {
         let chosen = form.chosen.map(Duration::word);
         out.push(
-            Label {
+            Input {
                 block: &suggestions_id(&role.suggestions),
                 action: field::CHOSEN,
                 label: "For how long",
@@ -234,7 +234,10 @@ fn how_long(form: &FormShown) -> Vec<Value> {
                 needed: Needed::No,
             }
             .select(
-                &[("", role.suggestions.iter().map(suggestion).collect())],
+                &[(
+                    "",
+                    role.suggestions.iter().copied().map(suggestion).collect(),
+                )],
                 chosen.as_deref(),
             ),
         );
@@ -250,7 +253,7 @@ fn how_long(form: &FormShown) -> Vec<Value> {
         None => ("For how long", String::new()),
     };
     out.push(
-        Label {
+        Input {
             block: field::WORDS,
             action: field::WORDS,
             label,
@@ -270,7 +273,7 @@ fn suggestions_id(suggestions: &[Duration]) -> String {
     id
 }
 
-fn suggestion(duration: &Duration) -> Choice {
+fn suggestion(duration: Duration) -> Choice {
     Choice {
         value: duration.word(),
         label: duration.to_string(),
@@ -279,7 +282,7 @@ fn suggestion(duration: &Duration) -> Choice {
 }
 
 fn start(form: &FormShown) -> Value {
-    Label {
+    Input {
         block: field::START,
         action: field::START,
         label: "Start later",
@@ -303,7 +306,7 @@ fn reason(form: &FormShown) -> Value {
             "What is wrong, and what you need to do".into(),
         ),
     };
-    Label {
+    Input {
         block: field::REASON,
         action: field::REASON,
         label: "Why you need it",

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::fields::{Choice, Label, Lines, Modal, Needed, block};
+use super::fields::{Choice, Input, Lines, Modal, Needed, block};
 use super::text::Line;
 use super::{Rendered, blocks, card};
 use crate::app::form_shown::ReviewShownFirst;
@@ -15,7 +15,7 @@ const WORDS: usize = 1_000;
 pub fn deny_form(review: &ReviewShownFirst) -> Value {
     let mut out = what(review);
     out.push(
-        Label {
+        Input {
             block: field::REASON,
             action: field::REASON,
             label: "Why not, and what would do instead",
@@ -62,7 +62,7 @@ pub fn less_form(review: &ReviewShownFirst) -> Value {
     });
     let whole = review.whole.word();
     out.push(
-        Label {
+        Input {
             block: field::DURATION,
             action: field::CHOSEN,
             label: "For how long",
@@ -72,7 +72,7 @@ pub fn less_form(review: &ReviewShownFirst) -> Value {
         .select(&[("", choices)], chosen.as_deref().or(Some(&whole))),
     );
     out.push(
-        Label {
+        Input {
             block: field::NOTE,
             action: field::NOTE,
             label: "Note",
