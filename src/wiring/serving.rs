@@ -98,8 +98,7 @@ pub async fn serving(
     });
     let after = TaskTracker::new();
     let shown = (health, Arc::clone(&metrics));
-    let socket = socket(&parts, env, &outside, &after)?;
-    let (socket, links) = socket.unzip();
+    let (socket, links) = socket(&parts, &outside, &after).unzip();
     let front = front(&parts, env, &outside, (shown, links), after.clone())?;
     Ok(Wired {
         app: parts.app,
@@ -168,15 +167,10 @@ fn front(
 /// Socket Mode, with how its connections stand; none without the app's token.
 fn socket(
     parts: &Parts,
-    env: &Env,
     outside: &Outside,
     after: &TaskTracker,
-) -> anyhow::Result<Option<(slack::Socket, Arc<slack::Links>)>> {
-    let Some(token) = &env.app_token else {
-        return Ok(None);
-    };
-    let client = slack::Client::new(&env.settings.slack_api_url, token)?;
-    let client = Arc::new(client.with_clock(Arc::clone(&outside.clock)));
+) -> Option<(slack::Socket, Arc<slack::Links>)> {
+    let client = parts.app_client.clone()?;
     let links = Arc::new(slack::Links::new());
     let desk = slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health));
     let socket = slack::Socket::new(slack::socket::Parts {
@@ -191,7 +185,7 @@ fn socket(
         after: after.clone(),
         timing: slack::socket::Timing::default(),
     });
-    Ok(Some((socket, links)))
+    Some((socket, links))
 }
 
 fn heartbeat(

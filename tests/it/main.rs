@@ -70,5 +70,6 @@ mod story_failures;
 mod story_grant;
 mod story_postgres_target;
 mod story_routes;
+mod story_samples;
 mod story_trust;
 mod support;

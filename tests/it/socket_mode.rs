@@ -12,7 +12,7 @@ use crate::support::bot::Setting;
 use crate::support::workplace::{self, APP_TOKEN, GENERAL};
 use crate::support::{Database, TestBot, minutes, seconds};
 
-fn over_sockets(database: Database) -> Setting {
+pub(crate) fn over_sockets(database: Database) -> Setting {
     let mut workspace = workplace::workspace();
     workspace.app = App {
         socket_mode: true,

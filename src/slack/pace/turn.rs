@@ -39,12 +39,29 @@ impl Turn {
             _ => Priority::Answer,
         };
         // What is shown changes from try to try; for whom doesn't.
-        let whom = ["user_id", "users", "channel", "ts"].map(|key| about.get(key));
+        let whom = [
+            "user_id",
+            "users",
+            "user",
+            "email",
+            "usergroup",
+            "channel",
+            "ts",
+        ]
+        .map(|key| about.get(key));
         Self {
             method: method.to_owned(),
             channel: channel(method, about),
             key: number(&format!("{whom:?}")),
             priority,
+        }
+    }
+
+    /// Nobody waits for it.
+    pub(crate) fn in_background(self) -> Self {
+        Self {
+            priority: Priority::Decoration,
+            ..self
         }
     }
 
