@@ -99,7 +99,7 @@ pub async fn serving(
     let after = TaskTracker::new();
     let shown = (health, Arc::clone(&metrics));
     let (socket, links) = socket(&parts, &outside, &after).unzip();
-    let front = front(&parts, env, &outside, (shown, links), after.clone())?;
+    let front = front(&parts, env, &outside, shown, (links, after.clone()))?;
     Ok(Wired {
         app: parts.app,
         store: parts.store,
@@ -136,8 +136,8 @@ fn front(
     parts: &Parts,
     env: &Env,
     outside: &Outside,
-    ((health, metrics), links): ((Arc<Health>, Arc<Metrics>), Option<Arc<slack::Links>>),
-    after: TaskTracker,
+    (health, metrics): (Arc<Health>, Arc<Metrics>),
+    (links, after): (Option<Arc<slack::Links>>, TaskTracker),
 ) -> anyhow::Result<Front> {
     let clock = Arc::clone(&outside.clock);
     let signing_secrets = match env.signing_secrets.as_slice() {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::socket_mode::over_sockets;
 use crate::story_routes::{FORM, sends};
+use crate::support::soak::figure;
 use crate::support::{Database, TestBot};
 
 /// What a handler may take, on this machine, whatever else runs beside it: the best of a few tries counts.
@@ -104,7 +105,8 @@ async fn every_sample_is_answered_over_http() {
                 }
             }
         }
-        println!("{sent} samples over HTTP, the slowest in {slowest:?}");
+        let line = format!("{sent} over HTTP, the slowest in {slowest:?}");
+        figure("samples", &line);
         assert!(folder().is_none() || sent > 100, "{sent}");
     })
     .await;
@@ -137,7 +139,8 @@ async fn every_sample_is_acknowledged_over_socket_mode() {
                 }
             }
         }
-        println!("{sent} samples over Socket Mode, the slowest in {slowest:?}");
+        let line = format!("{sent} over Socket Mode, the slowest in {slowest:?}");
+        figure("samples", &line);
         assert!(folder().is_none() || sent > 80, "{sent}");
         let odd = json!({ "type": "event_callback", "team_id": null, "event": null });
         assert!(bot.slack.deliver_event(odd).await.is_ok());

@@ -166,35 +166,11 @@ impl TestBot {
         let base = format!("http://{}", listener.local_addr().unwrap());
         slack.set_request_urls(RequestUrls::under(&base));
 
-        let mut variables: BTreeMap<String, String> = [
-            ("HALLPASS_CONFIG", config.display().to_string()),
-            ("DATABASE_URL", database_url.clone()),
-            ("HALLPASS_BASE_URL", base.clone()),
-            ("SLACK_BOT_TOKEN", workplace::TOKEN.to_owned()),
-            ("SLACK_API_URL", slack.api_url()),
-            ("GATE_SECRET", gate::SECRET.to_owned()),
-            (
-                "STATE_DIRECTORY",
-                dir.path().join("state").display().to_string(),
-            ),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        let (name, secret) = if socket_mode {
-            ("SLACK_APP_TOKEN", workplace::APP_TOKEN)
-        } else {
-            ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
-        };
-        variables.insert(name.to_owned(), secret.to_owned());
+        let mut variables = variables(&dir, &slack, socket_mode);
+        variables.insert("DATABASE_URL".into(), database_url.clone());
+        variables.insert("HALLPASS_BASE_URL".into(), base.clone());
         variables.extend(setting.variables);
-        let clock = Arc::new(if setting.standing {
-            MovableClock::standing()
-        } else {
-            MovableClock::off_by(setting.machine_off)
-        });
-        if setting.standing {
-            slack.stand_clock_at(clock.now().timestamp_micros());
-        }
+        let clock = clock(setting.standing, setting.machine_off, &slack);
         let outside = Outside {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
@@ -476,6 +452,35 @@ impl TestBot {
             .map(|stored| stored.event.kind.as_str())
             .collect()
     }
+}
+
+/// What the bot finds in its environment, but for where it serves.
+fn variables(dir: &TempDir, slack: &Sandbox, socket_mode: bool) -> BTreeMap<String, String> {
+    let in_dir = |name: &str| dir.path().join(name).display().to_string();
+    let (name, secret) = if socket_mode {
+        ("SLACK_APP_TOKEN", workplace::APP_TOKEN)
+    } else {
+        ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
+    };
+    [
+        ("HALLPASS_CONFIG", in_dir("hallpass.toml")),
+        ("STATE_DIRECTORY", in_dir("state")),
+        ("SLACK_BOT_TOKEN", workplace::TOKEN.to_owned()),
+        ("SLACK_API_URL", slack.api_url()),
+        ("GATE_SECRET", gate::SECRET.to_owned()),
+        (name, secret.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn clock(standing: bool, machine_off: TimeDelta, slack: &Sandbox) -> Arc<MovableClock> {
+    if !standing {
+        return Arc::new(MovableClock::off_by(machine_off));
+    }
+    let clock = MovableClock::standing();
+    slack.stand_clock_at(clock.now().timestamp_micros());
+    Arc::new(clock)
 }
 
 /// For whoever looks for why a story fails: `RUST_LOG=debug`.
