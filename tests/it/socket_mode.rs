@@ -139,8 +139,7 @@ async fn a_token_that_ended_by_rotation_is_told_with_what_to_do() {
             "{found}"
         );
         bot.slack.clear_fault(fault);
-        bot.clock.advance(minutes(6));
-        bot.settle().await;
+        bot.asks("alice", "/prod-access db-admin 30m stuck").await;
         let (status, found) = ready(bot).await;
         assert_eq!(status, StatusCode::OK, "{found}");
     })
