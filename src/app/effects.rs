@@ -7,6 +7,7 @@ use hallpass_domain::{EffectKind, Notice};
 
 use super::people::with_patience;
 use super::{App, Carried, Lease};
+use crate::ports::directory::in_background;
 use crate::store::{Claimed, StoreError};
 
 /// How many timers of one batch are decided at the same time.
@@ -34,7 +35,9 @@ impl App {
             (Subject::Announcement(id), EffectKind::Announce) => self.say_announcement(id).await,
             (Subject::Backend(name), EffectKind::Reconcile) => self.reconcile(name).await,
             (Subject::Ledger, EffectKind::CheckLedger) => self.check_ledger().await,
-            (Subject::Ledger, EffectKind::CheckPeople) => self.check_people().await,
+            (Subject::Ledger, EffectKind::CheckPeople) => {
+                in_background(Box::pin(self.check_people())).await
+            }
             (Subject::Request(id), kind) => {
                 with_patience(Box::pin(self.request_timer(id, kind))).await
             }

@@ -25,6 +25,21 @@ pub enum DirectoryError {
     Unknown(String),
 }
 
+tokio::task_local! {
+    /// Nobody waits for what is looked up.
+    static BACKGROUND: ();
+}
+
+/// Runs what looks up many people while nobody waits for it: who waits for an answer goes before.
+pub async fn in_background<T>(work: impl Future<Output = T>) -> T {
+    BACKGROUND.scope((), work).await
+}
+
+/// Whether nobody waits for what is looked up now.
+pub fn is_background() -> bool {
+    BACKGROUND.try_with(|()| ()).is_ok()
+}
+
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// Cached for a minute; the caller bounds the wait.

@@ -167,14 +167,34 @@ impl Client {
     /// Calls a method that takes no JSON (users.*, usergroups.*) with a query.
     pub async fn get(&self, method: &str, query: &[(&str, &str)]) -> Result<Value, ChatError> {
         let about = query.iter().map(|(name, value)| (*name, *value)).collect();
-        let turn = Turn::of_call(method, &about);
+        self.get_in_turn(&Turn::of_call(method, &about), method, query)
+            .await
+    }
+
+    /// The same, where nobody waits for it.
+    pub(super) async fn get_in_background(
+        &self,
+        method: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, ChatError> {
+        let about = query.iter().map(|(name, value)| (*name, *value)).collect();
+        let turn = Turn::of_call(method, &about).in_background();
+        self.get_in_turn(&turn, method, query).await
+    }
+
+    async fn get_in_turn(
+        &self,
+        turn: &Turn,
+        method: &str,
+        query: &[(&str, &str)],
+    ) -> Result<Value, ChatError> {
         let query: Vec<(&str, Option<&str>)> = query
             .iter()
             .map(|(name, value)| (*name, Some(*value)))
             .collect();
         let session = self.inner.open_session(&self.token);
         let call = session.http_session_api.http_get(method, &query, None);
-        self.paced(&turn, method, call).await
+        self.paced(turn, method, call).await
     }
 
     /// Posts to a `response_url`, without the token. Redirects aren't followed: what isn't 200 is an error.

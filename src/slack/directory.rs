@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::client::{Client, Identity};
 use super::health::Health;
 use crate::domain::{Email, Membership, SlackId, Time};
+use crate::ports::directory::is_background;
 use crate::ports::{ChatError, Clock, Directory, DirectoryError, SlackPerson};
 
 /// How long an answer is believed.
@@ -49,7 +50,11 @@ impl SlackDirectory {
     }
 
     async fn ask(&self, method: &str, query: &[(&str, &str)]) -> Result<Value, DirectoryError> {
-        let outcome = self.client.get(method, query).await;
+        let outcome = if is_background() {
+            self.client.get_in_background(method, query).await
+        } else {
+            self.client.get(method, query).await
+        };
         match &outcome {
             Ok(_) => self.health.token_works(),
             Err(ChatError::Token(name)) => self.health.token_refused(name),

@@ -34,7 +34,17 @@ impl Health {
     pub fn token_problem(&self) -> Option<String> {
         let state = self.state();
         let name = state.token.as_ref()?;
-        Some(format!("Slack refuses the token: {name}"))
+        let hint = match name.as_str() {
+            "token_expired" => {
+                ". Slack's token rotation is on: put the new token in place and restart, or switch rotation off"
+            }
+            "missing_scope" => ". Install the app anew with the manifest's scopes",
+            "account_inactive" | "token_revoked" | "app_uninstalled" => {
+                ". Install the app anew and put its token in place"
+            }
+            _ => "",
+        };
+        Some(format!("Slack refuses the token: {name}{hint}"))
     }
 
     /// Channels that can't be written to; cards go to people instead.

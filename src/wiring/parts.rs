@@ -29,6 +29,8 @@ pub struct Parts {
     pub store: Store,
     pub chat: Arc<slack::SlackChat>,
     pub client: Arc<slack::Client>,
+    /// With the app's token, where Socket Mode is on.
+    pub app_client: Option<Arc<slack::Client>>,
     pub slack_health: Arc<slack::Health>,
     pub backends: BTreeMap<BackendName, Arc<dyn Backend>>,
 }
@@ -36,6 +38,7 @@ pub struct Parts {
 /// What differs between `serve` and the subcommands beside it.
 struct Hands {
     client: slack::Client,
+    app_client: Option<slack::Client>,
     team: Option<String>,
     key: ReviewKey,
     backends: BTreeMap<BackendName, Arc<dyn Backend>>,
@@ -55,6 +58,7 @@ pub async fn beside(
     outside.entropy.fill(&mut nobodys);
     let hands = Hands {
         client: client(settings, &token, outside)?,
+        app_client: None,
         team: None,
         key: ReviewKey::new(nobodys),
         backends: BTreeMap::new(),
@@ -97,8 +101,11 @@ fn hands(
     outside: &Outside,
     (client, team): (slack::Client, Option<String>),
 ) -> anyhow::Result<Hands> {
+    let token = env.app_token.as_ref();
+    let app_client = token.map(|token| self::client(&env.settings, token, outside));
     Ok(Hands {
         client,
+        app_client: app_client.transpose()?,
         team,
         key: ReviewKey::new(*env.key.expose_secret()),
         backends: backends(&loaded.config, variables, &outside.clock)?,
@@ -159,6 +166,7 @@ fn over(
         store,
         chat,
         client,
+        app_client: hands.app_client.map(Arc::new),
         slack_health,
         backends: hands.backends,
     })

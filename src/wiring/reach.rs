@@ -21,6 +21,14 @@ pub async fn reached(
     outside: &Outside,
 ) -> Vec<(String, Result<String, String>)> {
     let mut all = vec![("Slack".to_owned(), bounded(parts.chat.check()).await)];
+    if let Some(client) = &parts.app_client {
+        let found = bounded(async {
+            let nothing = serde_json::json!({});
+            let opened = client.post("apps.connections.open", &nothing).await;
+            opened.map(|_| "a connection can be opened".to_owned())
+        });
+        all.push(("Socket Mode".into(), found.await));
+    }
     for channel in channels(config) {
         let found = bounded(parts.chat.can_post(channel)).await;
         all.push((format!("channel {channel}"), found));

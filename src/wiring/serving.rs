@@ -98,9 +98,8 @@ pub async fn serving(
     });
     let after = TaskTracker::new();
     let shown = (health, Arc::clone(&metrics));
-    let socket = socket(&parts, env, &outside, &after)?;
-    let (socket, links) = socket.unzip();
-    let front = front(&parts, env, &outside, (shown, links), after.clone())?;
+    let (socket, links) = socket(&parts, &outside, &after).unzip();
+    let front = front(&parts, env, &outside, shown, (links, after.clone()))?;
     Ok(Wired {
         app: parts.app,
         store: parts.store,
@@ -137,8 +136,8 @@ fn front(
     parts: &Parts,
     env: &Env,
     outside: &Outside,
-    ((health, metrics), links): ((Arc<Health>, Arc<Metrics>), Option<Arc<slack::Links>>),
-    after: TaskTracker,
+    (health, metrics): (Arc<Health>, Arc<Metrics>),
+    (links, after): (Option<Arc<slack::Links>>, TaskTracker),
 ) -> anyhow::Result<Front> {
     let clock = Arc::clone(&outside.clock);
     let signing_secrets = match env.signing_secrets.as_slice() {
@@ -168,15 +167,10 @@ fn front(
 /// Socket Mode, with how its connections stand; none without the app's token.
 fn socket(
     parts: &Parts,
-    env: &Env,
     outside: &Outside,
     after: &TaskTracker,
-) -> anyhow::Result<Option<(slack::Socket, Arc<slack::Links>)>> {
-    let Some(token) = &env.app_token else {
-        return Ok(None);
-    };
-    let client = slack::Client::new(&env.settings.slack_api_url, token)?;
-    let client = Arc::new(client.with_clock(Arc::clone(&outside.clock)));
+) -> Option<(slack::Socket, Arc<slack::Links>)> {
+    let client = parts.app_client.clone()?;
     let links = Arc::new(slack::Links::new());
     let desk = slack::Desk::new(Arc::clone(&parts.client), Arc::clone(&parts.slack_health));
     let socket = slack::Socket::new(slack::socket::Parts {
@@ -191,7 +185,7 @@ fn socket(
         after: after.clone(),
         timing: slack::socket::Timing::default(),
     });
-    Ok(Some((socket, links)))
+    Some((socket, links))
 }
 
 fn heartbeat(

@@ -81,6 +81,7 @@ mod story_later;
 mod story_postgres_target;
 mod story_robust;
 mod story_routes;
+mod story_samples;
 mod story_trust;
 mod story_why;
 mod support;

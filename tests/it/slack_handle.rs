@@ -308,6 +308,8 @@ async fn events_are_acknowledged_and_a_lost_token_is_told() {
     front.event(&event("T1", uninstalled)).await;
     assert_eq!(
         front.health.problems(),
-        ["Slack refuses the token: app_uninstalled"]
+        [
+            "Slack refuses the token: app_uninstalled. Install the app anew and put its token in place"
+        ]
     );
 }

@@ -190,7 +190,10 @@ async fn an_answer_that_comes_too_late_follows_by_response_url() {
     assert!(outcome.took < Duration::from_secs(3), "{outcome:?}");
     rig.handler.let_go.add_permits(100);
     let answered = rig.slack.until("the answer", |slack| {
-        slack.ephemerals("rita").first().map(|one| one.plain())
+        slack
+            .ephemerals("rita")
+            .first()
+            .map(slack_sandbox::Message::plain)
     });
     assert_eq!(answered.await.unwrap(), "here you are");
     rig.stops().await;
@@ -210,7 +213,10 @@ async fn an_answer_whose_connection_broke_follows_by_response_url() {
     rig.all_open().await;
     rig.handler.let_go.add_permits(100);
     let answered = rig.slack.until("the answer", |slack| {
-        slack.ephemerals("rita").first().map(|one| one.plain())
+        slack
+            .ephemerals("rita")
+            .first()
+            .map(slack_sandbox::Message::plain)
     });
     assert!(answered.await.unwrap().contains("here you are"));
     drop(typed.await);

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hallpass::slack::socket::CONNECTIONS;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use slack_sandbox::{App, Sandbox};
+use slack_sandbox::{App, Fault, FaultKind, Sandbox};
 
 use crate::support::bot::Setting;
 use crate::support::workplace::{self, APP_TOKEN, GENERAL};
 use crate::support::{Database, TestBot, minutes, seconds};
 
-fn over_sockets(database: Database) -> Setting {
+pub(crate) fn over_sockets(database: Database) -> Setting {
     let mut workspace = workplace::workspace();
     workspace.app = App {
         socket_mode: true,
@@ -98,6 +98,50 @@ async fn without_a_signing_secret_nothing_comes_in_over_http() {
             let status = answer.send().await.unwrap().status();
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{route}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_the_signing_secret_is_rotated_both_are_good_and_no_third() {
+    let mut setting = Setting::default();
+    let both = format!("new-secret, {}", workplace::SIGNING_SECRET);
+    setting.variables = vec![("SLACK_SIGNING_SECRET".into(), both)];
+    TestBot::in_setting(setting, async |bot| {
+        bot.asks("alice", "/prod-access db-admin 30m before").await;
+        bot.slack
+            .set_app(|app| app.signing_secret = "new-secret".into());
+        bot.asks("alice", "/prod-access db-admin 30m after").await;
+        bot.slack
+            .set_app(|app| app.signing_secret = "a third".into());
+        let text = "/prod-access db-admin 30m forged";
+        let outcome = bot.slack.type_command("alice", GENERAL, text).await;
+        assert_eq!(outcome.status, 401, "{outcome:?}");
+        assert_eq!(bot.pending().await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_ended_by_rotation_is_told_with_what_to_do() {
+    TestBot::run(async |bot| {
+        let expired = FaultKind::Error {
+            error: "token_expired".into(),
+        };
+        let fault = bot.slack.set_fault(Fault::new(expired));
+        bot.says("alice", "/prod-access db-admin 30m stuck").await;
+        bot.settle().await;
+        let (status, found) = ready(bot).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{found}");
+        let why = found["slack"]["why"].as_str().unwrap_or_default();
+        assert!(
+            why.contains("token_expired") && why.contains("token rotation is on"),
+            "{found}"
+        );
+        bot.slack.clear_fault(fault);
+        bot.asks("alice", "/prod-access db-admin 30m stuck").await;
+        let (status, found) = ready(bot).await;
+        assert_eq!(status, StatusCode::OK, "{found}");
     })
     .await;
 }

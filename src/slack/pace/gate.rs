@@ -76,7 +76,9 @@ impl Gate {
         let ahead =
             |one: &&Waiting| one.key != key && (one.priority, one.ticket) < (priority, ticket);
         let free = self.free(priority, now).max(now);
-        let present = |one: &Waiting| one.promised <= now && one.promised + LATE >= now;
+        // Who is about to come counts, too: a store rounds its moments, a machine isn't that exact.
+        let soon = now + self.limit.every / 4;
+        let present = |one: &Waiting| one.promised <= soon && one.promised + LATE >= now;
         let mut before = self.waiting.iter().filter(ahead);
         if free <= now && held.is_none() && !before.any(present) {
             return self.pass(key, now);

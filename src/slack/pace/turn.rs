@@ -39,7 +39,16 @@ impl Turn {
             _ => Priority::Answer,
         };
         // What is shown changes from try to try; for whom doesn't.
-        let whom = ["user_id", "users", "channel", "ts"].map(|key| about.get(key));
+        let whom = [
+            "user_id",
+            "users",
+            "user",
+            "email",
+            "usergroup",
+            "channel",
+            "ts",
+        ]
+        .map(|key| about.get(key));
         Self {
             method: method.to_owned(),
             channel: channel(method, about),
@@ -48,13 +57,22 @@ impl Turn {
         }
     }
 
+    /// Nobody waits for it.
+    pub(crate) fn in_background(self) -> Self {
+        Self {
+            priority: Priority::Decoration,
+            ..self
+        }
+    }
+
     /// Of a message that is posted or updated.
     pub(crate) fn of_message(method: &str, body: &Value, message: &Message) -> Self {
         let in_thread = body.get("thread_ts").is_some();
         let place = ["channel", "thread_ts", "ts"].map(|key| body.get(key));
-        let said = match message {
-            Message::Late { message, .. } => message,
-            message => message,
+        let said = if let Message::Late { message, .. } = message {
+            message
+        } else {
+            message
         };
         let about = request(said).map_or_else(|| format!("{said:?}"), str::to_owned);
         Self {

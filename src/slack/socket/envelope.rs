@@ -86,7 +86,9 @@ impl Envelope {
                     match value {
                         Value::String(text) => form.append_pair(key, text),
                         Value::Null => &mut form,
-                        other => form.append_pair(key, &other.to_string()),
+                        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                            form.append_pair(key, &value.to_string())
+                        }
                     };
                 }
                 form.finish().into_bytes()

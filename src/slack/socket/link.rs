@@ -44,7 +44,7 @@ pub(super) enum NoLink {
 }
 
 impl NoLink {
-    fn failed(why: impl ToString) -> Self {
+    fn failed(why: &(impl ToString + ?Sized)) -> Self {
         Self::Failed {
             why: why.to_string(),
             after: None,
@@ -147,21 +147,29 @@ async fn connected(url: &str, secure: bool) -> Result<Stream, NoLink> {
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST));
     let connector = if secure {
-        let tls = tls().map_err(NoLink::failed)?;
+        let tls = tls().map_err(|error| NoLink::failed(&error))?;
         Connector::Rustls(Arc::new(tls))
     } else {
         Connector::Plain
     };
     // The URL holds the ticket, so errors are told without it.
     let opened = connect_async_tls_with_config(url, Some(config), true, Some(connector)).await;
-    opened.map(|(stream, _)| stream).map_err(|error| {
-        NoLink::failed(match error {
-            WsError::Http(response) => format!("HTTP status {}", response.status().as_u16()),
-            WsError::Io(error) => error.to_string(),
-            WsError::Tls(error) => error.to_string(),
-            _ => "the connection failed".into(),
-        })
-    })
+    opened
+        .map(|(stream, _)| stream)
+        .map_err(|error| NoLink::failed(&broken(&error)))
+}
+
+/// In words that name no URL.
+fn broken(error: &WsError) -> String {
+    if let WsError::Http(response) = error {
+        format!("HTTP status {}", response.status().as_u16())
+    } else if let WsError::Io(error) = error {
+        error.to_string()
+    } else if let WsError::Tls(error) = error {
+        error.to_string()
+    } else {
+        "the connection failed".into()
+    }
 }
 
 async fn greeted(mut stream: Stream) -> Result<Stream, NoLink> {
@@ -219,7 +227,7 @@ impl Talk {
                 () = &mut long_enough => Some(Ended::Asked),
                 _ = ping.tick() => self.ping().await,
                 Some(sending) = self.queue.recv() => self.write(sending).await,
-                frame = self.stream.next() => self.frame(frame, reins).await,
+                frame = self.stream.next() => self.frame(frame, reins),
             };
             if let Some(ended) = ended {
                 return ended;
@@ -252,11 +260,7 @@ impl Talk {
         }
     }
 
-    async fn frame(
-        &mut self,
-        frame: Option<Result<Message, WsError>>,
-        reins: &Reins,
-    ) -> Option<Ended> {
+    fn frame(&mut self, frame: Option<Result<Message, WsError>>, reins: &Reins) -> Option<Ended> {
         self.heard = Instant::now();
         let text = match frame {
             Some(Ok(Message::Text(text))) => text,

@@ -88,10 +88,10 @@ impl Links {
         state.open = state.open.saturating_sub(1);
     }
 
-    pub(super) fn refused(&self, refused: Refused) {
+    pub(super) fn refused(&self, refused: &Refused) {
         let sentence = refused.sentence();
         let before = self.state().refused.replace(refused.clone());
-        if before.as_ref() != Some(&refused) {
+        if before.as_ref() != Some(refused) {
             tracing::error!("{sentence}");
         }
     }
@@ -125,7 +125,7 @@ mod tests {
         assert!(links.problem().is_some() && !links.is_cut_off());
         links.opened();
         assert_eq!(links.problem(), None);
-        links.refused(Refused::TooMany);
+        links.refused(&Refused::TooMany);
         let problem = links.problem().expect("a problem");
         assert!(problem.contains("too_many_websockets"), "{problem}");
         assert!(!links.is_cut_off(), "one is open");

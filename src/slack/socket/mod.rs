@@ -1,4 +1,4 @@
-//! Socket Mode: what Slack would send over HTTP comes over WebSockets that we open
+//! Socket Mode: what Slack would send over HTTP comes over `WebSocket`s that we open
 //! (<https://docs.slack.dev/apis/events-api/using-socket-mode>). Several connections, so that one can end without a gap:
 //! before one is closed its replacement is open. Handlers are the same as over HTTP, and decide everything.
 //!

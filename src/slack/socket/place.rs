@@ -80,7 +80,7 @@ impl Place {
         let pause = match ended {
             Some(Ended::Asked) => Duration::ZERO,
             Some(Ended::Refused(refused)) => {
-                self.parts.links.refused(refused);
+                self.parts.links.refused(&refused);
                 self.backoff.long(self.parts.entropy.as_ref())
             }
             Some(Ended::Broken(why)) => {
@@ -107,7 +107,7 @@ impl Place {
             let pause = match opened {
                 Ok(link) => return Some(self.serve(link, stop)),
                 Err(NoLink::Refused(refused)) => {
-                    self.parts.links.refused(refused);
+                    self.parts.links.refused(&refused);
                     self.backoff.long(entropy.as_ref())
                 }
                 Err(NoLink::Failed { why, after }) => {

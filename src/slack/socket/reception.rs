@@ -116,19 +116,17 @@ impl Reception {
             }
         };
         tokio::pin!(work);
-        let (handled, told) = match tokio::time::timeout(self.timing.answer, &mut work).await {
-            Ok(handled) => {
-                let answer = answer_of(&handled);
-                let left = out.send(envelope.acknowledgement(answer.as_ref())).await;
-                (handled, left)
+        let in_time = tokio::time::timeout(self.timing.answer, &mut work).await;
+        let (handled, told) = if let Ok(handled) = in_time {
+            let answer = answer_of(&handled);
+            let left = out.send(envelope.acknowledgement(answer.as_ref())).await;
+            (handled, left)
+        } else {
+            tracing::error!("an envelope was not answered in time; its work goes on");
+            if envelope.response_url().is_some() {
+                out.send(envelope.acknowledgement(None)).await;
             }
-            Err(_) => {
-                tracing::error!("an envelope was not answered in time; its work goes on");
-                if envelope.response_url().is_some() {
-                    out.send(envelope.acknowledgement(None)).await;
-                }
-                (work.await, false)
-            }
+            (work.await, false)
         };
         if !told && let (Some(url), Some(answer)) = (envelope.response_url(), answer_of(&handled)) {
             self.replies.late(url, &answer).await;

@@ -121,6 +121,7 @@ struct Ground {
     backend: Gate,
     clock: Arc<MovableClock>,
     standing: bool,
+    socket_mode: bool,
     database_url: String,
     variables: Vec<(String, String)>,
     dir: TempDir,
@@ -135,6 +136,7 @@ pub(crate) struct TestBot {
     pub base: String,
     pub database_url: String,
     variables: Vec<(String, String)>,
+    socket_mode: bool,
     resting: watch::Receiver<Option<u64>>,
     circuits: Arc<Circuits>,
     after: TaskTracker,
@@ -186,6 +188,7 @@ impl TestBot {
             backend: bot.backend,
             clock: bot.clock.clock,
             standing: bot.clock.standing,
+            socket_mode: bot.socket_mode,
             database_url: bot.database_url,
             variables: bot.variables,
             dir: bot.dir,
@@ -200,34 +203,22 @@ impl TestBot {
         let _ = rustls::crypto::ring::default_provider().install_default();
         logs_where_asked();
         let dir = tempfile::tempdir().unwrap();
-        let (name, secret) = if setting.workspace.app.socket_mode {
-            ("SLACK_APP_TOKEN", workplace::APP_TOKEN)
-        } else {
-            ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
-        };
-        let mut variables = vec![(name.to_owned(), secret.to_owned())];
-        variables.extend(setting.variables);
+        let socket_mode = setting.workspace.app.socket_mode;
         let slack = Sandbox::start_local(setting.workspace).await.unwrap();
         let backend = Gate::start().await;
         let database_url = database_url(setting.database, &dir).await;
         let config = dir.path().join("hallpass.toml");
         let text = (setting.edit)(workplace::configuration(&backend.url()));
         std::fs::write(&config, text).unwrap();
-        let clock = if setting.standing {
-            MovableClock::standing()
-        } else {
-            MovableClock::off_by(setting.machine_off)
-        };
-        if setting.standing {
-            slack.stand_clock_at(clock.now().timestamp_micros());
-        }
+        let clock = clock(setting.standing, setting.machine_off, &slack);
         Self::begin(Ground {
             slack,
             backend,
-            clock: Arc::new(clock),
+            clock,
             standing: setting.standing,
+            socket_mode,
             database_url,
-            variables,
+            variables: setting.variables,
             dir,
         })
         .await
@@ -239,30 +230,19 @@ impl TestBot {
             backend,
             clock,
             standing,
+            socket_mode,
             database_url,
             variables: more,
             dir,
         } = ground;
-        let socket_mode = more.iter().any(|(name, _)| name == "SLACK_APP_TOKEN");
         let config = dir.path().join("hallpass.toml");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         slack.set_request_urls(RequestUrls::under(&base));
 
-        let mut variables: BTreeMap<String, String> = [
-            ("HALLPASS_CONFIG", config.display().to_string()),
-            ("DATABASE_URL", database_url.clone()),
-            ("HALLPASS_BASE_URL", base.clone()),
-            ("SLACK_BOT_TOKEN", workplace::TOKEN.to_owned()),
-            ("SLACK_API_URL", slack.api_url()),
-            ("GATE_SECRET", gate::SECRET.to_owned()),
-            (
-                "STATE_DIRECTORY",
-                dir.path().join("state").display().to_string(),
-            ),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+        let mut variables = variables(&dir, &slack, socket_mode);
+        variables.insert("DATABASE_URL".into(), database_url.clone());
+        variables.insert("HALLPASS_BASE_URL".into(), base.clone());
         variables.extend(more.iter().cloned());
         let outside = Outside {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -291,6 +271,7 @@ impl TestBot {
             base,
             database_url,
             variables: more,
+            socket_mode,
             stop,
             dir,
         };
@@ -566,6 +547,35 @@ impl TestBot {
             .map(|stored| stored.event.kind.as_str())
             .collect()
     }
+}
+
+/// What the bot finds in its environment, but for where it serves.
+fn variables(dir: &TempDir, slack: &Sandbox, socket_mode: bool) -> BTreeMap<String, String> {
+    let in_dir = |name: &str| dir.path().join(name).display().to_string();
+    let (name, secret) = if socket_mode {
+        ("SLACK_APP_TOKEN", workplace::APP_TOKEN)
+    } else {
+        ("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
+    };
+    [
+        ("HALLPASS_CONFIG", in_dir("hallpass.toml")),
+        ("STATE_DIRECTORY", in_dir("state")),
+        ("SLACK_BOT_TOKEN", workplace::TOKEN.to_owned()),
+        ("SLACK_API_URL", slack.api_url()),
+        ("GATE_SECRET", gate::SECRET.to_owned()),
+        (name, secret.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn clock(standing: bool, machine_off: TimeDelta, slack: &Sandbox) -> Arc<MovableClock> {
+    if !standing {
+        return Arc::new(MovableClock::off_by(machine_off));
+    }
+    let clock = MovableClock::standing();
+    slack.stand_clock_at(clock.now().timestamp_micros());
+    Arc::new(clock)
 }
 
 /// For whoever looks for why a story fails: `RUST_LOG=debug`.
