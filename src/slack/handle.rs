@@ -161,7 +161,7 @@ pub async fn command(app: &App, desk: &Desk, body: &[u8]) -> Handled {
 pub async fn interaction(app: &App, desk: &Desk, body: &[u8]) -> Handled {
     let pressed = match inbound::interaction(body) {
         Ok(Interaction::Press(pressed)) => pressed,
-        Ok(Interaction::ViewSubmitted | Interaction::ViewClosed) => {
+        Ok(Interaction::Submitted(_) | Interaction::Closed | Interaction::Shortcut(_)) => {
             return HttpAnswer::empty().into();
         }
         Ok(Interaction::Ignored { kind }) => {

@@ -2,11 +2,12 @@
 //!
 //! Inwards: `verify` (the signature), `inbound` (lenient payloads), `handle` (payload → use case → answer).
 //! Outwards: `views` (read model → Block Kit), `client` (the Web API), `chat` and `directory` (the ports), `replies`
-//! (`response_url`). No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
+//! (`response_url`), `forms` (modals and the home). No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
 
 pub mod chat;
 pub mod client;
 pub mod directory;
+pub mod forms;
 pub mod handle;
 pub mod health;
 pub mod inbound;
@@ -18,6 +19,7 @@ pub mod views;
 pub use chat::SlackChat;
 pub use client::{Client, Identity, NotAClient};
 pub use directory::SlackDirectory;
+pub use forms::{Forms, Opened};
 pub use handle::{After, Desk, Handled, HttpAnswer};
 pub use health::Health;
 pub use replies::Replies;

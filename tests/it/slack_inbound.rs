@@ -110,8 +110,49 @@ fn what_is_no_press_of_ours_is_ignored() {
     }
     assert_eq!(
         interaction(&json!({ "type": "view_closed", "view": null })),
-        Ok(Interaction::ViewClosed)
+        Ok(Interaction::Closed)
     );
+}
+
+#[test]
+fn a_sent_modal_tells_what_stands_in_its_fields() {
+    let payload = json!({
+        "type": "view_submission", "trigger_id": "1.2.c",
+        "team": null, "user": { "id": "U0ALICE", "team_id": "T0EX" },
+        "view": {
+            "id": "V1", "type": "modal", "callback_id": "ask", "hash": "1.a", "private_metadata": "d1",
+            "state": { "values": {
+                "role": { "role": { "type": "static_select", "selected_option": { "value": "logs" } } },
+                "reason": { "reason": { "type": "plain_text_input", "value": "a disk is full" } },
+                "note": { "note": { "type": "plain_text_input", "value": null } },
+                "at": { "date": { "type": "datepicker", "selected_date": "2026-11-22" } },
+                "odd": null,
+            } },
+        },
+    });
+    let Ok(Interaction::Submitted(sent)) = interaction(&payload) else {
+        panic!("it was sent");
+    };
+    assert_eq!(sent.origin.team.as_deref(), Some("T0EX"));
+    assert_eq!(sent.view.metadata, "d1");
+    assert_eq!(sent.view.value("role", "role"), Some("logs"));
+    assert_eq!(sent.view.value("reason", "reason"), Some("a disk is full"));
+    assert_eq!(sent.view.value("note", "note"), None);
+    assert_eq!(sent.view.value("at", "date"), Some("2026-11-22"));
+    assert_eq!(sent.delivery(), Some("U0ALICE:V1".into()));
+}
+
+#[test]
+fn a_shortcut_tells_which_and_who() {
+    let payload = json!({
+        "type": "shortcut", "callback_id": "ask", "trigger_id": "1.2.c",
+        "user": { "id": "U0ALICE", "team_id": "T0EX" },
+    });
+    let Ok(Interaction::Shortcut(shortcut)) = interaction(&payload) else {
+        panic!("it is a shortcut");
+    };
+    assert_eq!(shortcut.callback_id, "ask");
+    assert_eq!(shortcut.trigger_id.as_deref(), Some("1.2.c"));
 }
 
 #[test]

@@ -45,8 +45,9 @@ fn every_sample_is_read() {
         let read = inbound::interaction(&as_form(&payload));
         let fits = match kind.as_str() {
             "block_actions" => matches!(read, Ok(Interaction::Press(_))),
-            "view_submission" => read == Ok(Interaction::ViewSubmitted),
-            "view_closed" => read == Ok(Interaction::ViewClosed),
+            "view_submission" => matches!(read, Ok(Interaction::Submitted(_))),
+            "view_closed" => read == Ok(Interaction::Closed),
+            "shortcut" => matches!(read, Ok(Interaction::Shortcut(_))),
             _ => read == Ok(Interaction::Ignored { kind }),
         };
         assert!(fits, "{}", path.display());

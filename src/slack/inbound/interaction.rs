@@ -1,7 +1,8 @@
-//! An interaction: JSON in the form field `payload`.
+//! An interaction: JSON in the form field `payload`. What was pressed, sent, closed or begun, and by whom.
 
 use serde_json::Value;
 
+use super::view::{View, view};
 use super::{Malformed, Origin, account, form, json, text};
 use crate::ports::Posted;
 
@@ -19,14 +20,40 @@ pub mod action {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interaction {
-    /// Something in a message was pressed.
+    /// Something was pressed or chosen in a message, a modal or the home.
     Press(Box<Pressed>),
-    /// A form was sent; we have none yet.
-    ViewSubmitted,
-    /// A form was closed.
-    ViewClosed,
-    /// A shortcut, a message action, a menu that asks for options, or what Slack invents next.
+    /// A modal was sent.
+    Submitted(Box<Submitted>),
+    /// A modal was closed.
+    Closed,
+    /// A global shortcut was begun.
+    Shortcut(Box<Shortcut>),
+    /// A message action, a menu that asks for options, or what Slack invents next.
     Ignored { kind: String },
+}
+
+/// A modal, sent. What was typed stands in its view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Submitted {
+    pub origin: Origin,
+    pub view: View,
+    pub trigger_id: Option<String>,
+}
+
+impl Submitted {
+    /// The same for every delivery of one modal: an open modal is sent to some good once, whatever it showed meanwhile.
+    pub fn delivery(&self) -> Option<String> {
+        let who = self.origin.user.as_ref()?;
+        Some(format!("{who}:{}", self.view.id))
+    }
+}
+
+/// A global shortcut: no channel, no text, only who began it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shortcut {
+    pub origin: Origin,
+    pub callback_id: String,
+    pub trigger_id: Option<String>,
 }
 
 /// A press on an element of a message, a view or the home.
@@ -36,6 +63,10 @@ pub struct Pressed {
     pub action_id: String,
     /// What our button carries: an opaque id.
     pub value: String,
+    /// The value of the option that was chosen in a select, an overflow menu or radio buttons.
+    pub selected: Option<String>,
+    /// The modal or home that it stands in, as the person sees it; none in a message.
+    pub view: Option<View>,
     /// The card that was pressed; none where the button stands in another message, which is nobody's card.
     pub card: Option<Posted>,
     pub trigger_id: Option<String>,
@@ -67,24 +98,50 @@ pub fn interaction(body: &[u8]) -> Result<Interaction, Malformed> {
         "block_actions" => pressed(&payload).map_or(Interaction::Ignored { kind }, |pressed| {
             Interaction::Press(Box::new(pressed))
         }),
-        "view_submission" => Interaction::ViewSubmitted,
-        "view_closed" => Interaction::ViewClosed,
+        "view_submission" => submitted(&payload).map_or(Interaction::Ignored { kind }, |sent| {
+            Interaction::Submitted(Box::new(sent))
+        }),
+        "view_closed" => Interaction::Closed,
+        "shortcut" => shortcut(&payload).map_or(Interaction::Ignored { kind }, |shortcut| {
+            Interaction::Shortcut(Box::new(shortcut))
+        }),
         _ => Interaction::Ignored { kind },
+    })
+}
+
+fn origin(payload: &Value) -> Origin {
+    Origin {
+        user: account(payload, "/user/id"),
+        team: text(payload, "/user/team_id").or_else(|| text(payload, "/team/id")),
+        enterprise: text(payload, "/enterprise/id")
+            .or_else(|| text(payload, "/team/enterprise_id")),
+        channel: text(payload, "/channel/id").or_else(|| text(payload, "/container/channel_id")),
+    }
+}
+
+fn submitted(payload: &Value) -> Option<Submitted> {
+    Some(Submitted {
+        origin: origin(payload),
+        view: view(payload)?,
+        trigger_id: text(payload, "/trigger_id"),
+    })
+}
+
+fn shortcut(payload: &Value) -> Option<Shortcut> {
+    Some(Shortcut {
+        origin: origin(payload),
+        callback_id: text(payload, "/callback_id")?,
+        trigger_id: text(payload, "/trigger_id"),
     })
 }
 
 fn pressed(payload: &Value) -> Option<Pressed> {
     Some(Pressed {
-        origin: Origin {
-            user: account(payload, "/user/id"),
-            team: text(payload, "/user/team_id").or_else(|| text(payload, "/team/id")),
-            enterprise: text(payload, "/enterprise/id")
-                .or_else(|| text(payload, "/team/enterprise_id")),
-            channel: text(payload, "/channel/id")
-                .or_else(|| text(payload, "/container/channel_id")),
-        },
+        origin: origin(payload),
         action_id: text(payload, "/actions/0/action_id")?,
         value: text(payload, "/actions/0/value").unwrap_or_default(),
+        selected: text(payload, "/actions/0/selected_option/value"),
+        view: view(payload),
         card: card(payload),
         trigger_id: text(payload, "/trigger_id"),
         response_url: text(payload, "/response_url"),

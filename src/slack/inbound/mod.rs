@@ -5,12 +5,14 @@ mod command;
 mod event;
 mod form;
 mod interaction;
+mod view;
 
 use serde_json::Value;
 
 pub use command::{SlashCommand, command};
 pub use event::{Event, event};
-pub use interaction::{Interaction, Pressed, action, interaction};
+pub use interaction::{Interaction, Pressed, Shortcut, Submitted, action, interaction};
+pub use view::{View, ViewKind};
 
 use crate::domain::SlackId;
 
