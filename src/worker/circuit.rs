@@ -92,6 +92,15 @@ impl Circuits {
         }
     }
 
+    /// What was claimed as a probe never got as far as its target (a notice that waits for an earlier one): the next that is
+    /// due is the probe, at once. Else a handful of those, each put off for no longer than it takes to probe, would be
+    /// all that is ever tried.
+    pub(super) fn asked_nobody(&self, lane: &Lane, now: Time) {
+        if let Some(away) = self.all().get_mut(lane).and_then(|one| one.away.as_mut()) {
+            away.probe_at = away.probe_at.min(now);
+        }
+    }
+
     /// The target gave no answer, or said "not now"; `after` where it said for how long.
     pub(super) fn silent(&self, lane: &Lane, after: Option<Duration>, now: Time) -> Turn {
         if *lane == Lane::Internal {
@@ -204,6 +213,23 @@ mod tests {
             panic!("it is shut");
         };
         assert!(gives);
+    }
+
+    #[test]
+    fn a_probe_that_asked_nobody_is_none() {
+        let circuits = Circuits::default();
+        circuits.asked_nobody(&lane(), at(0));
+        assert_eq!(circuits.gate(&lane(), at(0)), Gate::Open);
+        for _ in 0..5 {
+            circuits.silent(&lane(), None, at(0));
+        }
+        circuits.probes(&lane(), at(5));
+        circuits.asked_nobody(&lane(), at(5));
+        let Gate::Probe { .. } = circuits.gate(&lane(), at(5)) else {
+            panic!("the next asks");
+        };
+        circuits.probes(&lane(), at(5));
+        assert_eq!(circuits.gate(&lane(), at(5)), Gate::Shut(at(10)));
     }
 
     #[test]

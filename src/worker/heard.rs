@@ -26,6 +26,9 @@ pub(super) async fn take_note(
         worker.circuits.answered(lane)
     } else {
         let mut turn = Turn::Nothing;
+        if silences(outcomes).next().is_none() {
+            worker.circuits.asked_nobody(lane, now);
+        }
         for (after, why) in silences(outcomes) {
             if worker.circuits.silent(lane, after, now) == Turn::Away {
                 turn = Turn::Away;

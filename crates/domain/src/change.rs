@@ -96,3 +96,36 @@ impl Change {
         self.effects.push(change);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Change, Write};
+    use crate::person::Membership;
+    use crate::testing::{at, who};
+    use crate::{Announcement, Person};
+
+    #[test]
+    fn what_is_put_in_stays_in_when_changes_are_joined() {
+        let person = Person {
+            id: who("rita"),
+            version: 0,
+            accounts: vec![],
+            email: None,
+            name: "Rita Roy".into(),
+            time_zone: "UTC".into(),
+            membership: Membership::Member,
+            principals: BTreeMap::new(),
+        };
+        let jumped = Announcement::ClockJumped {
+            by_seconds: 90,
+            at: at(0),
+        };
+        let change = Change::default()
+            .person(person.clone())
+            .and(Change::default().announce(jumped.clone()));
+        assert_eq!(change.writes, [Write::Person(Box::new(person))]);
+        assert_eq!(change.announcements, [jumped]);
+    }
+}

@@ -123,7 +123,6 @@ impl Judge {
     fn too_early(&self, key: &Key, at: Time, refused: &[Time]) -> Option<String> {
         let early = self.approved.iter().find(|approved| {
             approved.keys.contains(key)
-                && at > approved.at
                 && at < approved.at + PROVISIONING
                 // In one and the same moment the call may have been the first of the two.
                 && at > approved.at

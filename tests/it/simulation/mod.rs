@@ -16,6 +16,8 @@ use world::World;
 
 /// So many in a short run.
 const SHORT: u64 = 8;
+/// Seeds that found something once: notices that waited for others were all that was ever tried of a Slack that was away.
+const FOUND: [u64; 1] = [235];
 /// What people and chance do in one seed.
 const STEPS: usize = 160;
 
@@ -57,10 +59,14 @@ fn seeds_leave_nothing_behind() {
     let only = variable("HALLPASS_SEED");
     let seeds = variable("HALLPASS_SEEDS").unwrap_or(SHORT);
     let first = variable("HALLPASS_FIRST_SEED").unwrap_or(1);
-    let chosen = only.map_or(first..first + seeds, |seed| seed..seed + 1);
+    let chosen: Vec<u64> = match only {
+        Some(seed) => vec![seed],
+        None => FOUND.into_iter().chain(first..first + seeds).collect(),
+    };
     let mut fired: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut failed = Vec::new();
-    for seed in chosen.clone() {
+    for seed in &chosen {
+        let seed = *seed;
         let run = run(seed);
         for (fault, times) in run.fired {
             *fired.entry(fault).or_default() += times;
@@ -79,7 +85,7 @@ fn seeds_leave_nothing_behind() {
         "simulation",
         &format!(
             "{} seeds, {total} faults fired ({fired:?}), {} violations",
-            chosen.count(),
+            chosen.len(),
             failed.len()
         ),
     );
