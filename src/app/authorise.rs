@@ -282,7 +282,8 @@ impl App {
         let facts = self.facts_about(role, review.at).await;
         let memberships = facts.of(&author, Unread::Everybody);
         let subject = memberships.subject(&author);
-        if !matches!(request.kind, Kind::BreakGlass { .. }) && review.reviewer == request.requester {
+        if !matches!(request.kind, Kind::BreakGlass { .. }) && review.reviewer == request.requester
+        {
             // The ask itself: whether it may still be asked was looked at with the terms.
             return Ok(author.is_active_member());
         }

@@ -72,9 +72,13 @@ impl App {
         let mut sentences = Vec::new();
         sentences.extend(judged.why.clone());
         if duration > max {
-            sentences.push(format!("{name} allows {max} at most; you wrote {duration}."));
+            sentences.push(format!(
+                "{name} allows {max} at most; you wrote {duration}."
+            ));
         } else if duration < min {
-            sentences.push(format!("{name} takes {min} at least; you wrote {duration}."));
+            sentences.push(format!(
+                "{name} takes {min} at least; you wrote {duration}."
+            ));
         }
         if judged.why.is_none() {
             sentences.extend(self.principal_problems(role, me).await?);
@@ -124,7 +128,9 @@ impl App {
         let facts: &Facts = &judged.facts;
         let mut list: Vec<_> = if allowed {
             let first = role.stages.first();
-            first.map(|stage| stage.approvers.clone()).unwrap_or_default()
+            first
+                .map(|stage| stage.approvers.clone())
+                .unwrap_or_default()
         } else {
             role.owner.iter().cloned().collect()
         };
@@ -143,7 +149,12 @@ fn shared(role: &Role, other: &Role) -> usize {
         if other.entitlements.contains(one) {
             100
         } else {
-            usize::from(other.entitlements.iter().any(|two| two.backend == one.backend))
+            usize::from(
+                other
+                    .entitlements
+                    .iter()
+                    .any(|two| two.backend == one.backend),
+            )
         }
     });
     points.sum()

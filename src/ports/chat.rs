@@ -197,7 +197,9 @@ pub enum EndShown {
         operator: Option<String>,
         reason: String,
     },
-    Failed { why: String },
+    Failed {
+        why: String,
+    },
 }
 
 /// What a backend that doesn't let go answers.

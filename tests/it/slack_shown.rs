@@ -264,10 +264,7 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
         ("card_failed", plain(failed()), Channel),
         (
             "card_extension",
-            card(
-                extension(Some(at(124))),
-                Buttons::Decide,
-            ),
+            card(extension(Some(at(124))), Buttons::Decide),
             Channel,
         ),
         (
@@ -394,11 +391,7 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             Message::GrantFailed { request: failed() },
             Person(&RITA),
         ),
-        (
-            "warning_thread",
-            warning(MoreTime::Agreed { by }),
-            Channel,
-        ),
+        ("warning_thread", warning(MoreTime::Agreed { by }), Channel),
         (
             "warning_holder",
             warning(MoreTime::Agreed { by }),

@@ -26,7 +26,9 @@ pub(super) fn warning(
     let mut text = line.clone();
     let mut out = vec![blocks::section(line)];
     if let MoreTime::Waits { short } = more {
-        let waits = Line::of("More time was asked for: ").code(short).say(" waits.");
+        let waits = Line::of("More time was asked for: ")
+            .code(short)
+            .say(" waits.");
         text = text.say(" ").line(waits.clone());
         out.push(blocks::context(vec![waits]));
     }
@@ -94,7 +96,9 @@ pub(super) fn answer(extended: &ExtendedShown) -> Rendered {
     let line = if extended.repeated {
         Line::of("It was extended a moment ago, so nothing was added: ")
     } else {
-        Line::of("*Extended* by ").words(&in_words(extended.by), super::limits::NAME).say(": ")
+        Line::of("*Extended* by ")
+            .words(&in_words(extended.by), super::limits::NAME)
+            .say(": ")
     };
     let line = line.code(&request.role).say(" (").code(&request.short);
     let line = match extended.ends_at {
@@ -102,9 +106,13 @@ pub(super) fn answer(extended: &ExtendedShown) -> Rendered {
         None => line.say(") has ended meanwhile."),
     };
     let line = match extended.left {
-        0 => line.say(" No further extension is agreed; beyond this those who approve the role decide."),
+        0 => line
+            .say(" No further extension is agreed; beyond this those who approve the role decide."),
         1 => line.say(" 1 more extension is agreed."),
-        left => line.say(" ").number(left).say(" more extensions are agreed."),
+        left => line
+            .say(" ")
+            .number(left)
+            .say(" more extensions are agreed."),
     };
     Rendered::line(line)
 }

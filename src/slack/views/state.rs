@@ -87,7 +87,10 @@ fn approved(by: Line, request: &RequestShown) -> Line {
         KindShown::Extend {
             ends_at: Some(ends_at),
             ..
-        } => by.say("*Extended*: the access now ends ").time(*ends_at).say("."),
+        } => by
+            .say("*Extended*: the access now ends ")
+            .time(*ends_at)
+            .say("."),
         KindShown::Extend { ends_at: None, .. } => {
             by.say("*Extended*; the access has ended since.")
         }

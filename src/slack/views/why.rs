@@ -12,7 +12,11 @@ pub(super) fn why(why: &WhyShown) -> Rendered {
     } else {
         Line::of("*No*: you can’t ask for ")
     };
-    let line = line.code(&why.role).say(" for ").span(why.duration).say(".");
+    let line = line
+        .code(&why.role)
+        .say(" for ")
+        .span(why.duration)
+        .say(".");
     let mut text = line.clone();
     let mut out = vec![blocks::section(line)];
     if !why.sentences.is_empty() {
