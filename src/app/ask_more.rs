@@ -1,7 +1,7 @@
 //! More time than was agreed: a request of kind extend, for those who decide the role now. Its approval moves the end of
 //! the grant; the end of the grant voids it. One waits at a time.
 
-use hallpass_domain::request::{Ask, Kind, Opening, Start, State};
+use hallpass_domain::request::{self, Kind, Opening, Start, State};
 use hallpass_domain::role::Terms;
 use hallpass_domain::{Duration, EventKind, Grant, Person, RefusalKind, Request, RequestId, Role};
 
@@ -11,6 +11,7 @@ use super::extend::More;
 use super::facts::{Facts, Unread};
 use super::stop::Stop;
 use crate::app::answer::{Answer, Problems};
+use crate::policy::Decision;
 use crate::store::{Applied, StoreError};
 
 impl App {
@@ -40,37 +41,15 @@ impl App {
             request.terms.parameters.clone(),
             decision.rule_ids(),
         );
-        let mut problems = out_of_bounds(role, more.by);
-        if let (Some(why), true) = (&decision.why, problems.is_empty()) {
-            problems.push(why.clone());
-        }
-        if terms.entitlements != request.terms.entitlements {
-            problems.push(format!(
-                "What {name} gives changed since you got it, so it can't be extended: ask for it anew."
-            ));
-        }
+        let problems = in_the_way(role, request, &terms, &decision, more.by);
         if !problems.is_empty() {
             self.record_refusal(me, "extend", Some(&request.id)).await?;
             return Err(self.not_extended(role, &facts, problems).await?);
         }
-        let opening = Opening::Extend {
-            holdings: self.parts_of(&grant).await?,
-            grant: Box::new(grant.clone()),
-        };
-        let ask = Ask {
-            id: RequestId::new(self.entropy.id()),
-            short: self.store.free_short_id().await?,
-            requester: me.id.clone(),
-            holder: me.id.clone(),
-            kind: Kind::Extend { grant: grant.id },
-            ticket: ticket(role, request, &more.reason),
-            terms,
-            duration: more.by,
-            start: Start::Now,
-            reason: reason(request, &more.reason),
-            delivery: delivery.map(str::to_owned),
-        };
         let panels = self.panels(role, &facts).await?;
+        let prepared = self.asked_for_more(me, request, grant, more, terms).await?;
+        let (mut ask, opening) = prepared;
+        ask.delivery = delivery.map(str::to_owned);
         let mut asked = match Request::ask(ask, &panels, Some(opening), self.now()) {
             Ok(asked) => asked,
             Err(refusal) if refusal.kind == RefusalKind::NobodyToAsk => {
@@ -90,6 +69,36 @@ impl App {
             Applied::Delivered(id) => Some(self.first_request(&id).await?),
             Applied::Conflict => None,
         })
+    }
+
+    async fn asked_for_more(
+        &self,
+        me: &Person,
+        request: &Request,
+        grant: Grant,
+        more: &More,
+        terms: Terms,
+    ) -> Result<(request::Ask, Opening), Stop> {
+        let ask = request::Ask {
+            id: RequestId::new(self.entropy.id()),
+            short: self.store.free_short_id().await?,
+            requester: me.id.clone(),
+            holder: me.id.clone(),
+            kind: Kind::Extend {
+                grant: grant.id.clone(),
+            },
+            ticket: ticket(&terms.role, request, &more.reason),
+            terms,
+            duration: more.by,
+            start: Start::Now,
+            reason: reason(request, &more.reason),
+            delivery: None,
+        };
+        let opening = Opening::Extend {
+            holdings: self.parts_of(&grant).await?,
+            grant: Box::new(grant),
+        };
+        Ok((ask, opening))
     }
 
     /// The request for more time of it that still waits.
@@ -149,15 +158,29 @@ impl App {
     }
 }
 
-fn out_of_bounds(role: &Role, by: Duration) -> Vec<String> {
-    let (name, min, max) = (&role.name, role.min_duration, role.max_duration);
-    if by > max {
-        vec![format!("{name} allows {max} at a time; you wrote {by}.")]
-    } else if by < min {
-        vec![format!("{name} takes {min} at least; you wrote {by}.")]
+/// Everything that stands against asking for it, as sentences.
+fn in_the_way(
+    role: &Role,
+    request: &Request,
+    terms: &Terms,
+    decision: &Decision,
+    by: Duration,
+) -> Vec<String> {
+    let (name, least, most) = (&role.name, role.min_duration, role.max_duration);
+    let mut problems = Vec::new();
+    if by > most {
+        problems.push(format!("{name} allows {most} at a time; you wrote {by}."));
+    } else if by < least {
+        problems.push(format!("{name} takes {least} at least; you wrote {by}."));
     } else {
-        Vec::new()
+        problems.extend(decision.why.clone());
     }
+    if terms.entitlements != request.terms.entitlements {
+        problems.push(format!(
+            "What {name} gives changed since you got it, so it can't be extended: ask for it anew."
+        ));
+    }
+    problems
 }
 
 /// What was typed, or why the access was asked for.
@@ -171,6 +194,6 @@ fn reason(request: &Request, typed: &str) -> String {
 
 /// The number in the new reason, else that of the access.
 fn ticket(role: &Role, request: &Request, typed: &str) -> Option<String> {
-    let rule = role.ticket.as_ref()?;
-    find_ticket(&rule.pattern, typed).or_else(|| request.ticket.clone())
+    let wanted = role.ticket.as_ref()?;
+    find_ticket(&wanted.pattern, typed).or_else(|| request.ticket.clone())
 }

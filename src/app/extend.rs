@@ -70,13 +70,13 @@ impl App {
         }
         let request = match self.meant(me, id).await {
             Ok(request) => Some(request),
-            Err(Stop::Answer(answer)) => match *answer {
-                Answer::Problems(found) => {
-                    problems.extend(found.sentences);
-                    None
-                }
-                other => return Ok(other),
-            },
+            Err(Stop::Answer(answer)) => {
+                let Answer::Problems(found) = *answer else {
+                    return Ok(*answer);
+                };
+                problems.extend(found.sentences);
+                None
+            }
             Err(stop) => return Err(stop),
         };
         match (request, by) {
@@ -215,7 +215,7 @@ impl App {
         request: &Request,
         grant: Grant,
         by: Duration,
-        rule: ExtendRule,
+        agreed: ExtendRule,
     ) -> Result<Change, Stop> {
         let name = &request.terms.role.name;
         let Some(role) = self.settings.roles.get(name) else {
@@ -226,22 +226,16 @@ impl App {
         if request.holder != me.id {
             let memberships = facts.of(me, Unread::Nobody);
             let subject = memberships.subject(me);
-            let decides = |stage| {
-                self.policy
-                    .may_review(&subject, role, stage, request)
-                    .allowed
-            };
-            if !(0..role.stages.len()).any(decides) {
+            let may = |stage| self.policy.may_review(&subject, role, stage, request);
+            if !(0..role.stages.len()).any(|stage| may(stage).allowed) {
                 return Err(only_its_holder());
             }
         }
         // What was agreed beforehand was agreed with somebody who may have the role.
         let holder = self.current(&request.holder, Fresh::Recently).await?;
-        let memberships = facts.of(&holder, Unread::Everybody);
-        let subject = memberships.subject(&holder);
-        let decision = self
-            .policy
-            .may_ask(&subject, role, by.min(role.max_duration));
+        let theirs = facts.of(&holder, Unread::Everybody);
+        let holds = theirs.subject(&holder);
+        let decision = self.policy.may_ask(&holds, role, by.min(role.max_duration));
         if let Some(why) = &decision.why {
             let sentence = format!("It isn't extended. {why}");
             return Err(Stop::refused(RefusalKind::NotAllowed, sentence));
@@ -250,7 +244,7 @@ impl App {
         let actor = Actor::Person(me.id.clone());
         let wanted = &request.terms.role.warn_before;
         let grant = grant.warned_as(by, wanted);
-        let mut change = grant.extend(by, Some(rule), actor, holdings, self.now())?;
+        let mut change = grant.extend(by, Some(agreed), actor, holdings, self.now())?;
         let rules = decision.rule_names();
         for event in &mut change.events {
             if event.kind == EventKind::GrantExtended {

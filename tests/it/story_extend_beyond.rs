@@ -23,8 +23,14 @@ async fn beyond_the_budget_those_on_call_decide_and_the_end_moves() {
         assert!(text.contains("the rebuild takes longer"), "{text}");
         assert!(text.contains("with this"), "the end as it would be: {text}");
         assert_eq!(buttons.len(), 2, "{buttons:?}");
-        assert!(bot.told("bob").contains(&more.short), "who is on call is asked");
-        assert!((told_end(bot) - end).abs() < seconds(5), "nothing moved yet");
+        assert!(
+            bot.told("bob").contains(&more.short),
+            "who is on call is asked"
+        );
+        assert!(
+            (told_end(bot) - end).abs() < seconds(5),
+            "nothing moved yet"
+        );
 
         bot.approves("bob", &more).await;
         assert!((told_end(bot) - end - minutes(120)).abs() < seconds(5));
@@ -67,7 +73,10 @@ async fn a_used_up_budget_is_asked_for_by_the_button() {
         assert_eq!(other.buttons(), ["End now"], "only its holder asks");
 
         let answer = pressed(bot, "alice", &warning, "Ask for").await;
-        assert!(answer.contains("Asked: `db-admin`, 30 min more"), "{answer}");
+        assert!(
+            answer.contains("Asked: `db-admin`, 30 min more"),
+            "{answer}"
+        );
         let waiting = bot.pending().await;
         assert_eq!(waiting.len(), 1);
         let again = pressed(bot, "alice", &warning, "Ask for").await;
@@ -104,8 +113,9 @@ async fn the_end_of_the_access_voids_what_asks_for_more() {
         assert!(over.plain().contains("Void"), "{}", over.plain());
         assert!(over.buttons().is_empty());
         assert!(bot.record(&more).await.contains(&"request.voided"));
-        let answer = bot.says("alice", &format!("/prod-access extend {} 10m", more.short));
-        assert!(answer.await.contains("no access behind"));
+        let extend = format!("/prod-access extend {} 10m", more.short);
+        let answer = bot.says("alice", &extend).await;
+        assert!(answer.contains("no access behind"), "{answer}");
         after(bot, 60).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
     })
@@ -118,12 +128,19 @@ async fn unanswered_it_ends_with_the_access_at_its_own_time() {
         let access = alice_has_it(bot).await;
         let more = asks_for_more(bot).await;
         after(bot, 31).await;
-        assert!(bot.backend.holders("orders_admin").is_empty(), "asking gives nothing");
+        assert!(
+            bot.backend.holders("orders_admin").is_empty(),
+            "asking gives nothing"
+        );
         assert!(bot.record(&more).await.contains(&"request.voided"));
         assert!(!bot.record(&access).await.contains(&"grant.extended"));
         // The reminder that was due meanwhile, and has nothing to say any more, goes first.
         after(bot, 1).await;
-        assert!(bot.told("alice").contains("has ended"), "{}", bot.told("alice"));
+        assert!(
+            bot.told("alice").contains("has ended"),
+            "{}",
+            bot.told("alice")
+        );
     })
     .await;
 }
@@ -133,7 +150,9 @@ async fn one_waits_at_a_time_and_it_can_be_cancelled() {
     with_a_budget(async |bot| {
         alice_has_it(bot).await;
         let more = asks_for_more(bot).await;
-        let second = bot.says("alice", "/prod-access extend 3h even longer").await;
+        let second = bot
+            .says("alice", "/prod-access extend 3h even longer")
+            .await;
         assert!(
             second.contains(&more.short) && second.contains("Cancel it first"),
             "{second}"
@@ -172,7 +191,10 @@ async fn without_an_agreed_budget_every_extension_is_asked_for() {
         let access = alice_has_it(bot).await;
         let more = bot.asks("alice", "/prod-access extend 20m").await;
         assert_ne!(more, access);
-        assert!(bot.card(&more).plain().contains("orders stuck"), "for the same reason");
+        assert!(
+            bot.card(&more).plain().contains("orders stuck"),
+            "for the same reason"
+        );
         bot.approves("bob", &more).await;
         after(bot, 40).await;
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
@@ -186,7 +208,10 @@ async fn without_an_agreed_budget_every_extension_is_asked_for() {
 async fn a_role_without_stages_is_extended_at_once() {
     everywhere(async |bot| {
         let access = bot
-            .asks("rita", "/prod-access logs node=web-3 10m looking for a timeout")
+            .asks(
+                "rita",
+                "/prod-access logs node=web-3 10m looking for a timeout",
+            )
             .await;
         let answer = bot.says("rita", "/prod-access extend 30m").await;
         bot.settle().await;

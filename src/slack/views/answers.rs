@@ -58,23 +58,27 @@ fn understood(asked: &AskedShown) -> Line {
         line = line.say(" for ").person(&request.holder);
     }
     let line = line.say(", ").span(request.duration);
-    let more = matches!(request.kind, KindShown::Extend { .. });
-    let line = match &request.state {
-        _ if more => line.say(" more. "),
-        StateShown::Pending(_) => match request.starts_at {
-            Some(starts_at) => line
-                .say(" from ")
-                .time(starts_at)
-                .say(", or from approval if that is later. "),
-            None => line.say(" from approval. "),
-        },
-        StateShown::Scheduled { .. }
-        | StateShown::Approved
-        | StateShown::Denied { .. }
-        | StateShown::Cancelled
-        | StateShown::TimedOut
-        | StateShown::Void { .. }
-        | StateShown::Started(_) => line.say(". "),
+    let line = match (&request.kind, &request.state) {
+        (KindShown::Extend { .. }, _) => line.say(" more. "),
+        (KindShown::Access | KindShown::BreakGlass { .. }, StateShown::Pending(_)) => {
+            match request.starts_at {
+                Some(starts_at) => line
+                    .say(" from ")
+                    .time(starts_at)
+                    .say(", or from approval if that is later. "),
+                None => line.say(" from approval. "),
+            }
+        }
+        (
+            KindShown::Access | KindShown::BreakGlass { .. },
+            StateShown::Scheduled { .. }
+            | StateShown::Approved
+            | StateShown::Denied { .. }
+            | StateShown::Cancelled
+            | StateShown::TimedOut
+            | StateShown::Void { .. }
+            | StateShown::Started(_),
+        ) => line.say(". "),
     };
     let told = match &request.kind {
         KindShown::BreakGlass { .. } => state::told_after(Line::new(), request),
