@@ -67,6 +67,7 @@ mod story_break_glass;
 mod story_deciding;
 mod story_failures;
 mod story_form;
+mod story_form_opened;
 mod story_grant;
 mod story_later;
 mod story_postgres_target;
