@@ -14,6 +14,9 @@ pub enum Answer {
     Later(Box<LaterShown>),
     /// Everything that was wrong, and what would do. Nothing was sent.
     Problems(Problems),
+    /// Something is missing and nothing is wrong: the form asks for it. What is told stands in for the form where that
+    /// can't be opened.
+    Form(Problems),
     /// A transition was refused. `decided`: the request as it is, where the refusal is that it was decided before.
     Refused {
         refusal: Refusal,
@@ -58,6 +61,8 @@ pub struct AskedShown {
     pub repeated: bool,
     /// Who could break the glass now, for emergencies.
     pub commanders: Vec<Shown>,
+    /// The request that it took the place of, which is cancelled: `R-7K2M`.
+    pub instead_of: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +122,8 @@ pub struct Problems {
     pub would_do: Option<String>,
     /// Whom to ask, where it is about eligibility; mentions.
     pub ask: Vec<Shown>,
+    /// What was typed, kept under this id: the form opens filled with it.
+    pub draft: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -128,8 +128,8 @@ impl App {
         };
         Ok(Answer::Problems(Problems {
             sentences,
-            would_do: None,
             ask,
+            ..Problems::default()
         })
         .into())
     }

@@ -60,7 +60,7 @@ fn compiled(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).size_limit(1 << 20).build().ok()
 }
 
-fn parameters(
+pub(super) fn parameters(
     typed: &[(String, String)],
     role: &Role,
     problems: &mut Vec<String>,
@@ -129,7 +129,11 @@ fn example(name: &str, rule: &ParameterRule) -> String {
 }
 
 /// The duration to use, or, where that is wrong, the one to offer.
-fn duration(typed: Option<&DurationWord>, role: &Role, problems: &mut Vec<String>) -> Duration {
+pub(super) fn duration(
+    typed: Option<&DurationWord>,
+    role: &Role,
+    problems: &mut Vec<String>,
+) -> Duration {
     let offered = role.default_duration.unwrap_or(role.max_duration);
     let (name, min, max) = (&role.name, role.min_duration, role.max_duration);
     match typed {
@@ -158,7 +162,7 @@ fn duration(typed: Option<&DurationWord>, role: &Role, problems: &mut Vec<String
     }
 }
 
-fn reason<'a>(
+pub(super) fn reason<'a>(
     reason: &str,
     rule: Option<&'a TicketRule>,
     problems: &mut Vec<String>,

@@ -111,8 +111,12 @@ impl App {
     /// Brings every home of a person to the present; what stands there already isn't sent.
     pub(super) async fn sync_home(&self, id: &PersonId) -> Result<Carried, StoreError> {
         let mut later = None;
-        for row in self.store.homes_of(id).await? {
-            let _turn = self.posting.of(&("home", &row.account)).await;
+        for account in self.store.homes_of(id).await? {
+            let _turn = self.posting.of(&("home", &account)).await;
+            // Read within the turn: it may have been waited for while the home was shown.
+            let Some(row) = self.store.home(&account).await? else {
+                continue;
+            };
             let person = match self.pin(&row.account, Fresh::Recently).await {
                 Ok(person) if person.is_active_member() => person,
                 Err(NotPinned::Store(error)) => return Err(error),

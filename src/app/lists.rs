@@ -162,8 +162,8 @@ impl App {
         }))
     }
 
-    /// No words at all: what to type, with an example that would do.
-    pub(super) async fn form(&self, me: &Person) -> Result<Answer, Stop> {
+    /// No words at all, and no form: what to type, with an example that would do.
+    pub(super) async fn how_to_ask(&self, me: &Person) -> Result<Answer, Stop> {
         let command = &self.settings.command;
         let facts = self.facts(&all_lists(&self.settings), self.now()).await;
         let roles = self.settings.roles.values();
@@ -210,7 +210,7 @@ fn example_of(command: &str, role: &Role) -> String {
 }
 
 /// `dba on call (unanswered: security)`; `2 of security` where it takes more than one.
-fn decided_by(stage: &StageRule) -> String {
+pub(super) fn decided_by(stage: &StageRule) -> String {
     let first = listed(&stage.approvers);
     let first = match stage.needed() {
         0 | 1 => first,

@@ -23,6 +23,9 @@ mod explain;
 mod extend;
 mod facts;
 mod forget;
+mod form;
+mod form_sent;
+pub mod form_shown;
 mod home;
 mod home_read;
 mod incident;
@@ -86,7 +89,7 @@ pub use lease::{LEASE, Lease};
 pub use mode::Mode;
 pub use operator::GrantLine;
 pub use retired::living_in;
-pub use settings::{Caller, Carried, MappedPerson, Press, Settings};
+pub use settings::{Caller, Carried, Less, MappedPerson, Press, Settings};
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).
 pub const ANSWER_WITHIN: StdDuration = StdDuration::from_secs(2);
@@ -207,14 +210,14 @@ impl App {
             self.require_giving().await?;
         }
         match command {
-            Command::Form => self.form(&me).await,
+            Command::Form => self.how_to_ask(&me).await,
             Command::Help => self.help(&me).await,
             Command::Roles => self.roles(&me).await,
             Command::Mine => self.mine(&me).await,
             Command::Pending => self.pending(&me).await,
             Command::Active => self.active(&me).await,
             Command::OnCall => self.who_is_on_call().await,
-            Command::Ask(ask) => self.submit(&me, ask, delivery).await,
+            Command::Ask(ask) => self.ask_typed(&me, ask, delivery).await,
             Command::BreakGlass(glass) => self.break_glass(&me, glass, delivery).await,
             Command::Status(id) => self.status(&me, &id).await,
             Command::Cancel(id) => self.cancel_by_id(&me, &id).await,
@@ -249,7 +252,8 @@ impl App {
         let id = press.request();
         let answer = match &press {
             Press::Approve(id) => self.approve(&me, id, delivery).await,
-            Press::Deny(id) => self.deny(&me, id, delivery).await,
+            Press::ApproveFor(id, less) => self.approve_for(&me, id, less, delivery).await,
+            Press::Deny(id, reason) => self.deny(&me, id, reason, delivery).await,
             Press::Revoke(id) => self.revoke_pressed(&me, id).await,
             Press::Reviewed(id) => self.post_use_reviewed(&me, id).await,
             Press::Cancel(id) => self.cancel(&me, id).await,
@@ -268,12 +272,24 @@ impl App {
 }
 
 async fn answered(work: impl Future<Output = Result<Answer, Stop>>) -> Answer {
+    match in_time(work).await {
+        Ok(Ok(answer) | Err(answer)) => answer,
+        Err(TooLong) => Answer::NotConfirmed,
+    }
+}
+
+/// It wasn't done within [`ANSWER_WITHIN`].
+struct TooLong;
+
+/// Within the time that an answer may take; a stop is the answer then.
+async fn in_time<T>(
+    work: impl Future<Output = Result<T, Stop>>,
+) -> Result<Result<T, Answer>, TooLong> {
     match timeout(ANSWER_WITHIN, people::with_patience(work)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(stop)) => stop.into_answer(),
+        Ok(done) => Ok(done.map_err(Stop::into_answer)),
         Err(_) => {
             tracing::warn!("a command wasn't decided in time");
-            Answer::NotConfirmed
+            Err(TooLong)
         }
     }
 }

@@ -116,6 +116,7 @@ impl App {
             ],
             would_do: None,
             ask: self.mention(operators, &facts).await?,
+            draft: None,
         });
         Err(answer.into())
     }

@@ -4,15 +4,23 @@
 use hallpass_domain::request::{Kind, Opening, State};
 use hallpass_domain::review::{Strength, Verdict};
 use hallpass_domain::{
-    Change, Person, Refusal, RefusalKind, Request, RequestId, Review, ReviewId, Role, Write,
+    Change, Duration, Person, Refusal, RefusalKind, Request, RequestId, Review, ReviewId, Role,
+    Write, command,
 };
 
-use super::App;
 use super::facts::Unread;
+use super::form::{problem, suggestions};
+use super::form_shown::ReviewShownFirst;
 use super::people::{ATTEMPTS, Fresh};
+use super::settings::Less;
 use super::stop::Stop;
+use super::{App, Caller, in_time};
 use crate::app::answer::Answer;
+use crate::ports::Posted;
 use crate::store::Applied;
+
+/// The longest note or reason of an approver, in characters.
+const LONGEST_WORDS: usize = 1_000;
 
 impl App {
     pub(super) async fn approve(
@@ -28,14 +36,95 @@ impl App {
         self.review(me, id, verdict, delivery).await
     }
 
+    /// With words to the requester, or for less than was asked.
+    pub(super) async fn approve_for(
+        &self,
+        me: &Person,
+        id: &RequestId,
+        less: &Less,
+        delivery: Option<String>,
+    ) -> Result<Answer, Stop> {
+        let verdict = Verdict::Approve {
+            at_most: less.at_most,
+            note: less.note.as_deref().and_then(said),
+        };
+        self.review(me, id, verdict, delivery).await
+    }
+
     pub(super) async fn deny(
         &self,
         me: &Person,
         id: &RequestId,
+        reason: &str,
         delivery: Option<String>,
     ) -> Result<Answer, Stop> {
-        let verdict = Verdict::Deny { reason: None };
-        self.review(me, id, verdict, delivery).await
+        let reason = said(reason);
+        if reason.is_none() {
+            return Err(Stop::problem(
+                "Say why, so that whoever asked knows what would do instead.",
+            ));
+        }
+        self.review(me, id, Verdict::Deny { reason }, delivery)
+            .await
+    }
+
+    /// What somebody is shown who wants to deny it, or to approve it for less or with words.
+    ///
+    /// # Errors
+    /// What they are told where it isn't theirs to decide now.
+    pub async fn review_form(
+        &self,
+        caller: &Caller,
+        id: &RequestId,
+        card: Option<Posted>,
+    ) -> Result<ReviewShownFirst, Answer> {
+        let form = in_time(async {
+            let me = self.caller(caller).await?;
+            if let Some(card) = card {
+                self.adopt(id, &card).await?;
+            }
+            let shown = self.before_review(&me, id).await;
+            if let Err(stop) = &shown
+                && stop.is_about_authority()
+            {
+                self.record_refusal(&me, "review", Some(id)).await?;
+            }
+            shown
+        });
+        form.await.unwrap_or_else(|_| {
+            Err(problem(
+                "This couldn't be looked up in time, and nothing was decided. Press again in a moment.",
+            ))
+        })
+    }
+
+    async fn before_review(&self, me: &Person, id: &RequestId) -> Result<ReviewShownFirst, Stop> {
+        let request = self.require_request(id).await?;
+        let State::Pending(open) = &request.state else {
+            return Err(self.decided(&request).await?.into());
+        };
+        let role = &request.terms.role;
+        let facts = self.facts_about(role, self.now()).await;
+        let memberships = facts.of(me, Unread::Nobody);
+        let subject = memberships.subject(me);
+        let decision = self.policy.may_review(&subject, role, open.index, &request);
+        if let Some(why) = decision.why {
+            return Err(not_theirs(&request, me, why));
+        }
+        let whole = request.granted_duration();
+        let least = role.min_duration.min(request.duration);
+        let mut shorter = suggestions(role);
+        shorter.retain(|one| (least..whole).contains(one));
+        let half = Duration::from_secs(whole.as_secs() / 2);
+        if shorter.is_empty() && half >= least && half < whole && half.as_secs() > 0 {
+            shorter.push(half);
+        }
+        shorter.reverse();
+        Ok(ReviewShownFirst {
+            shorter,
+            whole,
+            request: self.shown(&request).await?,
+        })
     }
 
     async fn review(
@@ -62,12 +151,7 @@ impl App {
             let subject = memberships.subject(me);
             let decision = self.policy.may_review(&subject, &role, stage, &request);
             if let Some(why) = decision.why {
-                let kind = if request.is_own(&me.id) {
-                    RefusalKind::OwnRequest
-                } else {
-                    RefusalKind::NotAllowed
-                };
-                return Err(Stop::refused(kind, why));
+                return Err(not_theirs(&request, me, why));
             }
             let panels = self.panels(&role, &facts).await?;
             if let Some((why, _)) = self.terms_gone(&request, Fresh::Recently).await? {
@@ -273,4 +357,19 @@ impl App {
             request: Box::new(self.shown(request).await?),
         })
     }
+}
+
+fn not_theirs(request: &Request, me: &Person, why: String) -> Stop {
+    let kind = if request.is_own(&me.id) {
+        RefusalKind::OwnRequest
+    } else {
+        RefusalKind::NotAllowed
+    };
+    Stop::refused(kind, why)
+}
+
+/// An approver's words; none where nothing was said.
+fn said(words: &str) -> Option<String> {
+    let words: String = command::plain(words).chars().take(LONGEST_WORDS).collect();
+    (!words.is_empty()).then_some(words)
 }

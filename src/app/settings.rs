@@ -55,11 +55,22 @@ pub struct Caller {
     pub channel: Option<String>,
 }
 
-/// A button: an opaque id and nothing else.
+/// What an approver says beside yes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Less {
+    /// None: as long as was asked.
+    pub at_most: Option<Duration>,
+    pub note: Option<String>,
+}
+
+/// What was pressed: an opaque id, and where a modal was sent what the person wrote in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Press {
     Approve(RequestId),
-    Deny(RequestId),
+    /// For less than was asked, with words to its requester, or both.
+    ApproveFor(RequestId, Less),
+    /// With the reason, which its requester reads.
+    Deny(RequestId, String),
     Revoke(RequestId),
     Reviewed(RequestId),
     Cancel(RequestId),
@@ -76,8 +87,8 @@ impl Press {
     /// For the record.
     pub(super) fn verb(&self) -> &'static str {
         match self {
-            Self::Approve(_) => "approve",
-            Self::Deny(_) => "deny",
+            Self::Approve(_) | Self::ApproveFor(..) => "approve",
+            Self::Deny(..) => "deny",
             Self::Revoke(_) => "revoke",
             Self::Reviewed(_) => "review the use",
             Self::Cancel(_) => "cancel",
@@ -90,8 +101,12 @@ impl Press {
     /// Whether access can come of it.
     pub(super) fn may_give(&self) -> bool {
         match self {
-            Self::Approve(_) | Self::Extend(_) | Self::Schedule(_) | Self::StartNow(_) => true,
-            Self::Deny(_)
+            Self::Approve(_)
+            | Self::ApproveFor(..)
+            | Self::Extend(_)
+            | Self::Schedule(_)
+            | Self::StartNow(_) => true,
+            Self::Deny(..)
             | Self::Revoke(_)
             | Self::Reviewed(_)
             | Self::Cancel(_)
@@ -103,7 +118,8 @@ impl Press {
     pub fn request(&self) -> Option<&RequestId> {
         match self {
             Self::Approve(id)
-            | Self::Deny(id)
+            | Self::ApproveFor(id, _)
+            | Self::Deny(id, _)
             | Self::Revoke(id)
             | Self::Reviewed(id)
             | Self::Cancel(id)

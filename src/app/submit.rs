@@ -156,8 +156,8 @@ impl App {
         sentences.extend(checked.problems.clone());
         Ok(Problems {
             sentences,
-            would_do: None,
             ask: self.mention(&role.requesters, facts).await?,
+            ..Problems::default()
         })
     }
 
@@ -185,6 +185,7 @@ impl App {
             sentences,
             would_do: would_do.then(|| checked.would_do.clone()),
             ask: whom,
+            draft: None,
         })
     }
 
@@ -354,6 +355,7 @@ impl App {
             request: self.shown(request).await?,
             repeated,
             commanders,
+            instead_of: None,
         })))
     }
 

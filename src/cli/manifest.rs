@@ -12,6 +12,9 @@ use crate::config::{Config, Environment, MissingVariables};
 
 use super::check;
 
+/// What the global shortcut is known by; the same as `slack::inbound::field::callback::ASK`, which this room may not see.
+const SHORTCUT: &str = "ask";
+
 /// As slack.com documents them; each is used by a call that the bot makes.
 const BOT_SCOPES: [&str; 8] = [
     "commands",
@@ -86,6 +89,11 @@ pub fn manifest(config: &Config, env: &dyn Environment) -> Result<String> {
         "  bot_user:\n",
         "    display_name: \"Hallpass\"\n",
         "    always_online: true\n",
+        "  shortcuts:\n",
+        "    - name: \"Ask for access\"\n",
+        "      type: global\n",
+        &format!("      callback_id: {}\n", quoted(SHORTCUT)),
+        "      description: \"Opens the form for temporary production access\"\n",
         "  slash_commands:\n",
         &format!("    - command: {}\n", quoted(&config.slack.command)),
         &url("      ", "url", "/slack/commands"),

@@ -270,12 +270,12 @@ pub enum Message {
     Decided {
         request: RequestShown,
     },
-    /// What it was approved on changed, so it is decided anew.
-    Reopened {
-        request: RequestShown,
-    },
     /// To who was asked and has nothing to decide any more.
     Handled {
+        request: RequestShown,
+    },
+    /// What it was approved on changed, so it is decided anew.
+    Reopened {
         request: RequestShown,
     },
     Granted {

@@ -1,6 +1,10 @@
 //! From a verified body to an answer: parse, ask the use case, render. Runs after `verify`, before any HTTP framework.
 //! Business errors are answers with status 200; nothing here decides who may do what.
 
+mod at_home;
+mod modals;
+mod screen;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +12,22 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde_json::json;
 
+use self::modals::{Newest, Opens};
+use self::screen::Screen;
 use super::client::Client;
+use super::forms::Forms;
 use super::health::Health;
-use super::home::{self, HomeTab, Look};
-use super::inbound::{self, Event, Interaction, MOST_TEXT, Malformed, Origin, Pressed, action};
+use super::inbound::{
+    self, Event, Interaction, MOST_TEXT, Malformed, Origin, Pressed, Shortcut, SlashCommand,
+    action, field,
+};
 use super::replies::Replies;
 use super::views::{self, Rendered};
 use crate::app::answer::{Answer, Problems};
+use crate::app::form_shown::FormFor;
 use crate::app::{App, Caller, Press};
 use crate::domain::command::Command;
 use crate::domain::{RequestId, SlackId};
-use crate::ports::home::Turned;
 
 /// How long a changed person may take; then Slack is asked to send the event again.
 const EVENT_BUDGET: Duration = Duration::from_secs(2);
@@ -46,6 +55,8 @@ pub struct Handled {
 pub struct Desk {
     client: Arc<Client>,
     replies: Replies,
+    forms: Forms,
+    newest: Newest,
     health: Arc<Health>,
 }
 
@@ -105,6 +116,8 @@ impl Desk {
     pub fn new(client: Arc<Client>, health: Arc<Health>) -> Self {
         Self {
             replies: Replies::new(client.clone()),
+            forms: Forms::new(client.clone()),
+            newest: Newest::default(),
             client,
             health,
         }
@@ -136,8 +149,8 @@ impl Desk {
     }
 }
 
-/// `POST /slack/commands`: the answer is in the response.
-pub async fn command(app: &App, desk: &Desk, body: &[u8]) -> Handled {
+/// `POST /slack/commands`: the answer is in the response; a form is opened after it.
+pub async fn command(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
     let command = match inbound::command(body) {
         Ok(command) => command,
         Err(malformed) => return HttpAnswer::refused(malformed).into(),
@@ -150,57 +163,140 @@ pub async fn command(app: &App, desk: &Desk, body: &[u8]) -> Handled {
         Some(_) if command.text.chars().count() > MOST_TEXT => views::unreadable(
             "This is too long to be a command. Write the role, how long, and why in a sentence.",
         ),
-        Some(caller) => {
-            let parsed = Command::parse(&command.text);
-            let delivery = command.delivery();
-            views::answer(&app.command(&caller, parsed, delivery.as_deref()).await)
-        }
+        Some(caller) => return typed(app, desk, caller, &command).await,
     };
     HttpAnswer::ephemeral(&rendered).into()
 }
 
-/// `POST /slack/interactions`: acknowledged with an empty 200; what there is to say follows by `response_url`.
-pub async fn interaction(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
-    let pressed = match inbound::interaction(body) {
-        Ok(Interaction::Press(pressed)) => pressed,
-        Ok(Interaction::Submitted(_) | Interaction::Closed | Interaction::Shortcut(_)) => {
-            return HttpAnswer::empty().into();
+async fn typed(app: &Arc<App>, desk: &Desk, caller: Caller, command: &SlashCommand) -> Handled {
+    let screen = Screen::of_command(command);
+    let parsed = Command::parse(&command.text);
+    let (wanted, late) = if parsed == Command::Form && screen.takes_modals() {
+        // Nothing is read before the answer: right after a cold start the trigger has to last.
+        let late = modals::problem(
+            "Slack waited too long, so the form didn't open. Type the command again, or write what you need behind it.",
+        );
+        (FormFor::Blank, late)
+    } else {
+        let delivery = command.delivery();
+        match app.command(&caller, parsed, delivery.as_deref()).await {
+            Answer::Form(problems) if screen.takes_modals() => {
+                let wanted = problems
+                    .draft
+                    .clone()
+                    .map_or(FormFor::Blank, FormFor::Draft);
+                (wanted, Answer::Form(problems))
+            }
+            answer => return HttpAnswer::ephemeral(&views::answer(&answer)).into(),
         }
+    };
+    Handled {
+        answer: HttpAnswer::empty(),
+        after: Some(modals::open_form(
+            Arc::clone(app),
+            desk.clone(),
+            caller,
+            screen,
+            wanted,
+            late,
+        )),
+    }
+}
+
+/// `POST /slack/interactions`: acknowledged with an empty 200; what there is to say follows by `response_url`, in a modal,
+/// or, for a modal that was sent, in the response.
+pub async fn interaction(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
+    match inbound::interaction(body) {
+        Ok(Interaction::Press(press)) => pressed(app, desk, press).await,
+        Ok(Interaction::Submitted(sent)) => modals::submitted(app, desk, &sent).await,
+        Ok(Interaction::Shortcut(shortcut)) => begun(app, desk, &shortcut),
+        Ok(Interaction::Closed) => HttpAnswer::empty().into(),
         Ok(Interaction::Ignored { kind }) => {
             tracing::debug!(kind, "an interaction that means nothing here");
+            HttpAnswer::empty().into()
+        }
+        Err(malformed) => HttpAnswer::refused(malformed).into(),
+    }
+}
+
+async fn pressed(app: &Arc<App>, desk: &Desk, pressed: Box<Pressed>) -> Handled {
+    if at_home::is_home(&pressed) && Opens::of(&pressed).is_none() {
+        return at_home::pressed(app, desk, &pressed).await;
+    }
+    let screen = Screen::of_press(&pressed);
+    let (app, desk) = (Arc::clone(app), desk.clone());
+    let Some(caller) = desk.caller(&pressed.origin) else {
+        return told_after(desk, screen, stranger());
+    };
+    let after = if let Some(opens) = Opens::of(&pressed) {
+        modals::open(app, desk, caller, pressed, opens)
+    } else if let Some(press) = press(&pressed) {
+        let delivery = pressed.delivery();
+        let offered = matches!(press, Press::Schedule(_) | Press::StartNow(_));
+        let card = pressed.card.clone();
+        let answer = app.press(&caller, press, delivery.as_deref(), card).await;
+        let sent = offered && matches!(answer, Answer::Asked(_));
+        let rendered = views::answer(&answer);
+        // The offer's buttons have done their work.
+        return if sent {
+            told_instead(desk, screen, rendered)
+        } else {
+            told_after(desk, screen, rendered)
+        };
+    } else if pressed.view.is_some() {
+        if pressed.action_id != field::ROLE {
             return HttpAnswer::empty().into();
         }
-        Err(malformed) => return HttpAnswer::refused(malformed).into(),
+        modals::another_role(app, desk, caller, pressed)
+    } else {
+        return told_after(desk, screen, of_another_version());
     };
-    if home::is_home(&pressed) {
-        return in_home(app, desk, &pressed).await;
+    Handled {
+        answer: HttpAnswer::empty(),
+        after: Some(after),
     }
-    let mut sent = false;
-    let rendered = match (press(&pressed), desk.caller(&pressed.origin)) {
-        (_, None) => stranger(),
-        (None, Some(_)) => of_another_version(),
-        (Some(press), Some(caller)) => {
-            let delivery = pressed.delivery();
-            let offered = matches!(press, Press::Schedule(_) | Press::StartNow(_));
-            let answer = app
-                .press(&caller, press, delivery.as_deref(), pressed.card.clone())
-                .await;
-            sent = offered && matches!(answer, Answer::Asked(_));
-            views::answer(&answer)
-        }
-    };
-    let replies = desk.replies.clone();
+}
+
+fn told_after(desk: Desk, screen: Screen, rendered: Rendered) -> Handled {
     Handled {
         answer: HttpAnswer::empty(),
         after: Some(Box::pin(async move {
-            let url = pressed.response_url.as_deref();
-            if sent {
-                // The offer's buttons have done their work.
-                replies.replace(url, &rendered).await;
-            } else {
-                replies.whisper(url, &rendered).await;
-            }
+            screen.tell(&desk, "Hallpass", &rendered).await;
         })),
+    }
+}
+
+/// In the place of the message that was pressed.
+fn told_instead(desk: Desk, screen: Screen, rendered: Rendered) -> Handled {
+    Handled {
+        answer: HttpAnswer::empty(),
+        after: Some(Box::pin(async move {
+            screen.tell_instead(&desk, "Hallpass", &rendered).await;
+        })),
+    }
+}
+
+/// A global shortcut: nobody's channel, so what there is to say stands in a modal.
+fn begun(app: &Arc<App>, desk: &Desk, shortcut: &Shortcut) -> Handled {
+    if shortcut.callback_id != field::callback::ASK {
+        return HttpAnswer::empty().into();
+    }
+    let screen = Screen::of_shortcut(shortcut);
+    let Some(caller) = desk.caller(&shortcut.origin) else {
+        return told_after(desk.clone(), screen, stranger());
+    };
+    let late = modals::problem("Slack waited too long, so the form didn't open. Try again.");
+    let (app, desk) = (Arc::clone(app), desk.clone());
+    Handled {
+        answer: HttpAnswer::empty(),
+        after: Some(modals::open_form(
+            app,
+            desk,
+            caller,
+            screen,
+            FormFor::Blank,
+            late,
+        )),
     }
 }
 
@@ -230,7 +326,7 @@ pub async fn event(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
                 channel: None,
             };
             match desk.caller(&origin) {
-                Some(caller) => show_home(app, desk, caller, None, None),
+                Some(caller) => at_home::shown(app, desk, caller, None, None),
                 None => HttpAnswer::empty().into(),
             }
         }
@@ -249,49 +345,6 @@ pub async fn event(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
             | Event::Ignored { .. },
         ) => HttpAnswer::empty().into(),
         Err(malformed) => HttpAnswer::refused(malformed).into(),
-    }
-}
-
-/// A press in the home: its answer stands above the home, which is shown anew.
-async fn in_home(app: &Arc<App>, desk: &Desk, pressed: &Pressed) -> Handled {
-    let Some(caller) = desk.caller(&pressed.origin) else {
-        return HttpAnswer::empty().into();
-    };
-    match home::look(pressed) {
-        Some(Look::Refresh) => return show_home(app, desk, caller, None, None),
-        Some(Look::Page(turned)) => return show_home(app, desk, caller, Some(turned), None),
-        None => {}
-    }
-    let answer = match press(pressed) {
-        Some(press) => {
-            let delivery = pressed.delivery();
-            app.press(&caller, press, delivery.as_deref(), None).await
-        }
-        None if pressed.action() == action::ASK => app.command(&caller, Command::Form, None).await,
-        // A button of another version of this bot: the home as it is now.
-        None => return show_home(app, desk, caller, None, None),
-    };
-    show_home(app, desk, caller, None, Some(views::answer(&answer)))
-}
-
-/// Acknowledged at once; the home follows.
-fn show_home(
-    app: &Arc<App>,
-    desk: &Desk,
-    caller: Caller,
-    turned: Option<Turned>,
-    said: Option<Rendered>,
-) -> Handled {
-    let app = Arc::clone(app);
-    let mut screen = HomeTab::new(desk.client.clone());
-    if let Some(said) = said {
-        screen = screen.saying(said);
-    }
-    Handled {
-        answer: HttpAnswer::empty(),
-        after: Some(Box::pin(async move {
-            app.show_home(&caller, turned, &screen).await;
-        })),
     }
 }
 
@@ -330,7 +383,6 @@ fn press(pressed: &Pressed) -> Option<Press> {
     }
     match pressed.action() {
         action::APPROVE => Some(Press::Approve(id())),
-        action::DENY => Some(Press::Deny(id())),
         action::REVOKE => Some(Press::Revoke(id())),
         action::REVIEWED => Some(Press::Reviewed(id())),
         action::CANCEL => Some(Press::Cancel(id())),

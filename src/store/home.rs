@@ -68,14 +68,18 @@ impl TryFrom<Row> for HomeRow {
 }
 
 impl Store {
-    pub async fn homes_of(&self, person: &PersonId) -> Result<Vec<HomeRow>, StoreError> {
-        let sql = sql!("home":
-            "select account, person, pages, digest from home where person = $1 order by account");
-        let rows = self.look_up::<Row>(&sql, &[person.as_str().into()]).await?;
-        rows.into_iter().map(HomeRow::try_from).collect()
+    /// The accounts whose home the person opened.
+    pub async fn homes_of(&self, person: &PersonId) -> Result<Vec<SlackId>, StoreError> {
+        row! { Account { account: String } }
+        let sql = sql!("home": "select account from home where person = $1 order by account");
+        let args = [person.as_str().into()];
+        let rows = self.look_up::<Account>(&sql, &args).await?.into_iter();
+        Ok(rows
+            .filter_map(|row| SlackId::parse(&row.account))
+            .collect())
     }
 
-    async fn home(&self, account: &SlackId) -> Result<Option<HomeRow>, StoreError> {
+    pub async fn home(&self, account: &SlackId) -> Result<Option<HomeRow>, StoreError> {
         let sql =
             sql!("home": "select account, person, pages, digest from home where account = $1");
         let rows = self

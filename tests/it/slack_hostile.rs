@@ -276,6 +276,7 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
         Answer::Asked(mut asked) => {
             asked.request = poisoned(asked.request, text, many);
             asked.commanders = vec![slack_shown::carol(); many];
+            asked.instead_of = Some(text.into());
             Answer::Asked(asked)
         }
         Answer::Problems(mut problems) => {
@@ -284,6 +285,7 @@ fn poisoned_answer(answer: Answer, text: &str, many: usize) -> Answer {
             problems.ask = vec![slack_shown::eve(); many];
             Answer::Problems(problems)
         }
+        Answer::Form(problems) => poisoned_answer(Answer::Problems(problems), text, many),
         Answer::Refused {
             mut refusal,
             decided,

@@ -17,6 +17,7 @@ fn asked(request: RequestShown, repeated: bool) -> Answer {
         request,
         repeated,
         commanders: vec![carol()],
+        instead_of: None,
     }))
 }
 
@@ -162,6 +163,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 ],
                 would_do: Some("/prod-access db-admin 4h INC-4711 orders stuck".into()),
                 ask: Vec::new(),
+                draft: Some("01980000-0000-7000-8000-000000000009".into()),
             }),
         ),
         (
@@ -170,6 +172,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 sentences: vec!["You may not ask for billing; group:finance may.".into()],
                 would_do: None,
                 ask: vec![eve()],
+                draft: None,
             }),
         ),
         (

@@ -66,8 +66,8 @@ async fn who_is_on_call_cannot_approve_their_own_request() {
             "{answer}"
         );
         assert!(
-            bot.told("eve").contains(&request.short),
-            "the next step is asked at once"
+            bot.card(&request).plain().contains("U0EVE"),
+            "the next step is asked at once, by the card in a channel that she sees"
         );
         bot.approves("bob", &request).await;
         assert!(bot.backend.holders("pager").is_empty());

@@ -50,7 +50,7 @@ async fn who_does_not_see_the_channel_gets_a_copy_and_every_copy_changes() {
         ] {
             assert!(copy.buttons().is_empty(), "{}", copy.plain());
             assert!(
-                copy.plain().contains("Approved by @bob"),
+                copy.plain().contains("Approved by <@U0BOB>"),
                 "{}",
                 copy.plain()
             );
@@ -96,7 +96,7 @@ async fn whoever_was_asked_is_told_when_it_is_cancelled_or_denied() {
         assert!(
             told.iter().any(|one| {
                 let text = one.plain();
-                text.contains("nothing is left for you") && text.contains("Denied by @dana")
+                text.contains("nothing is left for you") && text.contains("*Denied* by <@U0DANA>")
             }),
             "{}",
             bot.told("bob")

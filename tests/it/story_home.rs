@@ -234,7 +234,7 @@ async fn security_sees_all_access_and_the_reviews_that_are_owed() {
         let glass = bot
             .asks(
                 "carol",
-                "/prod-access break-glass db-owner for <@U0RITA|rita> 30m INC-4711 down",
+                "/prod-access break-glass db-owner for @rita 30m INC-4711 down",
             )
             .await;
         let live = under(&home(bot, "eve"), "Everybody’s access now (2)");

@@ -11,7 +11,7 @@ use slack_sandbox::{Fault, FaultKind};
 use crate::support::workplace::SIGNING_SECRET;
 use crate::support::{TestBot, minutes};
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 fn signature(secret: &str, timestamp: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();

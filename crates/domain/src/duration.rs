@@ -29,6 +29,17 @@ pub enum NotADuration {
     TooLong(String),
 }
 
+impl NotADuration {
+    /// What was typed.
+    pub fn typed(&self) -> &str {
+        match self {
+            Self::Shape(typed) | Self::Order(typed) | Self::Zero(typed) | Self::TooLong(typed) => {
+                typed
+            }
+        }
+    }
+}
+
 const UNITS: [(char, u64); 5] = [
     ('w', 604_800),
     ('d', 86_400),

@@ -1,6 +1,6 @@
 //! The demo's made-up company: its people, its channels and its configuration file.
 
-use slack_sandbox::{App, Channel, Command, Person, RequestUrls, Workspace};
+use slack_sandbox::{App, Channel, Command, Person, RequestUrls, Shortcut, Workspace};
 
 /// Somebody in the demo: a Slack account, the handle, and the part they play.
 pub(super) struct Character {
@@ -86,6 +86,10 @@ pub(super) fn workspace(secrets: &Secrets, bot_url: &str) -> Workspace {
         commands: vec![
             Command::new("/prod-access", "Ask for temporary production access", usage).escaping(),
         ],
+        shortcuts: vec![Shortcut {
+            callback_id: "ask".into(),
+            name: "Ask for access".into(),
+        }],
         events: vec!["app_home_opened".into(), "user_change".into()],
         urls: RequestUrls::under(bot_url),
         ..App::default()

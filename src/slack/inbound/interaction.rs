@@ -21,6 +21,12 @@ pub mod action {
     pub const EXTEND: &str = "extend";
     /// Opens the form for a role, or for none: the value is the role's name or empty.
     pub const ASK: &str = "ask";
+    /// Opens the form with what was typed: the value is a draft's id.
+    pub const FIX: &str = "fix";
+    /// Opens the form with what was asked.
+    pub const CHANGE: &str = "change";
+    /// Opens what approves for less, or with a note.
+    pub const LESS: &str = "less";
     /// Turns to a page of one of the home's lists.
     pub const HOME_PAGE: &str = "home_page";
     pub const HOME_REFRESH: &str = "home_refresh";
@@ -90,6 +96,11 @@ impl Pressed {
         let once = self.trigger_id.as_ref().or(self.action_ts.as_ref())?;
         let who = self.origin.user.as_ref()?;
         Some(format!("{who}:{once}"))
+    }
+
+    /// When it was pressed, by Slack's clock: one press after another.
+    pub fn at(&self) -> Option<&str> {
+        self.action_ts.as_deref()
     }
 
     /// What kind of button it is: its action id without the number behind `:`.

@@ -3,6 +3,7 @@
 
 mod command;
 mod event;
+pub mod field;
 mod form;
 mod interaction;
 mod view;

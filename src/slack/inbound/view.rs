@@ -25,6 +25,8 @@ pub struct View {
     pub hash: Option<String>,
     /// `private_metadata`: what we left in it, an opaque id.
     pub metadata: String,
+    /// The `block_id`s of its inputs: where a mistake can be told.
+    pub blocks: Vec<String>,
     /// By `block_id` and `action_id`: what was typed, or the value of the option, date or time that was chosen.
     /// Empty fields are absent.
     pub values: BTreeMap<(String, String), String>,
@@ -50,8 +52,18 @@ pub(super) fn view(payload: &Value) -> Option<View> {
         callback_id: text(view, "/callback_id").unwrap_or_default(),
         hash: text(view, "/hash"),
         metadata: text(view, "/private_metadata").unwrap_or_default(),
+        blocks: inputs(view),
         values: values(view),
     })
+}
+
+fn inputs(view: &Value) -> Vec<String> {
+    let blocks = view.get("blocks").and_then(Value::as_array);
+    let inputs = (blocks.into_iter().flatten())
+        .filter(|block| block.get("type").and_then(Value::as_str) == Some("input"));
+    inputs
+        .filter_map(|block| text(block, "/block_id"))
+        .collect()
 }
 
 fn values(view: &Value) -> BTreeMap<(String, String), String> {

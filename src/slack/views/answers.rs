@@ -2,7 +2,7 @@
 //! Sentences from the core may quote what was typed, so they are shown as plain text.
 
 use super::Rendered;
-use super::blocks::{self, Button, Confirm};
+use super::blocks::{self, Button};
 use super::limits;
 use super::state;
 use super::text::Line;
@@ -24,7 +24,13 @@ pub(super) fn asked(asked: &AskedShown) -> Rendered {
         out.push(blocks::context(next));
     }
     if let StateShown::Pending(_) | StateShown::Scheduled { .. } = request.state {
-        out.push(blocks::actions(vec![cancel_button(request)]));
+        out.push(blocks::actions(own_buttons(request)));
+    }
+    if let Some(old) = &asked.instead_of {
+        let line = Line::new()
+            .code(old)
+            .say(" is cancelled: this takes its place.");
+        out.push(blocks::context(vec![line]));
     }
     let text = line
         .say(" Reason: “")
@@ -122,13 +128,17 @@ fn emergency(commanders: &[Shown]) -> Line {
         .say(" can break the glass.")
 }
 
+/// Change and Cancel, for whoever asked. Neither is dangerous: what was cancelled can be asked again.
+fn own_buttons(request: &RequestShown) -> Vec<Button> {
+    let change = match &request.kind {
+        KindShown::Access => Some(Button::new(action::CHANGE, "Change", &request.id)),
+        KindShown::Extend { .. } | KindShown::BreakGlass { .. } => None,
+    };
+    change.into_iter().chain([cancel_button(request)]).collect()
+}
+
 pub(super) fn cancel_button(request: &RequestShown) -> Button {
-    Button::new(action::CANCEL, "Cancel request", &request.id).confirm(Confirm {
-        title: "Cancel the request?",
-        text: format!("{} will not be granted.", request.short),
-        yes: "Cancel request",
-        no: "Keep",
-    })
+    Button::new(action::CANCEL, "Cancel request", &request.id)
 }
 
 /// Everything that was wrong, what would do, whom to ask. What could have been sent is said not to be.
@@ -162,6 +172,10 @@ pub(super) fn problems(problems: &Problems) -> Rendered {
         let ask = Line::of("Who can help: ").people(&problems.ask).say(".");
         text = text.line(ask.clone());
         out.push(blocks::context(vec![ask]));
+    }
+    if let Some(draft) = &problems.draft {
+        let fix = Button::new(action::FIX, "Fix in form", draft).primary();
+        out.push(blocks::actions(vec![fix]));
     }
     Rendered::new(text, out)
 }

@@ -214,14 +214,19 @@ fn withdraw(request: &RequestShown) -> Button {
     })
 }
 
-/// Approve and Deny. In a list (`place` from 0) none of them is the primary one.
+/// Approve, for less, Deny. In a list (`place` from 0) none of them is the primary one.
 pub(super) fn decide(request: &RequestShown, place: Option<usize>) -> SlackBlock {
     let approve = format!("Approve {}", request.duration);
     let approve = Button::new(action::APPROVE, approve, &request.id);
+    let less = Button::new(action::LESS, "Approve for less", &request.id);
     let deny = Button::new(action::DENY, "Deny", &request.id);
     match place {
-        None => blocks::card_actions(vec![approve.primary(), deny]),
-        Some(place) => blocks::actions(vec![approve.numbered(place), deny.numbered(place)]),
+        None => blocks::card_actions(vec![approve.primary(), less, deny]),
+        Some(place) => blocks::actions(
+            [approve, less, deny]
+                .map(|button| button.numbered(place))
+                .into(),
+        ),
     }
 }
 

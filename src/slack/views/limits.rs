@@ -3,8 +3,6 @@
 
 /// Blocks in a message.
 pub(super) const BLOCKS: usize = 50;
-/// Blocks in a modal or a home.
-pub(super) const VIEW_BLOCKS: usize = 100;
 /// A section's text.
 pub(super) const SECTION: usize = 3_000;
 /// One of a section's fields, and how many it takes.
@@ -31,3 +29,17 @@ pub(super) const PEOPLE: usize = 8;
 pub(super) const QUOTE: usize = 200;
 /// A name, an id, a parameter's value.
 pub(super) const NAME: usize = 80;
+
+/// Blocks in a modal or the home.
+pub(super) const VIEW_BLOCKS: usize = 100;
+/// A modal's title and its two buttons.
+pub(super) const MODAL_TITLE: usize = 24;
+/// An option's text and description: 75 for Slack, where some of its clients stop one earlier.
+pub(super) const OPTION: usize = 74;
+/// Options of a select, or of one of its groups.
+pub(super) const OPTIONS: usize = 100;
+/// A field's label and its hint: a line or two, far below Slack's 2,000.
+pub(super) const LABEL: usize = 300;
+pub(super) const PLACEHOLDER: usize = 150;
+/// A `block_id`.
+pub(super) const BLOCK_ID: usize = 255;

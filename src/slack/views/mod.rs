@@ -10,6 +10,9 @@ mod blocks;
 mod break_glass;
 mod card;
 mod clean;
+mod fields;
+mod form;
+mod form_review;
 mod handled;
 mod home;
 mod lasting;
@@ -22,6 +25,8 @@ mod state;
 mod text;
 mod why;
 
+pub use form::{one_moment, request_form};
+pub use form_review::{deny_form, in_modal, less_form};
 use serde_json::{Value, json};
 use slack_morphism::prelude::SlackBlock;
 
@@ -124,7 +129,7 @@ pub fn answer(answer: &Answer) -> Rendered {
     match answer {
         Answer::Asked(asked) => answers::asked(asked),
         Answer::Later(offer) => later::offered(offer),
-        Answer::Problems(problems) => answers::problems(problems),
+        Answer::Problems(problems) | Answer::Form(problems) => answers::problems(problems),
         Answer::Refused { refusal, decided } => answers::refused(refusal, decided.as_deref()),
         Answer::Done { sentence, request } => answers::done(sentence, request),
         Answer::Extended(extended) => lasting::answer(extended),

@@ -30,7 +30,10 @@ impl World {
         match self.dice.below(100) {
             0..12 => self.asks().await,
             12..30 => self.presses(Press::Approve, &DECIDERS, Says::Decided).await,
-            30..33 => self.presses(Press::Deny, &DECIDERS, Says::Decided).await,
+            30..33 => {
+                let deny = |id| Press::Deny(id, "not now".into());
+                self.presses(deny, &DECIDERS, Says::Decided).await;
+            }
             33..35 => {
                 self.presses(Press::Cancel, &["alice", "rita"], Says::Ended)
                     .await;
@@ -255,6 +258,7 @@ fn kind(answer: &Answer) -> &'static str {
         Answer::Done { .. } => "done",
         Answer::NotConfirmed => "not confirmed",
         Answer::Roles(_)
+        | Answer::Form(_)
         | Answer::Mine(_)
         | Answer::Pending { .. }
         | Answer::Active { .. }

@@ -14,7 +14,8 @@ use hallpass::telemetry;
 use hallpass::wiring::{self, MovableClock, Outside, SystemEntropy};
 use hallpass::worker::Circuits;
 use regex::Regex;
-use slack_sandbox::{Message, Outcome, Person, RequestUrls, Sandbox, Workspace};
+use serde_json::json;
+use slack_sandbox::{Message, Outcome, Person, RequestUrls, Sandbox, View, Workspace};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -337,9 +338,15 @@ impl TestBot {
             return shown.plain();
         }
         let shown = self.slack.until("an answer", |slack| {
-            slack.ephemerals(person).get(before).map(Message::plain)
+            let whispered = slack.ephemerals(person).get(before).map(Message::plain);
+            whispered.or_else(|| slack.open_views(person).last().map(View::plain))
         });
-        shown.await.unwrap()
+        let shown = shown.await.unwrap();
+        // A form that they didn't want.
+        for view in self.slack.open_views(person) {
+            self.slack.close_view(person, &view.id).await;
+        }
+        shown
     }
 
     /// Asks, and carries out what follows.
@@ -361,7 +368,21 @@ impl TestBot {
     }
 
     pub(crate) async fn denies(&self, person: &str, request: &Request) -> Outcome {
-        self.presses(person, request, "Deny").await
+        let pressed = self.presses(person, request, "Deny").await;
+        match self.modal(person) {
+            Some(modal) => {
+                let reason = json!({ "reason": { "reason": "not now" } });
+                let sent = self.slack.submit_view(person, &modal.id, reason).await;
+                self.settle().await;
+                sent
+            }
+            None => pressed,
+        }
+    }
+
+    /// The topmost modal that somebody has open.
+    pub(crate) fn modal(&self, person: &str) -> Option<View> {
+        self.slack.open_views(person).pop()
     }
 
     /// Presses the first button on the card whose label begins with `label`.

@@ -1,6 +1,6 @@
 //! The place where the stories happen: its people, channels and roles.
 
-use slack_sandbox::{App, Channel, Command, Person, UserGroup, Workspace};
+use slack_sandbox::{App, Channel, Command, Person, Shortcut, UserGroup, Workspace};
 
 pub(crate) const APPROVALS: &str = "C0APPROVE";
 pub(crate) const SECURITY: &str = "C0SECURE";
@@ -36,6 +36,10 @@ pub(crate) fn workspace() -> Workspace {
         commands: vec![
             Command::new("/prod-access", "Temporary production access", "role").escaping(),
         ],
+        shortcuts: vec![Shortcut {
+            callback_id: "ask".into(),
+            name: "Ask for access".into(),
+        }],
         ..App::default()
     };
     let mut workspace = Workspace::new("T0ACME", "acme", "Acme")

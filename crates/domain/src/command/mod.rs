@@ -16,6 +16,21 @@ use crate::{Duration, ShortId, SlackId};
 
 pub use self::text::plain;
 
+/// A duration in a field of its own, as it may be typed in a command: the whole text is one, or it is none.
+///
+/// # Errors
+/// What is wrong, naming what was typed.
+pub fn duration(text: &str) -> DurationWord {
+    let typed = text::Typed::read(text);
+    let mut words = Words::new(&typed);
+    let read = span::read(&mut words);
+    let rest = words.rest();
+    match read {
+        Some(duration) if rest.is_empty() => duration,
+        Some(_) | None => Err(NotADuration::Shape(text.trim().to_owned())),
+    }
+}
+
 /// One command, as understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {

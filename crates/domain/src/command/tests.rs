@@ -427,3 +427,22 @@ proptest! {
         prop_assert_eq!(ask.reason, "why");
     }
 }
+
+#[test]
+fn a_field_holds_a_whole_duration_or_none() {
+    for (text, minutes) in [
+        ("2h", 120),
+        (" 1h30m ", 90),
+        ("1 hour 30 minutes", 90),
+        ("45 min", 45),
+    ] {
+        assert_eq!(
+            super::duration(text),
+            Ok(Duration::from_mins(minutes)),
+            "{text}"
+        );
+    }
+    for text in ["", "2", "2h please", "soon", "1.5h", "2h 1h"] {
+        assert!(super::duration(text).is_err(), "{text}");
+    }
+}

@@ -1,0 +1,174 @@
+//! What the request form shows and what comes back from it: read models, no layout. Whatever comes back was in the hands
+//! of a client: it is checked like anything that is typed.
+
+use std::collections::BTreeMap;
+
+use hallpass_domain::command::{self, Ask};
+use hallpass_domain::{Duration, RequestId, RoleName, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::chat::RequestShown;
+
+/// What the form is opened for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormFor {
+    /// Nothing is known yet.
+    Blank,
+    /// One role, from a list of them.
+    Role(RoleName),
+    /// What was typed in a command, kept under this id.
+    Draft(String),
+    /// A request that waits: what is sent takes its place.
+    Change(RequestId),
+    /// The open form, after another role was chosen in it.
+    Fields(Box<FormFields>),
+}
+
+/// What stands in the form's fields, as it came back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FormFields {
+    pub role: String,
+    /// Those that are filled; also some that the chosen role doesn't have.
+    pub parameters: BTreeMap<String, String>,
+    /// The suggestion that was chosen.
+    pub chosen: Option<String>,
+    /// A duration in the person's own words; counts instead of what was chosen.
+    pub words: Option<String>,
+    /// None: at once.
+    pub start: Option<Time>,
+    pub reason: String,
+    /// The request whose place it takes.
+    pub changes: Option<RequestId>,
+}
+
+/// The form, filled with what is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormShown {
+    /// `/prod-access`
+    pub command: String,
+    /// What is wrong with what was typed, as sentences.
+    pub notes: Vec<String>,
+    /// What the person may ask for.
+    pub yours: Vec<RoleOption>,
+    /// What they see and may not ask for.
+    pub others: Vec<RoleOption>,
+    pub role: Option<RoleChosen>,
+    /// By the chosen role's parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// One of the suggestions.
+    pub chosen: Option<Duration>,
+    /// As typed, where it is none of the suggestions.
+    pub words: String,
+    pub start: Option<Time>,
+    pub reason: String,
+    pub changes: Option<Changed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleOption {
+    pub name: String,
+    /// What it permits.
+    pub permits: String,
+}
+
+/// The request that is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Opaque.
+    pub id: String,
+    /// `R-7K2M`
+    pub short: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleChosen {
+    pub name: String,
+    pub permits: String,
+    /// With the backend of each; parameters stand as `{node}`.
+    pub entitlements: Vec<(String, String)>,
+    pub environment: Option<String>,
+    pub high_risk: bool,
+    /// `dba on call, then security`; empty where it is granted at once.
+    pub decided_by: Vec<String>,
+    pub at_most: Duration,
+    /// Rising, within the role's bounds.
+    pub suggestions: Vec<Duration>,
+    /// Required ones first.
+    pub parameters: Vec<ParameterField>,
+    /// An example, where the reason must name a ticket or incident.
+    pub ticket: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterField {
+    pub name: String,
+    pub required: bool,
+    pub example: Option<String>,
+    pub description: Option<String>,
+}
+
+/// Where in the form a mistake is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    Role,
+    Parameter(String),
+    Duration,
+    Start,
+    Reason,
+}
+
+/// What became of a form that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// Nothing was sent; a sentence for each field that must be put right.
+    Errors(BTreeMap<Field, String>),
+    /// On record, refused as a whole, or not confirmed.
+    Answer(Box<super::answer::Answer>),
+}
+
+/// What an approver is shown before deciding with words or for less.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewShownFirst {
+    pub request: RequestShown,
+    /// Shorter ones that can be given, falling.
+    pub shorter: Vec<Duration>,
+    /// What approving gives: as asked, or less where a stage before said so.
+    pub whole: Duration,
+}
+
+/// An ask as it was typed, kept for whoever typed it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Typed {
+    pub(super) role: String,
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) duration: Option<String>,
+    pub(super) at: Option<String>,
+    pub(super) reason: String,
+}
+
+impl Typed {
+    pub(super) fn of(ask: &Ask) -> Self {
+        let duration = ask.duration.as_ref().map(|read| match read {
+            Ok(duration) => duration.word(),
+            Err(wrong) => wrong.typed().to_owned(),
+        });
+        Self {
+            role: ask.role.clone(),
+            parameters: ask.parameters.clone(),
+            duration,
+            at: ask.at.clone(),
+            reason: ask.reason.clone(),
+        }
+    }
+
+    pub(super) fn ask(&self) -> Ask {
+        Ask {
+            role: self.role.clone(),
+            parameters: self.parameters.clone(),
+            duration: self.duration.as_deref().map(command::duration),
+            // Read apart: it depends on where the person is.
+            at: None,
+            reason: self.reason.clone(),
+        }
+    }
+}
