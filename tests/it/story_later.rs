@@ -448,7 +448,7 @@ async fn where_nothing_changed_it_starts_after_a_restart_even_late() {
         let before = async |bot: &TestBot| {
             let kept = approved_by_frank(bot).await;
             // Down while it should have started.
-            bot.clock.advance(minutes(119));
+            bot.clock.advance(minutes(110));
             kept
         };
         TestBot::across(
