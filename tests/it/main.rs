@@ -79,6 +79,7 @@ mod story_grant;
 mod story_holdings;
 mod story_home;
 mod story_later;
+mod story_later_zones;
 mod story_postgres_target;
 mod story_robust;
 mod story_routes;

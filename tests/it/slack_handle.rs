@@ -249,6 +249,19 @@ async fn a_certificate_check_and_a_closed_form_want_an_empty_answer() {
 }
 
 #[tokio::test]
+async fn a_button_of_another_version_says_that_nothing_was_done() {
+    let front = Front::open().await;
+    let unknown = press("approve_v0", "T1", &front.hooks);
+    let handled = front.interaction(&unknown).await;
+    assert_eq!(handled.answer, handle::HttpAnswer::empty());
+    handled.after.unwrap().await;
+    let calls = front.slack.calls();
+    let told = calls.iter().find(|call| call.path == "/hooks/1").unwrap();
+    let told = told.body.to_string();
+    assert!(told.contains("of another version of Hallpass"), "{told}");
+}
+
+#[tokio::test]
 async fn a_press_is_acknowledged_first_and_explained_after() {
     let front = Front::open().await;
     for team in ["T1", "T2"] {

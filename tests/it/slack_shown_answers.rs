@@ -1,15 +1,15 @@
 //! Answers to render, from the story of `slack_shown`.
 
 use hallpass::app::answer::{
-    Answer, AskedShown, ExtendedShown, HelpShown, HistoryLine, LaterShown, OnCallShown, ParameterShown,
-    Problems, RoleShown, WhyShown,
+    Answer, AskedShown, ExtendedShown, HelpShown, HistoryLine, LaterShown, OnCallShown,
+    ParameterShown, Problems, RoleShown, WhyShown,
 };
 use hallpass::domain::{Duration, Refusal, RefusalKind};
 use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
 
 use crate::slack_shown::{
-    active, at, bob, break_glass, carol, denied, ended, eve, extension, for_later, glass_active, request,
-    rita, scheduled, second_stage, started, stuck,
+    active, at, bob, break_glass, carol, denied, ended, eve, extension, for_later, glass_active,
+    request, rita, scheduled, second_stage, started, stuck,
 };
 
 fn asked(request: RequestShown, repeated: bool) -> Answer {

@@ -18,6 +18,7 @@ pub mod action {
     pub const SCHEDULE: &str = "schedule";
     /// Sends a draft for now.
     pub const START_NOW: &str = "start_now";
+    pub const EXTEND: &str = "extend";
     /// Opens the form for a role, or for none: the value is the role's name or empty.
     pub const ASK: &str = "ask";
     /// Opens the form with what was typed: the value is a draft's id.
