@@ -16,7 +16,7 @@ use super::read::{filled, grant_of};
 use super::{App, all_lists};
 use crate::ports::chat::RequestShown;
 use crate::ports::home::{
-    ActiveShown, HomeList, HomeOpen, HomeShown, OwedShown, Page, RoleOffered, WatchShown,
+    ActiveShown, HeldShown, HomeList, HomeOpen, HomeShown, OwedShown, Page, RoleOffered, WatchShown,
 };
 use crate::store::{RequestFilter, StoreError};
 
@@ -75,7 +75,7 @@ impl App {
             .collect();
         let waits = waiting.iter().map(|request| request.id.clone()).collect();
         let holds = self.held_by(me).await?;
-        let held: BTreeSet<&RequestId> = holds.iter().map(|request| &request.id).collect();
+        let held: BTreeSet<RequestId> = holds.iter().map(|(_, one)| one.id.clone()).collect();
         let own = RequestFilter::Of(me.id.clone());
         let own = self.store.requests(own, OWN_AT_MOST).await?;
         let asked: Vec<Request> = own
@@ -87,7 +87,7 @@ impl App {
             command: self.settings.command.clone(),
             waits: self.page(waiting, HomeList::Waits, pages).await?,
             asked: self.page(asked, HomeList::Asked, pages).await?,
-            holds: self.page(holds, HomeList::Holds, pages).await?,
+            holds: self.held(holds, pages).await?,
             roles: self.offered(me, &facts, pages),
             watch,
         };
@@ -99,18 +99,42 @@ impl App {
         })
     }
 
-    /// The requests behind the live grants of a person, the one that ends first at the top.
-    async fn held_by(&self, me: &Person) -> Result<Vec<Request>, StoreError> {
+    /// The live grants of a person with the requests behind them, the one that ends first at the top.
+    async fn held_by(&self, me: &Person) -> Result<Vec<(Grant, Request)>, StoreError> {
         let mut grants = self.store.live_grants_of(&me.id).await?;
         grants.sort_by_key(|grant| (ends_at(grant), grant.id.clone()));
         let read = grants
             .iter()
             .map(|grant| self.store.request(&grant.request));
-        let mut requests = Vec::new();
-        for request in join_all(read).await {
-            requests.extend(request?);
+        let requests = join_all(read).await;
+        let mut held = Vec::new();
+        for (grant, request) in grants.into_iter().zip(requests) {
+            held.extend(request?.map(|request| (grant, request)));
         }
-        Ok(requests)
+        Ok(held)
+    }
+
+    async fn held(
+        &self,
+        held: Vec<(Grant, Request)>,
+        pages: &Pages,
+    ) -> Result<Page<HeldShown>, StoreError> {
+        let mut page = cut(held, HomeList::Holds, pages, READ_AT_MOST);
+        let (grants, requests): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut page.items).into_iter().unzip();
+        let shown = self.shown_all(&requests).await?;
+        let mut items = Vec::new();
+        for ((grant, request), shown) in grants.iter().zip(&requests).zip(shown) {
+            let more = match ends_at(grant) {
+                Some(_) => Some(self.more_time(request, grant).await?),
+                None => None,
+            };
+            items.push(HeldShown {
+                request: shown,
+                more,
+            });
+        }
+        Ok(page.with(items))
     }
 
     async fn page(

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use hallpass_domain::{Duration, SlackId, Time};
 
 use super::ChatError;
-use super::chat::RequestShown;
+use super::chat::{MoreTime, RequestShown};
 
 /// A list of the home that has pages of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +76,13 @@ pub struct RoleOffered {
     pub at_once: bool,
 }
 
+/// Access that the reader holds, and whether it can be given more time, where it is active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldShown {
+    pub request: RequestShown,
+    pub more: Option<MoreTime>,
+}
+
 /// A review that break-glass owes, and whether its reader may write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwedShown {
@@ -102,7 +109,7 @@ pub struct HomeOpen {
     /// `/prod-access`
     pub command: String,
     pub waits: Page<RequestShown>,
-    pub holds: Page<RequestShown>,
+    pub holds: Page<HeldShown>,
     pub asked: Page<RequestShown>,
     pub roles: Page<RoleOffered>,
     pub watch: Option<WatchShown>,

@@ -1,9 +1,9 @@
 //! The home as people read it, in every state; none of them can be made to lie, and none is too large for Slack.
 
 use hallpass::domain::Duration;
-use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
+use hallpass::ports::chat::{EndShown, GrantStateShown, MoreTime, PostUseShown, RequestShown};
 use hallpass::ports::home::{
-    ActiveShown, HomeOpen, HomeShown, OwedShown, Page, RoleOffered, WatchShown,
+    ActiveShown, HeldShown, HomeOpen, HomeShown, OwedShown, Page, RoleOffered, WatchShown,
 };
 use hallpass::slack::views;
 use serde_json::Value;
@@ -61,15 +61,25 @@ fn named(mut request: RequestShown, short: &str) -> RequestShown {
     request
 }
 
+fn held(request: RequestShown, more: Option<MoreTime>) -> HeldShown {
+    HeldShown { request, more }
+}
+
 /// Something of everything.
 fn busy() -> HomeOpen {
     let ended = named(ended(EndShown::Expired), "R-7K2P");
+    let by = Duration::from_hours(1);
+    let waiting = MoreTime::Waits {
+        short: "R-7K2U".into(),
+    };
     HomeOpen {
         waits: all(vec![request(), named(second_stage(), "R-7K2N")]),
         holds: all(vec![
-            started(GrantStateShown::Provisioning),
-            named(active(), "R-7K2Q"),
-            named(stuck(), "R-7K2R"),
+            held(started(GrantStateShown::Provisioning), None),
+            held(named(active(), "R-7K2Q"), Some(MoreTime::Agreed { by })),
+            held(named(active(), "R-7K2S"), Some(MoreTime::Asked { by })),
+            held(named(active(), "R-7K2T"), Some(waiting)),
+            held(named(stuck(), "R-7K2R"), None),
         ]),
         asked: all(vec![request(), ended]),
         roles: all(vec![role("db-admin", false), role("logs", true)]),
@@ -107,7 +117,7 @@ fn many() -> HomeOpen {
     let watching = watching();
     HomeOpen {
         waits: paged(&request(), 5, 1, 3),
-        holds: paged(&active(), 5, 0, 2),
+        holds: paged(&held(active(), None), 5, 0, 2),
         asked: paged(&request(), 5, 19, 20),
         roles: paged(&role("db-admin", false), 8, 0, 4),
         watch: Some(WatchShown {
@@ -152,6 +162,7 @@ fn poisoned_home(text: &str, many: usize) -> HomeOpen {
         max_duration: Duration::from_hours(4),
         at_once: false,
     };
+    let waiting = Some(MoreTime::Waits { short: text.into() });
     let watching = watching();
     let mut owed = watching.owed.items[0].clone();
     owed.request = request(owed.request);
@@ -160,7 +171,7 @@ fn poisoned_home(text: &str, many: usize) -> HomeOpen {
     HomeOpen {
         command: "/prod-access".into(),
         waits: paged(&request(second_stage()), 5, 1, 3),
-        holds: paged(&request(stuck()), 5, 0, 2),
+        holds: paged(&held(request(stuck()), waiting), 5, 0, 2),
         asked: paged(&request(crate::slack_shown::request()), 5, 1, 3),
         roles: paged(&role, 8, 1, 3),
         watch: Some(WatchShown {

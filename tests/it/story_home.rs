@@ -118,10 +118,17 @@ async fn from_ask_to_end_in_two_homes() {
             "{held}"
         );
 
+        let more = presses(bot, "alice", "Ask for").await;
+        let more = under(&more, "Your access now (1)");
+        assert!(more.contains("More time was asked for"), "{more}");
+        let waits = under(&home(bot, "bob"), "Waiting for you (1)");
+        assert!(waits.contains("more"), "{waits}");
+
         let ended = presses(bot, "alice", "End now").await;
         assert!(bot.backend.holders("orders_admin").is_empty());
         assert!(under(&ended, "Your access now").contains("You have no access"));
-        assert!(under(&ended, "What you asked for (1)").contains("given back by its holder"));
+        assert!(under(&ended, "What you asked for (2)").contains("given back by its holder"));
+        assert!(under(&home(bot, "bob"), "Waiting for you").contains("Nothing waits"));
     })
     .await;
 }

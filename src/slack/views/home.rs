@@ -4,19 +4,22 @@
 use serde_json::{Value, json};
 use slack_morphism::prelude::SlackBlock;
 
-use super::Rendered;
 use super::answers::cancel_button;
 use super::blocks::{self, Button, Confirm};
 use super::card;
+use super::lasting::extend_button;
 use super::limits;
 use super::lists::{entry, is_open};
 use super::notices::end_now_button;
 use super::state;
 use super::text::Line;
+use super::{Audience, Rendered};
 use crate::domain::{Duration, Time};
-use crate::ports::chat::{GrantStateShown, KindShown, PostUseShown, RequestShown, StateShown};
+use crate::ports::chat::{
+    GrantStateShown, KindShown, MoreTime, PostUseShown, RequestShown, StateShown,
+};
 use crate::ports::home::{
-    ActiveShown, HomeList, HomeOpen, HomeShown, OwedShown, Page, RoleOffered, WatchShown,
+    ActiveShown, HeldShown, HomeList, HomeOpen, HomeShown, OwedShown, Page, RoleOffered, WatchShown,
 };
 use crate::slack::inbound::action;
 
@@ -156,14 +159,26 @@ fn asking(request: &RequestShown) -> Line {
     line.say(" · open until ").time(request.deadline)
 }
 
-fn holds(page: &Page<RequestShown>, at: Time, out: &mut Vec<SlackBlock>) {
+fn holds(page: &Page<HeldShown>, at: Time, out: &mut Vec<SlackBlock>) {
     let none = "You have no access now. What you are granted stands here until it ends.";
     title("Your access now", page, none, out);
-    for (place, request) in page.items.iter().enumerate() {
-        out.push(blocks::section(entry(request).line(left(request, at))));
+    for (place, HeldShown { request, more }) in page.items.iter().enumerate() {
+        let line = entry(request).line(left(request, at));
+        out.push(blocks::section(match more {
+            Some(MoreTime::Waits { short }) => {
+                let line = line.say(" More time was asked for (").code(short);
+                line.say(") and isn’t decided yet.")
+            }
+            Some(MoreTime::Agreed { .. } | MoreTime::Asked { .. }) | None => line,
+        }));
         if request.state.is_live() {
-            let buttons = vec![end_now_button(request).numbered(place)];
-            out.push(blocks::actions(buttons));
+            let reader = Audience::Person(&request.holder.account);
+            let more = more
+                .as_ref()
+                .and_then(|more| extend_button(request, more, reader));
+            let buttons = more.into_iter().chain([end_now_button(request)]);
+            let buttons = buttons.map(|button| button.numbered(place));
+            out.push(blocks::actions(buttons.collect()));
         }
     }
     pager(HomeList::Holds, page, out);

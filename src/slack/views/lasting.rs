@@ -49,7 +49,7 @@ fn about(left: Duration) -> Duration {
 }
 
 /// Beyond what was agreed only the holder can ask, so others have no button for it in their own messages.
-fn extend_button(
+pub(super) fn extend_button(
     request: &RequestShown,
     more: &MoreTime,
     audience: Audience<'_>,
