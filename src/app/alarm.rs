@@ -95,7 +95,7 @@ impl App {
             }
             Err(Unsaid::Later(later)) => Ok(later),
             // The channel can't be written to: that is logged, and may be repaired.
-            Err(Unsaid::Never) => Ok(again(now + UPDATED_EVERY)),
+            Err(Unsaid::Closed | Unsaid::Never) => Ok(again(now + UPDATED_EVERY)),
         }
     }
 

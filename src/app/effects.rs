@@ -40,11 +40,15 @@ impl App {
             }
             (Subject::Grant(id), kind) => self.grant_timer(id, kind).await,
             (Subject::Ledger, EffectKind::Retain) => self.retain().await,
+            (Subject::Person(id), EffectKind::SyncHome) => {
+                with_patience(Box::pin(self.sync_home(id))).await
+            }
             (Subject::Ledger, EffectKind::TellCheckpoint) => self.tell_checkpoint().await,
             (
                 subject @ (Subject::Holding(_)
                 | Subject::Backend(_)
                 | Subject::Announcement(_)
+                | Subject::Person(_)
                 | Subject::Ledger),
                 kind,
             ) => {

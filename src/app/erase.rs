@@ -294,6 +294,7 @@ impl App {
     async fn erase_identity(&self, id: PersonId, event: Event) -> Result<(), NotErased> {
         for _ in 0..TRIES {
             self.require_over(&id).await?;
+            self.store.forget_homes(&id).await?;
             let Some(person) = self.store.person(&id).await? else {
                 return Ok(());
             };

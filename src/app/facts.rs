@@ -81,7 +81,7 @@ impl Facts {
 }
 
 /// Whether an entry names this very person.
-fn is(person: &Person, who: &Who) -> bool {
+pub(super) fn is(person: &Person, who: &Who) -> bool {
     match who {
         Who::Account(account) => person.accounts.contains(account),
         Who::Email(email) => person.email.as_ref() == Some(email),

@@ -242,7 +242,7 @@ fn is_live(request: &RequestShown) -> bool {
     }
 }
 
-fn waits_for(me: &Person, request: &Request) -> bool {
+pub(super) fn waits_for(me: &Person, request: &Request) -> bool {
     let State::Pending(open) = &request.state else {
         return false;
     };

@@ -60,7 +60,7 @@ impl App {
     }
 
     /// The accounts and e-mails that a list comes down to; `*` is nobody in particular.
-    fn entries(&self, list: &[Who], facts: &Facts) -> Vec<Who> {
+    pub(super) fn entries(&self, list: &[Who], facts: &Facts) -> Vec<Who> {
         let mut entries = Vec::new();
         let mut seen = BTreeSet::new();
         self.expand(list, facts, &mut seen, &mut entries);

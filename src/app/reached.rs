@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use hallpass_domain::{BackendName, Lane};
+use hallpass_domain::{BackendName, Lane, SlackId, Time};
 
 use super::App;
 use crate::ports::chat::Message;
+use crate::ports::home::HomeShown;
 use crate::ports::{BackendError, Chat, ChatError, Place, Posted};
 
 #[derive(Debug, Default)]
@@ -71,6 +72,17 @@ impl Chat for Counted {
 
     async fn update(&self, posted: &Posted, message: &Message) -> Result<(), ChatError> {
         let outcome = self.chat.update(posted, message).await;
+        self.answers.of_chat(&outcome);
+        outcome
+    }
+
+    async fn show_home(
+        &self,
+        reader: &SlackId,
+        home: &HomeShown,
+        at: Time,
+    ) -> Result<(), ChatError> {
+        let outcome = self.chat.show_home(reader, home, at).await;
         self.answers.of_chat(&outcome);
         outcome
     }

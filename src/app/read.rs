@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hallpass_domain::grant::EndReason;
 use hallpass_domain::request::{Kind, OpenStage, PostUseState, State, VoidReason};
 use hallpass_domain::review::Verdict;
-use hallpass_domain::role::Risk;
+use hallpass_domain::role::{Risk, StageRule};
 use hallpass_domain::{
     Actor, EventKind, Grant, GrantId, Person, PersonId, Request, Review, SlackId, Time,
 };
@@ -14,7 +14,7 @@ use super::App;
 use super::read_grant::{end_reason, granted};
 use crate::policy::named;
 use crate::ports::chat::{
-    KindShown, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown,
+    KindShown, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
 };
 use crate::store::StoreError;
 
@@ -355,12 +355,25 @@ fn stage(request: &Request, open: &OpenStage, faces: &Faces) -> StageShown {
         quorum: rule.map_or(1, |rule| usize::try_from(rule.quorum.max(1)).unwrap_or(1)),
         asked: open.asked.iter().map(|id| faces.shown(id)).collect(),
         asked_as: names(&mut approvers.chain(asked_rungs)),
+        steps: steps(request),
         next: ladder.get(climbed).map(|rung| {
             let at = open.opened_at + rung.after.to_delta();
             (names(&mut rung.ask.iter()), at)
         }),
         climbed_at_once: open.climbed_at_once,
     }
+}
+
+/// How far each of several stages is; none where there is one.
+fn steps(request: &Request) -> Vec<StepShown> {
+    let stages = &request.terms.role.stages;
+    let several = if stages.len() > 1 { &stages[..] } else { &[] };
+    let step = |(index, rule): (usize, &StageRule)| StepShown {
+        asked_as: rule.approvers.iter().filter_map(named).collect(),
+        approvals: request.approvals(index).len(),
+        quorum: usize::try_from(rule.quorum.max(1)).unwrap_or(1),
+    };
+    several.iter().enumerate().map(step).collect()
 }
 
 #[cfg(test)]

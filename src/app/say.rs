@@ -15,6 +15,9 @@ use crate::ports::Place;
 use crate::ports::chat::Message;
 use crate::store::{Claimed, StoreError};
 
+/// Under how many cards a notice is tried: the one that stands, and the one that is posted where that can't be answered.
+const THREADS_AT_MOST: usize = 2;
+
 /// To whom something is said.
 pub(super) enum To {
     /// Under the channel's card.
@@ -125,14 +128,20 @@ impl App {
                 To::Thread => self.say_in_thread(request, &words).await?,
                 To::Security => {
                     let place = Place::Channel(self.settings.security_channel.clone());
-                    self.say_at(request, &words, "security", &place).await?
+                    let mut said = self.say_at(request, &words, "security", &place).await?;
+                    if said == Err(Unsaid::Closed) {
+                        // Loud in the wrong place is better than silent.
+                        let place = Place::Channel(self.settings.approvals_channel.clone());
+                        said = self.say_at(request, &words, "security", &place).await?;
+                    }
+                    left(said)
                 }
                 To::People(people) => {
                     let mut missing = None;
                     for account in people {
                         let place = Place::Person(account.clone());
                         let said = self.say_at(request, &words, account.as_str(), &place);
-                        missing = said.await?.or(missing);
+                        missing = left(said.await?).or(missing);
                     }
                     missing
                 }
@@ -147,20 +156,27 @@ impl App {
         request: &Request,
         words: &Words<'_>,
     ) -> Result<Option<Carried>, StoreError> {
-        let mut card = root(&self.store.cards(&request.id).await?);
-        if card.is_none() {
-            let later = self.sync_cards_of(request).await?;
-            card = root(&self.store.cards(&request.id).await?);
-            if let (Some(later), None) = (later, &card) {
-                return Ok(Some(later));
+        for _ in 0..THREADS_AT_MOST {
+            let mut card = root(&self.store.cards(&request.id).await?);
+            if card.is_none() {
+                let later = self.sync_cards_of(request).await?;
+                card = root(&self.store.cards(&request.id).await?);
+                if let (Some(later), None) = (later, &card) {
+                    return Ok(Some(later));
+                }
+            }
+            // No card and no later: no channel can be posted to, and people are told directly.
+            let Some(card) = card else {
+                return Ok(None);
+            };
+            let place = Place::Thread(card);
+            match self.say_at(request, words, "thread", &place).await? {
+                // The card was deleted, or its channel was archived: posted anew, and said under that.
+                Err(Unsaid::Closed) => self.leave_channel(&request.id).await?,
+                said => return Ok(left(said)),
             }
         }
-        // No card and no later: the channel can't be posted to, and people are told directly.
-        let Some(card) = card else {
-            return Ok(None);
-        };
-        let place = Place::Thread(card);
-        self.say_at(request, words, "thread", &place).await
+        Ok(None)
     }
 
     async fn say_at(
@@ -169,22 +185,29 @@ impl App {
         words: &Words<'_>,
         at: &str,
         place: &Place,
-    ) -> Result<Option<Carried>, StoreError> {
+    ) -> Result<Result<(), Unsaid>, StoreError> {
         let key = format!("{SAID}{}:{at}", words.key);
         let rows = self.store.cards(&request.id).await?;
         if rows.iter().any(|row| row.place == key) {
-            return Ok(None);
+            return Ok(Ok(()));
         }
         match self.post(place, &words.message).await {
             Ok(posted) => {
                 self.store
                     .put_card(&request.id, &key, &posted, &words.digest)
                     .await?;
-                Ok(None)
+                Ok(Ok(()))
             }
-            Err(Unsaid::Later(retry)) => Ok(Some(retry)),
-            Err(Unsaid::Never) => Ok(None),
+            Err(unsaid) => Ok(Err(unsaid)),
         }
+    }
+}
+
+/// What of it is to be tried again.
+fn left(said: Result<(), Unsaid>) -> Option<Carried> {
+    match said {
+        Err(Unsaid::Later(retry)) => Some(retry),
+        Ok(()) | Err(Unsaid::Closed | Unsaid::Never) => None,
     }
 }
 

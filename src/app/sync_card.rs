@@ -1,31 +1,49 @@
 //! Cards: what is true now, at every place where the request's card stands or should stand. The channel's card is also
-//! the root of the thread that tells how it goes on; whoever is asked gets the same card as a direct message.
+//! the root of the thread that tells how it goes on; who gets the same card as a direct message is `copies`'s.
 
+use std::collections::BTreeSet;
 use std::time::Duration as StdDuration;
 
 use futures_util::{StreamExt, stream};
-use hallpass_domain::request::State;
 use hallpass_domain::{Request, RequestId, SlackId};
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
+use super::copies::ASKED;
 use super::read::shown_person;
 use super::{App, Carried};
 use crate::ports::chat::{
-    Buttons, KindShown, Message, PostUseShown, RequestShown, Shown, StateShown,
+    Buttons, GrantStateShown, KindShown, Message, PostUseShown, RequestShown, Shown, StateShown,
 };
 use crate::ports::{ChatError, Place, Posted};
 use crate::store::{CardRow, StoreError};
 
 const CHANNEL: &str = "channel:";
-const PERSON: &str = "person:";
+pub(super) const PERSON: &str = "person:";
 /// A card that a click came from and nobody knew of: the answer to its post was lost.
-const COPY: &str = "copy:";
+pub(super) const COPY: &str = "copy:";
 /// Said once, no card: see `notices`.
 pub(super) const SAID: &str = "said:";
 /// Break-glass is said once, but its button must go when it has nothing to revoke.
 pub(super) const SAID_BREAK_GLASS: &str = "said:break_glass:";
+
+/// Slack's names for a channel that is archived, gone or shut, and for a thread whose card is gone
+/// (`chat.postMessage`, `chat.update`).
+const CLOSED: [&str; 12] = [
+    "is_archived",
+    "is_inactive",
+    "channel_not_found",
+    "not_in_channel",
+    "posting_to_channel_denied",
+    "restricted_action",
+    "restricted_action_read_only_channel",
+    "restricted_action_thread_only_channel",
+    "restricted_action_non_threadable_channel",
+    "restricted_action_thread_locked",
+    "cannot_reply_to_message",
+    "thread_not_found",
+];
 
 /// How many of a request's cards are posted or updated at the same time.
 const AT_ONCE: usize = 8;
@@ -34,6 +52,8 @@ const AT_ONCE: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unsaid {
     Later(Carried),
+    /// Not there: the channel is archived, or takes nothing from us. Another place may do; that is logged.
+    Closed,
     /// It never will be, and that is logged.
     Never,
 }
@@ -44,6 +64,7 @@ impl App {
         let Some(request) = self.store.request(id).await? else {
             return Ok(Carried::nothing());
         };
+        self.homes_change(&request).await?;
         let later = self.sync_cards_of(&request).await?;
         Ok(later.unwrap_or_else(Carried::nothing))
     }
@@ -55,7 +76,26 @@ impl App {
     ) -> Result<Option<Carried>, StoreError> {
         let shown = self.shown(request).await?;
         let rows = self.store.cards(&request.id).await?;
-        let wanted = self.places(request, &rows).await?;
+        let mut later = None;
+        let mut unreachable = false;
+        let mut reached = BTreeSet::new();
+        if !rows.iter().any(|row| row.place.starts_with(CHANNEL)) {
+            unreachable = true;
+            for channel in self.channels_of(request) {
+                reached = self.reached_in(request, &channel).await?;
+                match self.post_in_channel(request, &channel, &shown).await? {
+                    Ok(posted) => self.asked_by_card(request, &posted, &reached).await?,
+                    Err(Unsaid::Later(retry)) => later = Some(retry),
+                    Err(Unsaid::Closed | Unsaid::Never) => {
+                        reached.clear();
+                        continue;
+                    }
+                }
+                unreachable = false;
+                break;
+            }
+        }
+        let wanted = self.copies_to_post(request, &rows, &reached).await?;
         // Collected first: a closure inside a stream would keep the whole future from being sent between threads.
         let posts: Vec<_> = wanted
             .iter()
@@ -65,13 +105,10 @@ impl App {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        let mut later = None;
-        let mut unreachable = false;
         for outcome in posted {
             match outcome? {
-                Ok(()) => {}
-                Err((_, Unsaid::Later(retry))) => later = Some(retry),
-                Err((to, Unsaid::Never)) => unreachable |= matches!(to, Place::Channel(_)),
+                Ok(()) | Err(Unsaid::Closed | Unsaid::Never) => {}
+                Err(Unsaid::Later(retry)) => later = Some(retry),
             }
         }
         if unreachable {
@@ -90,36 +127,48 @@ impl App {
         for outcome in updated {
             later = outcome?.or(later);
         }
-        Ok(later)
+        Ok(self.tell_handled(request, &shown).await?.or(later))
     }
 
-    /// Where a card should be posted that isn't there yet.
-    async fn places(
+    async fn post_in_channel(
         &self,
         request: &Request,
-        rows: &[CardRow],
-    ) -> Result<Vec<(String, Place)>, StoreError> {
-        let mut places = Vec::new();
-        if !rows.iter().any(|row| row.place.starts_with(CHANNEL)) {
-            let channel = self.channel_of(request);
-            places.push((format!("{CHANNEL}{channel}"), Place::Channel(channel)));
+        channel: &str,
+        shown: &RequestShown,
+    ) -> Result<Result<Posted, Unsaid>, StoreError> {
+        let place = format!("{CHANNEL}{channel}");
+        let message = card(shown, &place);
+        let to = Place::Channel(channel.to_owned());
+        let posted = self.post(&to, &message).await;
+        if let Ok(posted) = &posted {
+            self.store
+                .put_card(&request.id, &place, posted, &digest(&message))
+                .await?;
         }
-        let State::Pending(open) = &request.state else {
-            return Ok(places);
-        };
-        for person in self.store.people(&open.asked).await? {
-            let account = shown_person(&person).account;
-            let place = format!("{PERSON}{account}");
-            if !rows.iter().any(|row| row.place == place) {
-                places.push((place, Place::Person(account)));
-            }
-        }
-        Ok(places)
+        Ok(posted)
     }
 
-    fn channel_of(&self, request: &Request) -> String {
+    /// Where its card goes: the role's own channel; where that takes nothing, the one for all roles.
+    fn channels_of(&self, request: &Request) -> Vec<String> {
+        let default = &self.settings.approvals_channel;
         let own = request.terms.role.channel.as_ref();
-        own.unwrap_or(&self.settings.approvals_channel).clone()
+        let own = own.filter(|own| *own != default);
+        own.into_iter().chain([default]).cloned().collect()
+    }
+
+    /// Its channel takes nothing any more, or the card that the thread hung under is gone: the next sync posts it anew,
+    /// and asks those again who were asked by it. The old one is brought to the present where that is possible.
+    pub(super) async fn leave_channel(&self, id: &RequestId) -> Result<(), StoreError> {
+        for row in self.store.cards(id).await? {
+            if row.place.starts_with(CHANNEL) {
+                let at = format!("{COPY}{}/{}", row.posted.channel, row.posted.ts);
+                self.store.put_card(id, &at, &row.posted, "").await?;
+                self.store.remove_card(id, &row.place).await?;
+            } else if row.place.starts_with(ASKED) {
+                self.store.remove_card(id, &row.place).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn post_card(
@@ -128,7 +177,7 @@ impl App {
         place: &str,
         to: &Place,
         message: Message,
-    ) -> Result<Result<(), (Place, Unsaid)>, StoreError> {
+    ) -> Result<Result<(), Unsaid>, StoreError> {
         match self.post(to, &message).await {
             Ok(posted) => {
                 self.store
@@ -136,7 +185,7 @@ impl App {
                     .await?;
                 Ok(Ok(()))
             }
-            Err(unsaid) => Ok(Err((to.clone(), unsaid))),
+            Err(unsaid) => Ok(Err(unsaid)),
         }
     }
 
@@ -161,8 +210,8 @@ impl App {
         };
         let to = Place::Person(account);
         Ok(match self.post_card(request, &place, &to, quiet).await? {
-            Err((_, Unsaid::Later(retry))) => Some(retry),
-            Ok(()) | Err((_, Unsaid::Never)) => None,
+            Err(Unsaid::Later(retry)) => Some(retry),
+            Ok(()) | Err(Unsaid::Closed | Unsaid::Never) => None,
         })
     }
 
@@ -191,14 +240,18 @@ impl App {
                     return Ok(None);
                 };
                 match self.post_card(request, &row.place, &place, message).await? {
-                    Err((_, Unsaid::Later(retry))) => Ok(Some(retry)),
-                    Ok(()) | Err((_, Unsaid::Never)) => Ok(None),
+                    Err(Unsaid::Later(retry)) => Ok(Some(retry)),
+                    Ok(()) | Err(Unsaid::Closed | Unsaid::Never) => Ok(None),
                 }
             }
-            Err(error) => Ok(match unsaid(&error) {
-                Unsaid::Later(retry) => Some(retry),
-                Unsaid::Never => None,
-            }),
+            Err(error) => match unsaid(&error) {
+                Unsaid::Later(retry) => Ok(Some(retry)),
+                Unsaid::Closed if row.place.starts_with(CHANNEL) && goes_on(&message) => {
+                    self.leave_channel(id).await?;
+                    Ok(Some(Carried::Again))
+                }
+                Unsaid::Closed | Unsaid::Never => Ok(None),
+            },
         }
     }
 
@@ -248,6 +301,24 @@ fn card(shown: &RequestShown, place: &str) -> Message {
     Message::Card {
         request: shown.clone(),
         buttons: buttons(shown, place),
+    }
+}
+
+/// Whether people still have to see what becomes of it.
+fn goes_on(message: &Message) -> bool {
+    let Message::Card { request, .. } = message else {
+        return false;
+    };
+    match &request.state {
+        StateShown::Pending(_) | StateShown::Scheduled { .. } | StateShown::Approved => true,
+        StateShown::Started(grant) => !matches!(
+            grant.state,
+            GrantStateShown::Ended { .. } | GrantStateShown::Failed { .. }
+        ),
+        StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. } => false,
     }
 }
 
@@ -312,6 +383,10 @@ pub(super) fn unsaid(error: &ChatError) -> Unsaid {
             after: None,
             why: error.to_string(),
         }),
+        ChatError::Permanent(name) if CLOSED.contains(&name.as_str()) => {
+            tracing::warn!(%error, "a message can't be posted there");
+            Unsaid::Closed
+        }
         ChatError::Permanent(_) | ChatError::Gone => {
             tracing::error!(%error, "a message can't be posted, and won't be tried again");
             Unsaid::Never

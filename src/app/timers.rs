@@ -57,7 +57,8 @@ impl App {
             | EffectKind::CheckLedger
             | EffectKind::CheckPeople
             | EffectKind::Retain
-            | EffectKind::TellCheckpoint => Ok(no_such(kind)),
+            | EffectKind::TellCheckpoint
+            | EffectKind::SyncHome => Ok(no_such(kind)),
         }
     }
 
@@ -101,7 +102,8 @@ impl App {
             | EffectKind::CheckLedger
             | EffectKind::CheckPeople
             | EffectKind::Retain
-            | EffectKind::TellCheckpoint => Ok(no_such(kind)),
+            | EffectKind::TellCheckpoint
+            | EffectKind::SyncHome => Ok(no_such(kind)),
         }
     }
 

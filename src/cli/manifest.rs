@@ -27,8 +27,9 @@ const BOT_SCOPES: [&str; 8] = [
     "groups:read",
 ];
 
-/// Events that somebody here listens to: an account that is deactivated or changes ends its access.
-const BOT_EVENTS: [&str; 1] = ["user_change"];
+/// Events that somebody here listens to: an account that is deactivated or changes ends its access; whoever opens the
+/// home is shown it.
+const BOT_EVENTS: [&str; 2] = ["app_home_opened", "user_change"];
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
@@ -82,7 +83,7 @@ pub fn manifest(config: &Config, env: &dyn Environment) -> Result<String> {
         "  background_color: \"#24434f\"\n",
         "features:\n",
         "  app_home:\n",
-        "    home_tab_enabled: false\n",
+        "    home_tab_enabled: true\n",
         "    messages_tab_enabled: true\n",
         "    messages_tab_read_only_enabled: true\n",
         "  bot_user:\n",

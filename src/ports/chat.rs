@@ -6,6 +6,8 @@ use std::time::Duration as StdDuration;
 use async_trait::async_trait;
 use hallpass_domain::{Announcement, Duration, Email, Refusal, SlackId, Time};
 
+use super::home::HomeShown;
+
 /// A person as shown: the mention plus the pinned e-mail; never a display name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
@@ -106,10 +108,21 @@ pub struct StageShown {
     pub asked: Vec<Shown>,
     /// `DBA on call`, `security`: what the asked are asked as.
     pub asked_as: Vec<String>,
+    /// All stages in their order, where there are several.
+    pub steps: Vec<StepShown>,
     /// Who is asked next, and when, if nobody answers.
     pub next: Option<(Vec<String>, Time)>,
     /// The first approvers couldn't decide without the requester, so the next were asked at once.
     pub climbed_at_once: bool,
+}
+
+/// One of several stages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepShown {
+    /// `DBA on call`, `security`
+    pub asked_as: Vec<String>,
+    pub approvals: usize,
+    pub quorum: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -261,6 +274,10 @@ pub enum Message {
     Reopened {
         request: RequestShown,
     },
+    /// To who was asked and has nothing to decide any more.
+    Handled {
+        request: RequestShown,
+    },
     Granted {
         request: RequestShown,
     },
@@ -380,6 +397,17 @@ pub trait Chat: Send + Sync {
 
     /// Renders `message` in place of what stands there.
     async fn update(&self, posted: &Posted, message: &Message) -> Result<(), ChatError>;
+
+    /// Shows a person's home; where there are no homes there is nothing to do.
+    async fn show_home(
+        &self,
+        reader: &SlackId,
+        home: &HomeShown,
+        at: Time,
+    ) -> Result<(), ChatError> {
+        tracing::debug!(%reader, %at, closed = matches!(home, HomeShown::Closed { .. }), "no homes here");
+        Ok(())
+    }
 
     /// Whether the token works; for `/readyz` and `check --connect`.
     async fn check(&self) -> Result<String, ChatError>;

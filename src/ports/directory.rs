@@ -38,6 +38,14 @@ pub trait Directory: Send + Sync {
     /// The accounts of a user group (`S…`). The last known answer is kept when Slack fails.
     async fn user_group(&self, id: &str) -> Result<Vec<SlackId>, DirectoryError>;
 
+    /// Who is in a channel, by all of Slack's pages, cached for a minute. Nobody knows where there is no directory of
+    /// channels, where the channel can't be read, or where it has more members than are looked at.
+    async fn channel_members(&self, channel: &str) -> Result<Vec<SlackId>, DirectoryError> {
+        Err(DirectoryError::Unavailable(format!(
+            "no directory says who is in {channel}"
+        )))
+    }
+
     /// What `user_group` last found, without asking Slack: for whoever can't wait any longer.
     fn last_user_group(&self, id: &str) -> Option<Vec<SlackId>>;
 }

@@ -5,10 +5,12 @@ pub mod backend;
 pub mod chat;
 pub mod clock;
 pub mod directory;
+pub mod home;
 pub mod on_call;
 
 pub use backend::{Backend, BackendError, HoldingRef, Inventory, Listed, Order, Receipt};
 pub use chat::{Chat, ChatError, Place, Posted};
 pub use clock::{Clock, Entropy};
 pub use directory::{Directory, DirectoryError, SlackPerson};
+pub use home::HomeScreen;
 pub use on_call::{OnCall, OnCallError};

@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 
 use super::client::{Client, NotAClient};
 use super::health::Health;
+use super::home::HomeTab;
 use super::views::{self, Audience, Rendered};
-use crate::domain::SlackId;
+use crate::domain::{SlackId, Time};
 use crate::ports::chat::Message;
-use crate::ports::{Chat, ChatError, Place, Posted};
+use crate::ports::home::HomeShown;
+use crate::ports::{Chat, ChatError, HomeScreen, Place, Posted};
 
 /// Direct-message channels that are remembered; beyond it the memory starts anew.
 const MOST_CONVERSATIONS: usize = 10_000;
@@ -156,6 +158,19 @@ impl Chat for SlackChat {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn show_home(
+        &self,
+        reader: &SlackId,
+        home: &HomeShown,
+        at: Time,
+    ) -> Result<(), ChatError> {
+        let outcome = HomeTab::new(self.client.clone())
+            .show(reader, home, at)
+            .await;
+        self.note_token(outcome.as_ref().map(|_| ()));
+        outcome
     }
 
     async fn check(&self) -> Result<String, ChatError> {

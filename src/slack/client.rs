@@ -188,9 +188,12 @@ impl Client {
                 .map(str::to_owned)
         };
         let missing = || ChatError::Unavailable("auth.test answered without a team".into());
+        let team = text("team_id").ok_or_else(missing)?;
+        // Installed for a whole organisation, the app is at home in that: Slack then names it as the team, too.
+        let organisation = team.starts_with('E').then(|| team.clone());
         Ok(Identity {
-            team: text("team_id").ok_or_else(missing)?,
-            enterprise: text("enterprise_id"),
+            team,
+            enterprise: text("enterprise_id").or(organisation),
             bot_user: text("user_id").unwrap_or_default(),
             workspace: text("team").or_else(|| text("url")).unwrap_or_default(),
         })

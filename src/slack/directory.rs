@@ -19,6 +19,10 @@ const KEPT_SECONDS: i64 = 60;
 /// Answers that are kept; beyond it the old ones go first, then all.
 const MOST_KEPT: usize = 10_000;
 
+/// How a channel's members are read; one with more than these together is too large to be known.
+const MEMBERS_A_PAGE: &str = "500";
+const MEMBER_PAGES: usize = 6;
+
 /// Slack's own people and user groups.
 pub struct SlackDirectory {
     client: Arc<Client>,
@@ -27,6 +31,8 @@ pub struct SlackDirectory {
     people: Cache<SlackId, SlackPerson>,
     emails: Cache<Email, SlackPerson>,
     groups: Cache<String, Vec<SlackId>>,
+    /// None where the members couldn't be read: not asked again for the same while.
+    channels: Cache<String, Option<Vec<SlackId>>>,
 }
 
 impl SlackDirectory {
@@ -38,6 +44,7 @@ impl SlackDirectory {
             people: Cache::default(),
             emails: Cache::default(),
             groups: Cache::default(),
+            channels: Cache::default(),
         }
     }
 
@@ -54,6 +61,32 @@ impl SlackDirectory {
             }
             (error, _) => DirectoryError::Unavailable(error.to_string()),
         })
+    }
+
+    /// All pages of `conversations.members`. A missing scope condemns only this look, not the token.
+    async fn read_members(&self, channel: &str) -> Result<Vec<SlackId>, String> {
+        let (mut members, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..MEMBER_PAGES {
+            let mut query = vec![("channel", channel), ("limit", MEMBERS_A_PAGE)];
+            if !cursor.is_empty() {
+                query.push(("cursor", cursor.as_str()));
+            }
+            let answer = self.client.get("conversations.members", &query).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            let page = answer.get("members").and_then(Value::as_array);
+            let page = page.ok_or("it came without members")?;
+            members.extend(
+                page.iter()
+                    .filter_map(Value::as_str)
+                    .filter_map(SlackId::parse),
+            );
+            let next = answer.pointer("/response_metadata/next_cursor");
+            match next.and_then(Value::as_str).filter(|next| !next.is_empty()) {
+                Some(next) => next.clone_into(&mut cursor),
+                None => return Ok(members),
+            }
+        }
+        Err("it has more members than are looked at".into())
     }
 
     async fn identity(&self) -> Result<&Identity, DirectoryError> {
@@ -139,6 +172,23 @@ impl Directory for SlackDirectory {
                 Err(error)
             }
         }
+    }
+
+    async fn channel_members(&self, channel: &str) -> Result<Vec<SlackId>, DirectoryError> {
+        let (key, now) = (channel.to_owned(), self.clock.now());
+        let known = match self.channels.fresh(&key, now) {
+            Some(known) => known,
+            None => {
+                let read = self.read_members(channel).await;
+                if let Err(why) = &read {
+                    tracing::warn!(channel, %why, "who is in a channel couldn't be read");
+                }
+                let known = read.ok();
+                self.channels.keep(key, known.clone(), now);
+                known
+            }
+        };
+        known.ok_or_else(|| DirectoryError::Unavailable("its members can't be read".into()))
     }
 
     fn last_user_group(&self, id: &str) -> Option<Vec<SlackId>> {

@@ -16,6 +16,7 @@ use self::screen::Screen;
 use super::client::Client;
 use super::forms::Forms;
 use super::health::Health;
+use super::home::{self, HomeTab, Look};
 use super::inbound::{
     self, Event, Interaction, MOST_TEXT, Malformed, Origin, Pressed, Shortcut, SlashCommand,
     action, field,
@@ -27,6 +28,7 @@ use crate::app::form_shown::FormFor;
 use crate::app::{App, Caller, Press};
 use crate::domain::command::Command;
 use crate::domain::{RequestId, SlackId};
+use crate::ports::home::Turned;
 
 /// How long a changed person may take; then Slack is asked to send the event again.
 const EVENT_BUDGET: Duration = Duration::from_secs(2);
@@ -225,6 +227,8 @@ async fn pressed(app: &Arc<App>, desk: &Desk, pressed: Box<Pressed>) -> Handled 
     };
     let after = if let Some(opens) = Opens::of(&pressed) {
         modals::open(app, desk, caller, pressed, opens)
+    } else if home::is_home(&pressed) {
+        return in_home(&app, &desk, caller, &pressed).await;
     } else if let Some(press) = press(&pressed) {
         let delivery = pressed.delivery();
         let offered = matches!(press, Press::Schedule(_) | Press::StartNow(_));
@@ -296,7 +300,7 @@ fn begun(app: &Arc<App>, desk: &Desk, shortcut: &Shortcut) -> Handled {
 }
 
 /// `POST /slack/events`: acknowledged once it is carried out, so that Slack sends again what was not.
-pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
+pub async fn event(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
     match inbound::event(body) {
         Ok(Event::UrlVerification { challenge }) => {
             HttpAnswer::json(&json!({ "challenge": challenge })).into()
@@ -308,6 +312,22 @@ pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
             ..
         }) if desk.serves(team.as_deref(), enterprise.as_deref()) => {
             person_changed(app, &account).await.into()
+        }
+        Ok(Event::HomeOpened {
+            team,
+            enterprise,
+            account,
+        }) => {
+            let origin = Origin {
+                user: account,
+                team,
+                enterprise,
+                channel: None,
+            };
+            match desk.caller(&origin) {
+                Some(caller) => show_home(app, desk, caller, None, None),
+                None => HttpAnswer::empty().into(),
+            }
         }
         Ok(Event::TokensRevoked { team }) if desk.serves(team.as_deref(), None) => {
             desk.health.token_refused("token_revoked");
@@ -321,10 +341,48 @@ pub async fn event(app: &App, desk: &Desk, body: &[u8]) -> Handled {
             Event::UserChanged { .. }
             | Event::TokensRevoked { .. }
             | Event::Uninstalled { .. }
-            | Event::HomeOpened { .. }
             | Event::Ignored { .. },
         ) => HttpAnswer::empty().into(),
         Err(malformed) => HttpAnswer::refused(malformed).into(),
+    }
+}
+
+/// A press in the home: its answer stands above the home, which is shown anew.
+async fn in_home(app: &Arc<App>, desk: &Desk, caller: Caller, pressed: &Pressed) -> Handled {
+    match home::look(pressed) {
+        Some(Look::Refresh) => return show_home(app, desk, caller, None, None),
+        Some(Look::Page(turned)) => return show_home(app, desk, caller, Some(turned), None),
+        None => {}
+    }
+    let answer = match press(pressed) {
+        Some(press) => {
+            let delivery = pressed.delivery();
+            app.press(&caller, press, delivery.as_deref(), None).await
+        }
+        // A button of another version of this bot: the home as it is now.
+        None => return show_home(app, desk, caller, None, None),
+    };
+    show_home(app, desk, caller, None, Some(views::answer(&answer)))
+}
+
+/// Acknowledged at once; the home follows.
+fn show_home(
+    app: &Arc<App>,
+    desk: &Desk,
+    caller: Caller,
+    turned: Option<Turned>,
+    said: Option<Rendered>,
+) -> Handled {
+    let app = Arc::clone(app);
+    let mut screen = HomeTab::new(desk.client.clone());
+    if let Some(said) = said {
+        screen = screen.saying(said);
+    }
+    Handled {
+        answer: HttpAnswer::empty(),
+        after: Some(Box::pin(async move {
+            app.show_home(&caller, turned, &screen).await;
+        })),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Inwards: `verify` (the signature), `inbound` (lenient payloads), `handle` (payload → use case → answer).
 //! Outwards: `views` (read model → Block Kit), `client` (the Web API), `chat` and `directory` (the ports), `replies`
-//! (`response_url`), `forms` (modals and the home). No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
+//! (`response_url`), `forms` (modals and the home), `home`. No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
 
 pub mod chat;
 pub mod client;
@@ -10,6 +10,7 @@ pub mod directory;
 pub mod forms;
 pub mod handle;
 pub mod health;
+pub mod home;
 pub mod inbound;
 mod pace;
 pub mod replies;

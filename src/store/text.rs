@@ -3,8 +3,8 @@
 
 use hallpass_domain::effect::Subject;
 use hallpass_domain::{
-    AnnouncementId, BackendName, Duration, EffectKind, GrantId, HoldingId, Lane, Notice, RequestId,
-    Time, Urgency,
+    AnnouncementId, BackendName, Duration, EffectKind, GrantId, HoldingId, Lane, Notice, PersonId,
+    RequestId, Time, Urgency,
 };
 
 /// Microseconds since 1970, as every moment is kept.
@@ -23,6 +23,7 @@ pub(super) fn subject(subject: &Subject) -> String {
         Subject::Holding(id) => format!("holding:{id}"),
         Subject::Backend(name) => format!("backend:{name}"),
         Subject::Announcement(id) => format!("announcement:{id}"),
+        Subject::Person(id) => format!("person:{id}"),
         Subject::Ledger => "ledger:".into(),
     }
 }
@@ -35,6 +36,7 @@ pub(super) fn parse_subject(text: &str) -> Option<Subject> {
         "holding" => Some(Subject::Holding(HoldingId::new(id))),
         "backend" => Some(Subject::Backend(BackendName::new(id))),
         "announcement" => Some(Subject::Announcement(AnnouncementId::new(id))),
+        "person" => Some(Subject::Person(PersonId::new(id))),
         "ledger" if id.is_empty() => Some(Subject::Ledger),
         _ => None,
     }
@@ -95,6 +97,7 @@ pub(super) fn kind(kind: &EffectKind) -> String {
         EffectKind::CheckPeople => "check-people".into(),
         EffectKind::Retain => "retain".into(),
         EffectKind::TellCheckpoint => "tell-checkpoint".into(),
+        EffectKind::SyncHome => "sync-home".into(),
     }
 }
 
@@ -124,6 +127,7 @@ pub(super) fn parse_kind(text: &str) -> Option<EffectKind> {
         "check-people" => Some(EffectKind::CheckPeople),
         "retain" => Some(EffectKind::Retain),
         "tell-checkpoint" => Some(EffectKind::TellCheckpoint),
+        "sync-home" => Some(EffectKind::SyncHome),
         _ => None,
     }
 }
@@ -140,7 +144,8 @@ fn notice_text(notice: Notice) -> String {
 mod tests {
     use hallpass_domain::effect::Subject;
     use hallpass_domain::{
-        BackendName, Duration, EffectKind, GrantId, HoldingId, Lane, Notice, RequestId, Urgency,
+        BackendName, Duration, EffectKind, GrantId, HoldingId, Lane, Notice, PersonId, RequestId,
+        Urgency,
     };
 
     use super::{
@@ -153,6 +158,7 @@ mod tests {
             Subject::Request(RequestId::new("0197-a")),
             Subject::Grant(GrantId::new("0197-b")),
             Subject::Holding(HoldingId::new("with:colon")),
+            Subject::Person(PersonId::new("0197-c")),
         ] {
             assert_eq!(parse_subject(&subject(&one)), Some(one));
         }
@@ -182,6 +188,7 @@ mod tests {
             (EffectKind::Expire, "expire"),
             (EffectKind::Warn(Duration::from_mins(15)), "warn:900"),
             (EffectKind::ReviewDue, "review-due"),
+            (EffectKind::SyncHome, "sync-home"),
             (EffectKind::Say(Notice::Granted), "say:granted"),
             (EffectKind::Say(Notice::RevokeStuck), "say:revoke_stuck"),
         ];
@@ -197,7 +204,7 @@ mod tests {
             assert_eq!(parse_kind(text), None, "{text}");
         }
         assert_eq!(parse_lane("backend"), None);
-        assert_eq!(parse_subject("person:1"), None);
+        assert_eq!(parse_subject("nobody:1"), None);
         assert_eq!(parse_urgency(3), None);
     }
 }

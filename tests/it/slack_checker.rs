@@ -39,6 +39,17 @@ impl Checker {
         }
     }
 
+    /// A modal or a home.
+    pub(crate) fn view(mut self, view: &Value) -> Vec<String> {
+        let blocks = view["blocks"].as_array().cloned().unwrap_or_default();
+        let fits = (1..=100).contains(&blocks.len());
+        self.demand(fits, "number of blocks", "blocks");
+        for (place, block) in blocks.iter().enumerate() {
+            self.block(block, &format!("blocks[{place}]"));
+        }
+        self.problems
+    }
+
     pub(crate) fn message(mut self, message: &Value) -> Vec<String> {
         let text = message["text"].as_str().unwrap_or_default();
         self.markup(text, 4_000, "text");
@@ -94,6 +105,7 @@ impl Checker {
                     self.button(&button, at);
                 }
             }
+            "divider" => {}
             other => self.demand(false, &format!("unknown block {other}"), at),
         }
     }

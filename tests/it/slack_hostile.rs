@@ -15,7 +15,7 @@ use crate::slack_checker::Checker;
 use crate::{slack_shown, slack_shown_announcements, slack_shown_answers};
 
 /// The same request with `text` wherever somebody's words, or a configuration's, can stand, and `many` of everything.
-fn poisoned(mut request: RequestShown, text: &str, many: usize) -> RequestShown {
+pub(crate) fn poisoned(mut request: RequestShown, text: &str, many: usize) -> RequestShown {
     let texts = || vec![text.to_owned(); many];
     let pairs = || vec![(text.to_owned(), text.to_owned()); many];
     request.role = text.into();
@@ -36,6 +36,9 @@ fn poisoned(mut request: RequestShown, text: &str, many: usize) -> RequestShown 
     match &mut request.state {
         StateShown::Pending(stage) => {
             stage.asked_as = texts();
+            for step in &mut stage.steps {
+                step.asked_as = texts();
+            }
             stage.asked = vec![slack_shown::bob(); many];
             if let Some((who, _)) = &mut stage.next {
                 *who = texts();
@@ -122,6 +125,9 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
             request: poisoned(request, text, many),
         },
         Message::Decided { request } => Message::Decided {
+            request: poison(request),
+        },
+        Message::Handled { request } => Message::Handled {
             request: poison(request),
         },
         Message::Granted { request } => Message::Granted {

@@ -58,7 +58,13 @@ fn every_sample_is_read() {
         let fits = match (payload["type"].as_str(), kind) {
             (Some("url_verification"), _) => matches!(read, Ok(Event::UrlVerification { .. })),
             (Some("event_callback"), "app_home_opened") => {
-                matches!(read, Ok(Event::HomeOpened { account: Some(_) }))
+                matches!(
+                    read,
+                    Ok(Event::HomeOpened {
+                        account: Some(_),
+                        ..
+                    })
+                )
             }
             (Some("event_callback"), "app_uninstalled") => {
                 matches!(read, Ok(Event::Uninstalled { .. }))

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
     Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime, PostUseShown,
-    RequestShown, ReviewShown, Shown, StageShown, StateShown,
+    RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 
@@ -51,6 +51,7 @@ fn stage() -> StageShown {
         quorum: 1,
         asked: vec![bob()],
         asked_as: vec!["DBA on call".into()],
+        steps: Vec::new(),
         next: Some((vec!["security".into()], at(10))),
         climbed_at_once: false,
     }
@@ -185,6 +186,18 @@ pub(crate) fn second_stage() -> RequestShown {
             quorum: 2,
             asked: vec![eve(), carol()],
             asked_as: vec!["security".into()],
+            steps: vec![
+                StepShown {
+                    asked_as: vec!["DBA on call".into()],
+                    approvals: 1,
+                    quorum: 1,
+                },
+                StepShown {
+                    asked_as: vec!["security".into()],
+                    approvals: 1,
+                    quorum: 2,
+                },
+            ],
             next: None,
             climbed_at_once: true,
         }),
@@ -388,6 +401,25 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
                 request: second_stage(),
             },
             Channel,
+        ),
+        (
+            "handled",
+            Message::Handled {
+                request: started(GrantStateShown::Provisioning),
+            },
+            Person(&RITA),
+        ),
+        (
+            "handled_denied",
+            Message::Handled { request: denied() },
+            Person(&RITA),
+        ),
+        (
+            "handled_stage",
+            Message::Handled {
+                request: second_stage(),
+            },
+            Person(&RITA),
         ),
         (
             "decided_denied",

@@ -21,6 +21,13 @@ fn asked(request: RequestShown, repeated: bool) -> Answer {
     }))
 }
 
+pub(crate) fn done() -> Answer {
+    Answer::Done {
+        sentence: "You approved it.".into(),
+        request: Box::new(started(GrantStateShown::Provisioning)),
+    }
+}
+
 fn refused(kind: RefusalKind, sentence: &str, allowed: &str, decided: bool) -> Answer {
     Answer::Refused {
         refusal: Refusal::new(kind, sentence).allowed(allowed),
@@ -186,13 +193,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 false,
             ),
         ),
-        (
-            "done",
-            Answer::Done {
-                sentence: "You approved it.".into(),
-                request: Box::new(started(GrantStateShown::Provisioning)),
-            },
-        ),
+        ("done", done()),
         (
             "help",
             Answer::Help(HelpShown {

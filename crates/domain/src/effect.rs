@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AnnouncementId, BackendName, Duration, GrantId, HoldingId, RequestId, Time};
+use crate::{AnnouncementId, BackendName, Duration, GrantId, HoldingId, PersonId, RequestId, Time};
 
 /// What an effect is about; with the kind it is unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,6 +13,7 @@ pub enum Subject {
     Holding(HoldingId),
     Backend(BackendName),
     Announcement(AnnouncementId),
+    Person(PersonId),
     /// The ledger as a whole.
     Ledger,
 }
@@ -108,6 +109,8 @@ pub enum EffectKind {
     Retain,
     /// Tell the security channel the newest checkpoint, daily (ledger).
     TellCheckpoint,
+    /// Render a person's home as it is now, where they ever opened it (person).
+    SyncHome,
 }
 
 /// Something that must happen at `due`.
@@ -128,6 +131,17 @@ impl Effect {
             kind: EffectKind::SyncCard,
             lane: Lane::Slack,
             urgency: Urgency::Normal,
+            due: now,
+        }
+    }
+
+    /// Renders the person's home anew, once everything that people wait for is said.
+    pub fn sync_home(person: &PersonId, now: Time) -> Self {
+        Self {
+            subject: Subject::Person(person.clone()),
+            kind: EffectKind::SyncHome,
+            lane: Lane::Slack,
+            urgency: Urgency::Later,
             due: now,
         }
     }

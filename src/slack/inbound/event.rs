@@ -18,7 +18,10 @@ pub enum Event {
         enterprise: Option<String>,
         account: SlackId,
     },
+    /// A person opened the app's home; Slack says so on every opening.
     HomeOpened {
+        team: Option<String>,
+        enterprise: Option<String>,
         account: Option<SlackId>,
     },
     /// Our own bot token was among the revoked ones, or it isn't said whose.
@@ -66,7 +69,13 @@ fn callback(payload: &Value) -> Event {
             },
             None => Event::Ignored { kind },
         },
+        // The app's messages are a tab of the same place.
+        "app_home_opened" if text(payload, "/event/tab").as_deref() == Some("messages") => {
+            Event::Ignored { kind }
+        }
         "app_home_opened" => Event::HomeOpened {
+            team,
+            enterprise: text(payload, "/enterprise_id"),
             account: account(payload, "/event/user"),
         },
         "tokens_revoked" if only_people_lost_tokens(payload) => Event::Ignored { kind },

@@ -27,6 +27,9 @@ pub mod action {
     /// Opens what approves for less, or with a note.
     pub const LESS: &str = "less";
     pub const EXTEND: &str = "extend";
+    /// Turns to a page of one of the home's lists.
+    pub const HOME_PAGE: &str = "home_page";
+    pub const HOME_REFRESH: &str = "home_refresh";
     /// The `block_id` of a card's buttons: a press there came from a card, one elsewhere from a notice or an answer.
     pub const CARD: &str = "card";
 }

@@ -5,8 +5,8 @@ use slack_morphism::SlackActionId;
 use slack_morphism::prelude::{
     SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
     SlackBlockConfirmItem, SlackBlockId, SlackBlockMarkDownText, SlackBlockPlainText,
-    SlackBlockPlainTextOnly, SlackBlockText, SlackContextBlock, SlackHeaderBlock,
-    SlackSectionBlock,
+    SlackBlockPlainTextOnly, SlackBlockText, SlackContextBlock, SlackDividerBlock,
+    SlackHeaderBlock, SlackSectionBlock,
 };
 
 use super::limits;
@@ -106,6 +106,11 @@ pub(super) fn section(line: Line) -> SlackBlock {
     SlackSectionBlock::new()
         .with_text(mrkdwn(line, limits::SECTION))
         .into()
+}
+
+/// A line across.
+pub(super) fn divider() -> SlackBlock {
+    SlackDividerBlock::new().into()
 }
 
 /// A section with one button beside it.

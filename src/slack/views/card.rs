@@ -7,6 +7,7 @@ use super::Rendered;
 use super::blocks::{self, Button, Confirm};
 use super::break_glass;
 use super::limits;
+use super::progress;
 use super::state;
 use super::text::{Line, in_words};
 use crate::ports::chat::{Buttons, GrantStateShown, KindShown, RequestShown, StateShown};
@@ -25,7 +26,10 @@ pub(super) fn card(request: &RequestShown, buttons: Buttons) -> Rendered {
         blocks::words("Reason, in the requester’s words", &request.reason),
     ];
     match &request.state {
-        StateShown::Pending(_) => out.extend(state::reviews(request)),
+        StateShown::Pending(stage) => {
+            out.extend(progress::progress(stage));
+            out.extend(state::reviews(request));
+        }
         StateShown::Scheduled { .. }
         | StateShown::Approved
         | StateShown::Denied { .. }

@@ -199,7 +199,7 @@ pub(super) fn active(requests: &[RequestShown], later: &[RequestShown]) -> Rende
 }
 
 /// `R-7K2M db-admin for 2 h, @rita. Waits for @bob (DBA on call): 0 of 1.`
-fn entry(request: &RequestShown) -> Line {
+pub(super) fn entry(request: &RequestShown) -> Line {
     let line = Line::new()
         .code(&request.short)
         .say(" ")
@@ -219,7 +219,7 @@ fn entry(request: &RequestShown) -> Line {
     line.say(".\n").line(state::told(request).line)
 }
 
-fn is_open(request: &RequestShown) -> bool {
+pub(super) fn is_open(request: &RequestShown) -> bool {
     matches!(
         request.state,
         StateShown::Pending(_) | StateShown::Scheduled { .. }

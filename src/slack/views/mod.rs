@@ -13,11 +13,14 @@ mod clean;
 mod fields;
 mod form;
 mod form_review;
+mod handled;
+mod home;
 mod lasting;
 mod later;
 mod limits;
 mod lists;
 mod notices;
+mod progress;
 mod state;
 mod text;
 mod why;
@@ -30,6 +33,7 @@ use slack_morphism::prelude::SlackBlock;
 use crate::app::answer::{Answer, Problems};
 use crate::domain::SlackId;
 use crate::ports::chat::{Message, Whisper};
+pub use home::home;
 use text::Line;
 
 /// Who reads it: whoever is in a channel, or the one person it is sent to.
@@ -89,6 +93,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Climbed { request } => notices::climbed(request),
         Message::Decided { request } => notices::decided(request, audience),
         Message::Reopened { request } => notices::reopened(request, audience),
+        Message::Handled { request } => handled::handled(request),
         Message::Granted { request } => notices::granted(request, audience),
         Message::GrantFailed { request } => notices::grant_failed(request, audience),
         Message::Warning {

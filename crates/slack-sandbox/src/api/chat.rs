@@ -225,7 +225,12 @@ pub(crate) fn post_ephemeral(state: &mut State, context: &Context<'_>, args: &Ar
 }
 
 pub(crate) fn update(state: &mut State, context: &Context<'_>, args: &Args) -> Answer {
-    let channel = visible(state, &args.require("channel")?)?.id.clone();
+    let conversation = visible(state, &args.require("channel")?)?;
+    if conversation.archived {
+        // Slack's word for a message in a frozen, archived or deleted channel.
+        return Err(ApiError::new("is_inactive"));
+    }
+    let channel = conversation.id.clone();
     let ts = args.require("ts")?;
     let message = state
         .message(&channel, &ts)
