@@ -27,7 +27,6 @@ pub mod action {
     pub const CHANGE: &str = "change";
     /// Opens what approves for less, or with a note.
     pub const LESS: &str = "less";
-    pub const EXTEND: &str = "extend";
     /// Turns to a page of one of the home's lists.
     pub const HOME_PAGE: &str = "home_page";
     pub const HOME_REFRESH: &str = "home_refresh";

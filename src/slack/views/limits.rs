@@ -30,8 +30,6 @@ pub(super) const QUOTE: usize = 200;
 /// A name, an id, a parameter's value.
 pub(super) const NAME: usize = 80;
 
-/// Blocks in a modal or the home.
-pub(super) const VIEW_BLOCKS: usize = 100;
 /// A modal's title and its two buttons.
 pub(super) const MODAL_TITLE: usize = 24;
 /// An option's text and description: 75 for Slack, where some of its clients stop one earlier.
