@@ -201,7 +201,10 @@ async fn a_revoked_holder_is_told_while_the_target_does_not_let_go() {
         bot.settle().await;
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
         let told = bot.told("alice");
-        assert!(told.contains("Not gone yet* (revoked by <@U0BOB>"), "{told}");
+        assert!(
+            told.contains("Not gone yet* (revoked by <@U0BOB>"),
+            "{told}"
+        );
         assert!(told.contains("wrong hands"), "{told}");
         bot.backend.feels(Mood::Well);
         bot.clock.advance(minutes(10));
