@@ -45,19 +45,15 @@ pub(crate) async fn after(bot: &TestBot, by: i64) {
 
 /// The newest warning that this person got.
 fn warning(bot: &TestBot, person: &str) -> Message {
-    let warnings = bot.slack.dms(person).into_iter();
-    let last = warnings
-        .filter(|message| message.plain().contains("ends in"))
-        .next_back();
+    let mut warnings = bot.slack.dms(person).into_iter();
+    let last = warnings.rfind(|message| message.plain().contains("ends in"));
     last.unwrap_or_else(|| panic!("{person} wasn't warned: {}", bot.told(person)))
 }
 
 fn warning_in_thread(bot: &TestBot, request: &Request) -> Message {
     let card = bot.card(request);
-    let thread = bot.slack.thread(APPROVALS, &card.ts).into_iter();
-    let last = thread
-        .filter(|message| message.plain().contains("ends in"))
-        .next_back();
+    let mut thread = bot.slack.thread(APPROVALS, &card.ts).into_iter();
+    let last = thread.rfind(|message| message.plain().contains("ends in"));
     last.expect("the thread was warned")
 }
 
