@@ -3,6 +3,8 @@
 
 /// Blocks in a message.
 pub(super) const BLOCKS: usize = 50;
+/// Blocks in a modal or the home.
+pub(super) const VIEW_BLOCKS: usize = 100;
 /// A section's text.
 pub(super) const SECTION: usize = 3_000;
 /// One of a section's fields, and how many it takes.
