@@ -40,12 +40,12 @@ fn size(list: HomeList) -> usize {
 /// One page of `all`, which may be a page that isn't there any more: then the last.
 fn cut<T>(all: Vec<T>, list: HomeList, pages: &Pages, most: u32) -> Page<T> {
     let (size, count) = (size(list), all.len());
-    let last = count.saturating_sub(1) / size;
-    let page = pages.get(&list).copied().unwrap_or_default().min(last);
+    let highest = count.saturating_sub(1) / size;
+    let page = pages.get(&list).copied().unwrap_or_default().min(highest);
     Page {
         items: all.into_iter().skip(page * size).take(size).collect(),
         page,
-        pages: last + 1,
+        pages: highest + 1,
         all: count,
         more: u32::try_from(count).unwrap_or(u32::MAX) >= most,
     }

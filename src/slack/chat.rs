@@ -179,7 +179,7 @@ impl Chat for SlackChat {
         let outcome = HomeTab::new(self.client.clone())
             .show(reader, home, at)
             .await;
-        self.note_token(outcome.as_ref().map(|_| ()));
+        self.note_token(outcome.as_ref().copied());
         outcome
     }
 

@@ -181,17 +181,16 @@ impl Directory for SlackDirectory {
 
     async fn channel_members(&self, channel: &str) -> Result<Vec<SlackId>, DirectoryError> {
         let (key, now) = (channel.to_owned(), self.clock.now());
-        let known = match self.channels.fresh(&key, now) {
-            Some(known) => known,
-            None => {
-                let read = self.read_members(channel).await;
-                if let Err(why) = &read {
-                    tracing::warn!(channel, %why, "who is in a channel couldn't be read");
-                }
-                let known = read.ok();
-                self.channels.keep(key, known.clone(), now);
-                known
+        let known = if let Some(known) = self.channels.fresh(&key, now) {
+            known
+        } else {
+            let read = self.read_members(channel).await;
+            if let Err(why) = &read {
+                tracing::warn!(channel, %why, "who is in a channel couldn't be read");
             }
+            let known = read.ok();
+            self.channels.keep(key, known.clone(), now);
+            known
         };
         known.ok_or_else(|| DirectoryError::Unavailable("its members can't be read".into()))
     }
