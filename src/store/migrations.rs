@@ -35,6 +35,7 @@ migrations! {
     "20261121130000" "create_alarm",
     "20261121140000" "create_announcement",
     "20261122030000" "create_draft",
+    "20261122040000" "create_home",
 }
 
 pub(super) fn sqlite() -> Migrator {
