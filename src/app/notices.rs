@@ -80,6 +80,31 @@ impl App {
                     to,
                 )
             }
+            (Notice::BreakGlass | Notice::Reviewed | Notice::ReviewOverdue, _) => {
+                match self.about_break_glass(request, shown, notice).await? {
+                    Some(about) => about,
+                    None => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        let told = Told::of(notice);
+        Ok(Some(Saying {
+            key,
+            message,
+            to,
+            told,
+        }))
+    }
+
+    /// What makes it the same one, what is said, and to whom.
+    async fn about_break_glass(
+        &self,
+        request: &Request,
+        shown: RequestShown,
+        notice: Notice,
+    ) -> Result<Option<(String, Message, Vec<To>)>, StoreError> {
+        Ok(Some(match (notice, is_overdue(request)) {
             (Notice::BreakGlass, _) => {
                 let skipped = self.skipped(request).await?;
                 let people = self.accounts_of(&skipped).await?;
@@ -95,7 +120,7 @@ impl App {
                 Message::PostUseReviewed { request: shown },
                 vec![To::Security, To::Thread],
             ),
-            (Notice::ReviewOverdue, _) if is_overdue(request) => {
+            (Notice::ReviewOverdue, true) => {
                 let to = vec![To::Security, To::People(self.reviewers(request).await?)];
                 (
                     "overdue".into(),
@@ -104,13 +129,6 @@ impl App {
                 )
             }
             _ => return Ok(None),
-        };
-        let told = Told::of(notice);
-        Ok(Some(Saying {
-            key,
-            message,
-            to,
-            told,
         }))
     }
 
