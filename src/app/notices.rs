@@ -50,29 +50,23 @@ impl App {
             (Notice::Reminder, Some(open)) => {
                 let people = self.accounts_of(&unanswered(request, open)).await?;
                 (
-                    format!("reminder-{}-{}", open.index, open.opened_at.timestamp()),
+                    format!("reminder-{}", stage_key(open)),
                     Message::Reminder { request: shown },
                     vec![To::People(people)],
                 )
             }
             (Notice::Climbed, Some(open)) => (
-                format!(
-                    "climbed-{}-{}-{}",
-                    open.index,
-                    open.rungs,
-                    open.opened_at.timestamp()
-                ),
+                format!("climbed-{}-{}", open.rungs, stage_key(open)),
                 Message::Climbed { request: shown },
                 vec![To::Thread],
             ),
             (Notice::Reopened, Some(open)) => {
-                let mut people = its_people(&shown);
                 let asked = self.accounts_of(&unanswered(request, open)).await?;
-                people.extend(asked);
+                let people = To::People([its_people(&shown), asked].concat());
                 (
-                    format!("reopened-{}", open.opened_at.timestamp()),
+                    format!("reopened-{}", stage_key(open)),
                     Message::Reopened { request: shown },
-                    vec![To::Thread, To::People(people)],
+                    vec![To::Thread, people],
                 )
             }
             (Notice::Decided, None) => {
@@ -80,15 +74,37 @@ impl App {
                 if !matches!(request.state, State::Cancelled { .. }) {
                     to.push(To::People(its_people(&shown)));
                 }
-                // Scheduled, asked anew and scheduled again is said twice.
-                let key = match &request.state {
-                    State::Scheduled { approved_at, .. } => {
-                        format!("decided-scheduled-{}", approved_at.timestamp_micros())
-                    }
-                    other => format!("decided-{}", other.name()),
-                };
-                (key, Message::Decided { request: shown }, to)
+                (
+                    decided_key(&request.state),
+                    Message::Decided { request: shown },
+                    to,
+                )
             }
+            (Notice::BreakGlass | Notice::Reviewed | Notice::ReviewOverdue, _) => {
+                match self.about_break_glass(request, shown, notice).await? {
+                    Some(about) => about,
+                    None => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        let told = Told::of(notice);
+        Ok(Some(Saying {
+            key,
+            message,
+            to,
+            told,
+        }))
+    }
+
+    /// What makes it the same one, what is said, and to whom.
+    async fn about_break_glass(
+        &self,
+        request: &Request,
+        shown: RequestShown,
+        notice: Notice,
+    ) -> Result<Option<(String, Message, Vec<To>)>, StoreError> {
+        Ok(Some(match (notice, is_overdue(request)) {
             (Notice::BreakGlass, _) => {
                 let skipped = self.skipped(request).await?;
                 let people = self.accounts_of(&skipped).await?;
@@ -104,7 +120,7 @@ impl App {
                 Message::PostUseReviewed { request: shown },
                 vec![To::Security, To::Thread],
             ),
-            (Notice::ReviewOverdue, _) if is_overdue(request) => {
+            (Notice::ReviewOverdue, true) => {
                 let to = vec![To::Security, To::People(self.reviewers(request).await?)];
                 (
                     "overdue".into(),
@@ -113,13 +129,6 @@ impl App {
                 )
             }
             _ => return Ok(None),
-        };
-        let told = Told::of(notice);
-        Ok(Some(Saying {
-            key,
-            message,
-            to,
-            told,
         }))
     }
 
@@ -253,6 +262,21 @@ impl App {
             .take(REVIEWERS_AT_MOST)
             .map(|person| shown_person(person).account)
             .collect())
+    }
+}
+
+/// The stage that waits, and since when: asked anew, its words are said anew.
+fn stage_key(open: &OpenStage) -> String {
+    format!("{}-{}", open.index, open.opened_at.timestamp())
+}
+
+/// Scheduled, asked anew and scheduled again is said twice.
+fn decided_key(state: &State) -> String {
+    let name = state.name();
+    if let State::Scheduled { approved_at, .. } = state {
+        format!("decided-{name}-{}", approved_at.timestamp_micros())
+    } else {
+        format!("decided-{name}")
     }
 }
 
