@@ -263,8 +263,6 @@ fn kind(answer: &Answer) -> &'static str {
         | Answer::Pending { .. }
         | Answer::Active { .. }
         | Answer::Later(_)
-        | Answer::Extended(_)
-        | Answer::Why(_)
         | Answer::OnCall(_)
         | Answer::Status { .. }
         | Answer::Why(_)

@@ -235,7 +235,6 @@ impl TestBot {
             variables: more,
             dir,
         } = ground;
-        let config = dir.path().join("hallpass.toml");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         slack.set_request_urls(RequestUrls::under(&base));
