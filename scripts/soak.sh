@@ -41,9 +41,10 @@ counted() {
     awk '/^test result:/ {passed += $4; failed += $6} END {if (passed + failed) printf "%d tests passed, %d failed", passed, failed}' "$1"
 }
 
-# it FILTER…: tests of the integration binary. Two at a time: each starts several processes.
+# it FILTER…: tests of the integration binary. Two at a time: each starts several processes. Of the whole workspace, as
+# everywhere: with fewer features of the dependencies all would be built once more.
 it() {
-    cargo test --locked --features "$features" --test it -- --nocapture --test-threads 2 "$@"
+    cargo test --locked --workspace --features "$features" --test it -- --nocapture --test-threads 2 "$@"
 }
 
 # The core alone: its stories, the model, and a million transitions against a reference.
