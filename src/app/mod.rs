@@ -285,13 +285,12 @@ struct TooLong;
 async fn in_time<T>(
     work: impl Future<Output = Result<T, Stop>>,
 ) -> Result<Result<T, Answer>, TooLong> {
-    match timeout(ANSWER_WITHIN, people::with_patience(work)).await {
-        Ok(done) => Ok(done.map_err(Stop::into_answer)),
-        Err(_) => {
-            tracing::warn!("a command wasn't decided in time");
-            Err(TooLong)
-        }
-    }
+    let done = timeout(ANSWER_WITHIN, people::with_patience(work)).await;
+    let done = done.map_err(|_| {
+        tracing::warn!("a command wasn't decided in time");
+        TooLong
+    })?;
+    Ok(done.map_err(Stop::into_answer))
 }
 
 /// Locks by key, a fixed number of them: whoever shares one waits a little longer, nothing grows.

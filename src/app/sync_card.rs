@@ -121,20 +121,31 @@ impl App {
         } else {
             self.store.cards(&request.id).await?
         };
+        let updated = self.update_cards(request, &rows, &shown).await?;
+        let told = self.tell_handled(request, &shown).await?;
+        Ok(Carried::either(Carried::either(later, updated), told))
+    }
+
+    async fn update_cards(
+        &self,
+        request: &Request,
+        rows: &[CardRow],
+        shown: &RequestShown,
+    ) -> Result<Option<Carried>, StoreError> {
         let stale: Vec<_> = rows
             .iter()
-            .filter_map(|row| Some((row, standing(&shown, &row.place)?)))
+            .filter_map(|row| Some((row, standing(shown, &row.place)?)))
             .map(|(row, message)| self.update_card(request, row, message))
             .collect();
         let updated: Vec<_> = stream::iter(stale)
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
+        let mut later = None;
         for outcome in updated {
             later = Carried::either(later, outcome?);
         }
-        let told = self.tell_handled(request, &shown).await?;
-        Ok(Carried::either(later, told))
+        Ok(later)
     }
 
     async fn post_in_channel(

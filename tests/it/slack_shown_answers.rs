@@ -230,6 +230,38 @@ fn offered(note: Option<&str>) -> LaterShown {
 
 /// Answers that list.
 pub(crate) fn lists() -> Vec<(&'static str, Answer)> {
+    let mut all = lists_of_access();
+    all.extend(other_lists());
+    all
+}
+
+fn lists_of_access() -> Vec<(&'static str, Answer)> {
+    vec![
+        (
+            "active",
+            Answer::Active {
+                now: vec![active(), glass_active(PostUseShown::Owed), stuck()],
+                later: Vec::new(),
+            },
+        ),
+        (
+            "active_later",
+            Answer::Active {
+                now: vec![active()],
+                later: vec![scheduled()],
+            },
+        ),
+        (
+            "active_none",
+            Answer::Active {
+                now: Vec::new(),
+                later: Vec::new(),
+            },
+        ),
+    ]
+}
+
+fn other_lists() -> Vec<(&'static str, Answer)> {
     vec![
         ("roles", Answer::Roles(roles())),
         ("roles_none", Answer::Roles(Vec::new())),
@@ -255,27 +287,6 @@ pub(crate) fn lists() -> Vec<(&'static str, Answer)> {
             Answer::Pending {
                 for_you: Vec::new(),
                 others: Vec::new(),
-            },
-        ),
-        (
-            "active",
-            Answer::Active {
-                now: vec![active(), glass_active(PostUseShown::Owed), stuck()],
-                later: Vec::new(),
-            },
-        ),
-        (
-            "active_later",
-            Answer::Active {
-                now: vec![active()],
-                later: vec![scheduled()],
-            },
-        ),
-        (
-            "active_none",
-            Answer::Active {
-                now: Vec::new(),
-                later: Vec::new(),
             },
         ),
         (

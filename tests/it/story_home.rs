@@ -60,7 +60,7 @@ fn buttons(value: &Value, label: &str) -> Vec<String> {
                 .flat_map(|one| buttons(one, label))
                 .collect()
         }
-        _ => Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
     }
 }
 

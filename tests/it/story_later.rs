@@ -112,12 +112,7 @@ async fn a_later_start_is_offered_sent_approved_beforehand_and_given_on_time() {
         let at = bot.starts_at(&request).await;
         assert_eq!(at.with_timezone(&BERLIN).format("%H:%M").to_string(), typed);
         assert_eq!(at.second(), 0);
-        let card = bot.card(&request).plain();
-        assert!(
-            card.contains(&format!("<!date^{}^", at.timestamp())),
-            "in everybody's own zone: {card}"
-        );
-        assert!(!card.contains("Europe/Berlin"), "{card}");
+        is_shown_in_everybodys_zone(bot, &request, at);
 
         bot.approves("bob", &request).await;
         assert!(matches!(
@@ -135,19 +130,31 @@ async fn a_later_start_is_offered_sent_approved_beforehand_and_given_on_time() {
             assert!(told.contains(&request.short), "{list}: {told}");
         }
 
-        bot.comes(at - seconds(2)).await;
-        assert!(bot.backend.calls().is_empty(), "not two seconds early");
-        bot.comes(at).await;
-        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
-        bot.comes(at + minutes(29)).await;
-        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
-        bot.comes(at + minutes(31)).await;
-        assert!(
-            bot.backend.holders("orders_admin").is_empty(),
-            "counted from the start"
-        );
+        is_given_on_time(bot, at).await;
     })
     .await;
+}
+
+fn is_shown_in_everybodys_zone(bot: &TestBot, request: &Request, at: Time) {
+    let card = bot.card(request).plain();
+    let token = format!("<!date^{}^", at.timestamp());
+    assert!(card.contains(&token), "{card}");
+    assert!(!card.contains("Europe/Berlin"), "{card}");
+}
+
+/// Half an hour of it.
+async fn is_given_on_time(bot: &TestBot, at: Time) {
+    bot.comes(at - seconds(2)).await;
+    assert!(bot.backend.calls().is_empty(), "not two seconds early");
+    bot.comes(at).await;
+    assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+    bot.comes(at + minutes(29)).await;
+    assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+    bot.comes(at + minutes(31)).await;
+    assert!(
+        bot.backend.holders("orders_admin").is_empty(),
+        "counted from the start"
+    );
 }
 
 #[tokio::test]

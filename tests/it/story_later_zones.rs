@@ -86,10 +86,7 @@ async fn on_the_night_on_which_clocks_go_back_the_first_of_two_is_taken_and_the_
         let first = bot.sends("alice", &offer, "Schedule for").await;
         let at = bot.starts_at(&first).await;
         assert_eq!(at, berlin(night, 2, 30));
-        let text = format!(
-            "/prod-access db-owner 30m at {}T02:30+01:00 release night",
-            night
-        );
+        let text = format!("/prod-access db-owner 30m at {night}T02:30+01:00 release night");
         let second = bot
             .asks_for_later("rita", &text, "Schedule for tomorrow 02:30 (UTC+1)")
             .await;

@@ -34,15 +34,14 @@ enum Reader {
 
 impl Reader {
     async fn open(database: &str) -> Result<Self> {
-        Ok(match database.strip_prefix("sqlite://") {
-            Some(path) => Self::Sqlite(SqliteConnectOptions::new().filename(path).connect().await?),
-            None => {
-                let mut conn = PgConnection::connect(database).await?;
-                // A young table has no statistics, and would be read as a whole each time.
-                conn.execute("set enable_seqscan = off").await?;
-                Self::Postgres(conn)
-            }
-        })
+        if let Some(path) = database.strip_prefix("sqlite://") {
+            let options = SqliteConnectOptions::new().filename(path);
+            return Ok(Self::Sqlite(options.connect().await?));
+        }
+        let mut conn = PgConnection::connect(database).await?;
+        // A young table has no statistics, and would be read as a whole each time.
+        conn.execute("set enable_seqscan = off").await?;
+        Ok(Self::Postgres(conn))
     }
 
     async fn execute(&mut self, sql: &'static str) -> sqlx::Result<()> {
