@@ -2,13 +2,16 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help demo test soak lint check bench migration
+.PHONY: help demo gallery test soak lint check bench migration
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## try it: bot, Slack sandbox and a demo target, at http://127.0.0.1:4040 (needs only cargo)
 	cargo run --locked -- demo
+
+gallery: ## every card, modal and home in every state, on one page to look at
+	cargo run --locked -p slack-sandbox --example gallery -- tests/it/snapshots target/gallery.html Hallpass
 
 test: ## install what the tests need and lacks, run all of them, say how long each part took
 	@scripts/test.sh

@@ -29,6 +29,7 @@ pub use deliver::{Delivery, Outcome, Route};
 pub use fault::{Fault, FaultId, FaultKind, FaultReport};
 pub use handle::{NotSeen, Sandbox};
 pub use message::Message;
+pub use page::gallery::{Exhibit, gallery};
 pub use state::Call;
 pub use view::View;
 pub use workspace::{App, Channel, Command, Person, RequestUrls, Shortcut, UserGroup, Workspace};

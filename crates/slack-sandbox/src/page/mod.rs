@@ -2,10 +2,11 @@
 //!
 //! Rendered here, kept fresh by a little script that fetches the same address again after every
 //! change. `text`, `blocks` and `fields` turn Block Kit into HTML, `stream`, `modal` and `shell`
-//! put it in its place. Nothing is loaded from elsewhere.
+//! put it in its place; `gallery` shows everything at once. Nothing is loaded from elsewhere.
 
 mod blocks;
 mod fields;
+pub(crate) mod gallery;
 mod modal;
 mod shell;
 mod stream;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Seat;
 use super::blocks::{self, Owner};
+use crate::view::View;
 
 /// What the dialog holds; empty when no modal is open.
 pub(crate) fn top(seat: &Seat<'_>) -> Markup {
@@ -12,7 +13,11 @@ pub(crate) fn top(seat: &Seat<'_>) -> Markup {
     let Some(view) = stack.and_then(|stack| stack.last()) else {
         return html! {};
     };
-    let below = stack.is_some_and(|stack| stack.len() > 1);
+    form(seat, view, stack.is_some_and(|stack| stack.len() > 1))
+}
+
+/// One modal; `below`: it covers another.
+pub(crate) fn form(seat: &Seat<'_>, view: &View, below: bool) -> Markup {
     let words = |key: &str| view.source[key]["text"].as_str();
     html! {
         form.modal data-view=(view.id) data-hash=(view.hash) novalidate {
