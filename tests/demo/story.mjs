@@ -69,19 +69,19 @@ await step('what is wrong is told at once', async () => {
 });
 await step('Rita asks by keyboard, and the card reaches Bob', async () => {
   await types('/prod-access db-admin 2m orders stuck');
-  await bob.getByRole('button', { name: /^Approve/ }).waitFor();
+  await bob.getByRole('button', { name: /^Approve \d/ }).waitFor();
   await shot('3-asked');
 });
 await step("Rita can't approve her own request", async () => {
   await rita.getByText('access-requests').click();
-  await rita.getByRole('button', { name: /^Approve/ }).click();
+  await rita.getByRole('button', { name: /^Approve \d/ }).click();
   await rita.getByText('Only visible to you').first().waitFor();
   await shot('4-cheated');
 });
 await step('Bob approves, and the target gives access', async () => {
-  await bob.getByRole('button', { name: /^Approve/ }).click();
+  await bob.getByRole('button', { name: /^Approve \d/ }).click();
   await orders.getByText('orders_admin').first().waitFor();
-  await bob.getByRole('button', { name: /^Approve/ }).waitFor({ state: 'detached' });
+  await bob.getByRole('button', { name: /^Approve \d/ }).waitFor({ state: 'detached' });
 });
 await step('the target shows Rita an order', async () => {
   await orders.getByRole('button', { name: 'Try: read an order as Rita' }).click();
@@ -106,7 +106,7 @@ await step('the access goes at its end, and Slack says so', async () => {
 await step('the bot is killed with a grant live, and takes it away after its return', async () => {
   await rita.getByRole('link', { name: 'Close the thread' }).click();
   await types('/prod-access db-admin 3m again');
-  await bob.getByRole('button', { name: /^Approve/ }).last().click();
+  await bob.getByRole('button', { name: /^Approve \d/ }).last().click();
   await orders.getByText('orders_admin').first().waitFor();
   // Killed before that is on record, the access would rightly last from the bot's return.
   await bob.getByText(/^Active until/).last().waitFor();
@@ -117,11 +117,52 @@ await step('the bot is killed with a grant live, and takes it away after its ret
   await page.getByRole('button', { name: 'Start the bot' }).click();
   await sees(orders, 'Nobody. An approved request puts somebody here.');
 });
+await step('Rita asks in the form, by keyboard alone', async () => {
+  await types('/prod-access');
+  const role = rita.locator('#modal').getByLabel('Role');
+  await role.waitFor();
+  await role.focus();
+  await page.keyboard.type('db-a');
+  await rita.locator('#modal').getByText('Read and write').first().waitFor();
+  await shot('9-form');
+  const why = rita.locator('#modal').getByLabel('Why you need it');
+  await why.focus();
+  await page.keyboard.type('a report is due');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await rita.locator('#modal').getByText('Waits for').waitFor();
+  await page.keyboard.press('Escape');
+  await rita.locator('#modal[open]').waitFor({ state: 'detached' });
+  await bob.getByText('a report is due').first().waitFor();
+});
+await step('Bob denies it with a reason, by keyboard alone', async () => {
+  const deny = bob.getByRole('button', { name: 'Deny' }).last();
+  await deny.focus();
+  await page.keyboard.press('Enter');
+  const why = bob.locator('#modal').getByLabel('Why not, and what would do instead');
+  await why.waitFor();
+  await why.focus();
+  await page.keyboard.type('the copy will do');
+  await shot('10-deny');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await bob.getByText(/Denied by/).last().waitFor();
+  await bob.getByText('the copy will do').first().waitFor();
+});
+await step("Rita's home shows what became of it", async () => {
+  await rita.getByRole('link', { name: 'Hallpass' }).first().click();
+  await rita.getByRole('link', { name: 'Home' }).click();
+  await rita.getByText('What you asked for').first().waitFor();
+  await rita.getByText(/Denied by/).first().waitFor();
+  await shot('11-home');
+});
 await step('at phone width nothing is cut off', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (overflow > 0) throw new Error(`${overflow} px wider than the window`);
-  await shot('9-phone');
+  await shot('12-phone');
 });
 await step('the browser had nothing to complain about', async () => {
   if (complaints.length > 0) throw new Error(complaints.join(' | '));
