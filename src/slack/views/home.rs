@@ -70,7 +70,7 @@ fn open(home: &HomeOpen, at: Time, out: &mut Vec<SlackBlock>) {
     ]));
 }
 
-/// The list's title with how many there are; a sentence where there are none.
+/// A line, the list's title with how many there are; a sentence where there are none.
 fn title<T>(
     name: &'static str,
     page: &Page<T>,
@@ -82,6 +82,7 @@ fn title<T>(
         (all, false) => format!(" ({all})"),
         (all, true) => format!(" ({all} or more)"),
     };
+    out.push(blocks::divider());
     out.push(blocks::header(&format!("{name}{count}")));
     if page.all == 0 {
         out.push(blocks::context(vec![Line::of(none)]));
