@@ -1,4 +1,4 @@
-//! Modals and the home over the Web API: open, push, update, publish. Views come as JSON, made in `views`.
+//! Modals and the home over the Web API: open, update, publish. Views come as JSON, made in `views`.
 //! What stands in a view, and who may see it, is decided elsewhere.
 
 use std::sync::Arc;
@@ -33,12 +33,6 @@ impl Forms {
     pub async fn open(&self, trigger: &str, view: &Value) -> Result<Opened, ChatError> {
         let body = json!({ "trigger_id": trigger, "view": view });
         self.call("views.open", &body).await
-    }
-
-    /// Puts a modal on top of the one that the trigger came from; at most three lie on each other.
-    pub async fn push(&self, trigger: &str, view: &Value) -> Result<Opened, ChatError> {
-        let body = json!({ "trigger_id": trigger, "view": view });
-        self.call("views.push", &body).await
     }
 
     /// Shows something else in an open view; what was typed stays where block and action ids do.
