@@ -175,7 +175,7 @@ impl App {
                 return self.no_access(about).await;
             };
             let request = self.require_request(&grant.request).await?;
-            if let Some(refusal) = not_active(&grant) {
+            if let Err(refusal) = grant.require_active() {
                 return Ok(Answer::Refused {
                     refusal,
                     decided: Some(Box::new(self.shown(&request).await?)),
@@ -347,24 +347,4 @@ fn only_its_holder() -> Stop {
         "Only its holder can ask for more time, and those who approve the role can add what was agreed beforehand.",
     )
     .into()
-}
-
-/// Why access can't be extended, where it isn't active.
-fn not_active(grant: &Grant) -> Option<Refusal> {
-    let (sentence, allowed) = match &grant.state {
-        GrantState::Active { .. } => return None,
-        GrantState::Provisioning { .. } => (
-            "This access isn't there yet.",
-            "It can be extended once it is active.",
-        ),
-        GrantState::Revoking { .. } => (
-            "This access is being taken away, so it can't be extended.",
-            "Ask for the role again.",
-        ),
-        GrantState::Ended { .. } | GrantState::Failed { .. } => (
-            "This access is over, so it can't be extended.",
-            "Ask for the role again.",
-        ),
-    };
-    Some(Refusal::new(RefusalKind::WrongState, sentence).allowed(allowed))
 }

@@ -85,7 +85,11 @@ impl Grant {
         ))
     }
 
-    fn require_active(&self) -> Result<(Time, Time), Refusal> {
+    /// Since when it is active, and until when.
+    ///
+    /// # Errors
+    /// A refusal in words where it isn't active: only then it can be extended.
+    pub fn require_active(&self) -> Result<(Time, Time), Refusal> {
         let (sentence, allowed) = match &self.state {
             State::Active { since, ends_at } => return Ok((*since, *ends_at)),
             State::Provisioning { .. } => (
@@ -93,12 +97,13 @@ impl Grant {
                 "It can be extended once it is active.",
             ),
             State::Revoking { .. } => (
-                "This access is being taken away; that isn't taken back.",
+                "This access is being taken away, so it can't be extended.",
                 "Ask for the role again.",
             ),
-            State::Ended { .. } | State::Failed { .. } => {
-                ("This access is over.", "Ask for the role again.")
-            }
+            State::Ended { .. } | State::Failed { .. } => (
+                "This access is over, so it can't be extended.",
+                "Ask for the role again.",
+            ),
         };
         Err(Refusal::new(RefusalKind::WrongState, sentence).allowed(allowed))
     }

@@ -3,10 +3,7 @@
 use super::break_glass::Breaking;
 use super::{Ask, Asked, Kind, OpenStage, Opening, Panel, Request, Start, State};
 use crate::effect::{Notice, Subject};
-use crate::grant::State as GrantState;
-use crate::{
-    Actor, Change, Effect, EffectKind, Event, EventKind, Refusal, RefusalKind, RequestId, Time,
-};
+use crate::{Actor, Change, Effect, EffectKind, Event, EventKind, Refusal, RequestId, Time};
 
 impl Request {
     /// A new request: opens its first stage, starts its grant at once where there are no stages, or, for
@@ -163,19 +160,5 @@ fn require_active(opening: Option<&Opening>) -> Result<(), Refusal> {
     let Some(Opening::Extend { grant, .. }) = opening else {
         return Ok(());
     };
-    match &grant.state {
-        GrantState::Active { .. } => Ok(()),
-        GrantState::Provisioning { .. } => Err(Refusal::new(
-            RefusalKind::WrongState,
-            "This access isn't there yet, so it can't be extended.",
-        )
-        .allowed("Extend it once it is active.")),
-        GrantState::Revoking { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => {
-            Err(Refusal::new(
-                RefusalKind::WrongState,
-                "This access is over, so it can't be extended.",
-            )
-            .allowed("Ask for the role again."))
-        }
-    }
+    grant.require_active().map(drop)
 }
