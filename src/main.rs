@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hallpass::cli::Cli;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     if rustls::crypto::ring::default_provider()

@@ -23,11 +23,16 @@ mod workplace;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use mimalloc::MiMalloc;
 
 use rival_apps::Apps;
 use round::Place;
 use server::Server;
 use table::Table;
+
+/// As the program's.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// As many as a median needs to stand still on a shared machine.
 const ROUNDS: usize = 7;
