@@ -206,8 +206,7 @@ impl App {
             }
             Err(stop) => return Err(stop),
         }
-        let request = self.require_request(&request.id).await?;
-        self.done(BEING_ENDED, &request).await
+        self.done(BEING_ENDED, request).await
     }
 
     pub(super) async fn no_access(&self, request: &Request) -> Result<Answer, Stop> {
