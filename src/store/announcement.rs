@@ -2,7 +2,6 @@
 //! the row goes once it was said. They are told in the order in which they came to be: by moment, then by id.
 
 use hallpass_domain::{Announcement, AnnouncementId, EffectChange, Event, Time};
-use serde_json::json;
 
 use super::sql::{Sql, storable};
 use super::writer::Job;
@@ -49,12 +48,12 @@ pub(super) fn prepare(
         let at = at.ok_or_else(|| {
             StoreError::Unavailable("An announcement without a moment can't be kept.".into())
         })?;
-        let row = json!({
-            "id": id,
-            "at": text::micros(at),
-            "body": storable(&body("announcement", &id, &announcement)?),
-        });
-        told.rows.push(row.to_string());
+        let row = object! {
+            id: id,
+            at: text::micros(at),
+            body: storable(&body("announcement", &id, &announcement)?),
+        };
+        told.rows.push(row);
         let effect = Announcement::effect(&AnnouncementId::new(id), at);
         told.effects.push(EffectChange::Schedule(effect));
     }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use hallpass_domain::effect::Subject;
 use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{EffectChange, EffectKind, Lane, Time, Urgency};
-use serde_json::json;
 
 use super::sql::Sql;
 use super::writer::{Job, Outcome};
@@ -132,15 +131,14 @@ pub(super) fn prepare(change: EffectChange, entropy: &dyn Entropy) -> EffectOp {
     };
     let (subject, kind) = (text::subject(&subject), text::kind(&kind));
     let schedule = effect.map(|effect| {
-        json!({
-            "subject": subject,
-            "kind": kind,
-            "lane": text::lane(&effect.lane),
-            "urgency": text::urgency(effect.urgency),
-            "due": text::micros(effect.due),
-            "token": first_token(entropy),
-        })
-        .to_string()
+        object! {
+            subject: subject,
+            kind: kind,
+            lane: text::lane(&effect.lane),
+            urgency: text::urgency(effect.urgency),
+            due: text::micros(effect.due),
+            token: first_token(entropy),
+        }
     });
     EffectOp {
         subject,
@@ -172,7 +170,7 @@ pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a st
     let cancelled = last
         .iter()
         .filter(|(_, schedule)| schedule.is_none())
-        .map(|((subject, kind), _)| json!({ "subject": subject, "kind": kind }).to_string())
+        .map(|((subject, kind), _)| object! { subject: subject, kind: kind })
         .collect();
     (scheduled, cancelled)
 }
@@ -202,18 +200,18 @@ pub(super) fn ended(finish: Finish) -> Ended {
         Finish::GiveBack(claimed) => (claimed, false, None, 1, None),
     };
     let (subject, kind) = (text::subject(&claimed.subject), text::kind(&claimed.kind));
-    let row = json!({
-        "subject": subject,
-        "kind": kind,
-        "token": claimed.token,
-        "wanted": claimed.wanted,
-        "done": done,
-        "at": at,
-        "given_back": given_back,
-        "error": error,
-    });
+    let row = object! {
+        subject: subject,
+        kind: kind,
+        token: claimed.token,
+        wanted: claimed.wanted,
+        done: done,
+        at: at,
+        given_back: given_back,
+        error: error,
+    };
     Ended {
-        row: row.to_string(),
+        row,
         key: EndedRow { subject, kind },
     }
 }

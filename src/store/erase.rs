@@ -2,7 +2,6 @@
 //! beside the change that puts it on record. Events, seals and the bodies that hashes cover are never touched.
 
 use hallpass_domain::{Change, Holding, HoldingId, PersonId, Request, RequestId, Review, Time};
-use serde_json::json;
 
 use super::prepared::{Prepared, body};
 use super::seal::Span;
@@ -69,20 +68,17 @@ impl PreparedErasure {
         let fields = erasure.fields.iter();
         let reviews = erasure.reviews.iter().map(|review| {
             let verdict = body("review", review.id.as_str(), &review.verdict)?;
-            Ok(json!({ "id": review.id, "verdict": verdict }).to_string())
+            Ok(object! { id: review.id, verdict: verdict })
         });
         let holdings = erasure.holdings.into_iter().map(|mut holding| {
             holding.version += 1;
             let body = body("holding", holding.id.as_str(), &holding)?;
             let (id, version, principal) = (&holding.id, holding.version, &holding.principal);
-            Ok(
-                json!({ "id": id, "version": version, "principal": principal, "body": body })
-                    .to_string(),
-            )
+            Ok(object! { id: id, version: version, principal: principal, body: body })
         });
         Ok(Self {
             fields: fields
-                .map(|field| json!({ "event": field.event, "position": field.place }).to_string())
+                .map(|field| object! { event: field.event, position: field.place })
                 .collect(),
             reviews: reviews.collect::<Result<_, StoreError>>()?,
             holdings: holdings.collect::<Result<_, StoreError>>()?,

@@ -7,7 +7,6 @@ use hallpass_domain::{
     Actor, Event, EventId, EventKind, GrantId, HoldingId, Personal, RequestId, Time,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::database::Arg;
@@ -78,8 +77,8 @@ pub(super) fn prepare(
         let salt = hex::encode(salt);
         let (field, value) = (storable(&field), storable(&value));
         let commitment = commitment(&salt, &field, &value);
-        let row = json!({ "event": id, "position": position, "field": field, "salt": salt, "value": value });
-        into.personal.push(row.to_string());
+        let row = object! { event: id, position: position, field: field, salt: salt, value: value };
+        into.personal.push(row);
         commitments.push(Commitment { field, commitment });
     }
     let at = text::micros(event.at);
@@ -101,16 +100,16 @@ pub(super) fn prepare(
             personal: commitments,
         },
     )?;
-    let row = json!({
-        "id": id,
-        "at": at,
-        "kind": event.kind.as_str(),
-        "request": event.request,
-        "grant_id": event.grant,
-        "holding": event.holding,
-        "body": body,
-    });
-    into.events.push(row.to_string());
+    let row = object! {
+        id: id,
+        at: at,
+        kind: event.kind.as_str(),
+        request: event.request,
+        grant_id: event.grant,
+        holding: event.holding,
+        body: body,
+    };
+    into.events.push(row);
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 
 use hallpass_domain::grant::State;
 use hallpass_domain::{Grant, GrantId, PersonId, ShortId};
-use serde_json::json;
 
 use super::database::Arg;
 use super::gather::Keyed;
@@ -41,24 +40,18 @@ pub(super) fn prepare(mut grant: Grant, into: &mut Prepared) -> Result<(), Store
         | State::Failed { .. } => None,
     };
     let (state, live) = state_text(&grant.state);
-    let json = json!({
-        "id": id,
-        "version": grant.version,
-        "short": grant.short,
-        "request": grant.request,
-        "holder": grant.holder,
-        "state": state,
-        "live": live,
-        "ends_at": ends_at,
-        "body": body("access_grant", &id, &grant)?,
-    });
-    into.grants.push(
-        read,
-        Row {
-            key: id,
-            json: json.to_string(),
-        },
-    );
+    let json = object! {
+        id: id,
+        version: grant.version,
+        short: grant.short,
+        request: grant.request,
+        holder: grant.holder,
+        state: state,
+        live: live,
+        ends_at: ends_at,
+        body: body("access_grant", &id, &grant)?,
+    };
+    into.grants.push(read, Row { key: id, json });
     Ok(())
 }
 
@@ -115,7 +108,9 @@ macro_rules! grants {
     };
 }
 
-pub(super) const BY_ID: Sql = grants!("id in " [list 1]);
+const BY_IDS: Sql = grants!("id in " [list 1]);
+
+pub(super) const BY_ID: Sql = grants!("id " [key 1]);
 
 impl Keyed for GrantRow {
     fn key(&self) -> &str {
@@ -137,7 +132,7 @@ impl Store {
             _ => {}
         }
         let wanted = list(ids.iter().map(GrantId::as_str));
-        let mut grants = self.read_grants(&BY_ID, &[wanted.into()]).await?;
+        let mut grants = self.read_grants(&BY_IDS, &[wanted.into()]).await?;
         grants.sort_by_key(|grant| ids.iter().position(|id| *id == grant.id));
         Ok(grants)
     }

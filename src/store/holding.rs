@@ -50,23 +50,17 @@ pub(super) fn prepare(mut holding: Holding, into: &mut Prepared) -> Result<(), S
             person: holding.person.to_string(),
         });
     }
-    let json = json!({
-        "id": id,
-        "version": holding.version,
-        "backend": holding.backend,
-        "principal": principal,
-        "person": holding.person,
-        "entitlement": holding.entitlement.key(),
-        "grant_id": holding.grant.as_ref().map_or("", GrantId::as_str),
-        "body": body("holding", &id, &holding)?,
-    });
-    into.holdings.push(
-        read,
-        Row {
-            key: id,
-            json: json.to_string(),
-        },
-    );
+    let json = object! {
+        id: id,
+        version: holding.version,
+        backend: holding.backend,
+        principal: principal,
+        person: holding.person,
+        entitlement: holding.entitlement.key(),
+        grant_id: holding.grant.as_ref().map_or("", GrantId::as_str),
+        body: body("holding", &id, &holding)?,
+    };
+    into.holdings.push(read, Row { key: id, json });
     Ok(())
 }
 
@@ -117,7 +111,9 @@ macro_rules! holdings {
     };
 }
 
-pub(super) const BY_ID: Sql = holdings!("id in " [list 1]);
+const BY_IDS: Sql = holdings!("id in " [list 1]);
+
+pub(super) const BY_ID: Sql = holdings!("id " [key 1]);
 
 impl Keyed for HoldingRow {
     fn key(&self) -> &str {
@@ -154,7 +150,7 @@ impl Store {
             _ => {}
         }
         let wanted = list(ids.iter().map(HoldingId::as_str));
-        let mut holdings = self.read_holdings(&BY_ID, &[wanted.into()]).await?;
+        let mut holdings = self.read_holdings(&BY_IDS, &[wanted.into()]).await?;
         holdings.sort_by_key(|holding| ids.iter().position(|id| *id == holding.id));
         Ok(holdings)
     }

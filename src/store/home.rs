@@ -122,7 +122,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let named = waits
             .iter()
-            .map(|request| json!({ "account": account, "request": request }).to_string());
+            .map(|request| object! { account: account, request: request });
         let named: Vec<String> = named.collect();
         // First what waits, then the digest: a crash between them renders once too often.
         if !named.is_empty() {

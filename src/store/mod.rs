@@ -239,7 +239,7 @@ impl Store {
         self.readers().look_up(sql, args).await
     }
 
-    /// The rows of one key, by a statement that reads those of a list of keys.
+    /// The rows of one key, by a statement with a `[key 1]`.
     async fn keyed<R: Keyed>(
         &self,
         sql: &Sql,
@@ -247,7 +247,7 @@ impl Store {
         key: &str,
     ) -> Result<Vec<R>, StoreError> {
         match &self.0.database {
-            Database::Sqlite(_) => self.look_up(sql, &[sql::list([key]).into()]).await,
+            Database::Sqlite(_) => self.look_up(sql, &[key.into()]).await,
             Database::Postgres(server) => kind(&server.gathers).get(key).await,
         }
     }

@@ -1,7 +1,6 @@
 //! People as pinned, and the Slack accounts that are theirs. An account and an e-mail belong to one person.
 
 use hallpass_domain::{Email, Person, PersonId, SlackId};
-use serde_json::json;
 
 use super::database::Arg;
 use super::gather::Keyed;
@@ -47,19 +46,13 @@ pub(super) fn prepare(mut person: Person, into: &mut Prepared) -> Result<(), Sto
             thing: (String::new(), account.to_string()),
             person: id.clone(),
         }));
-    let json = json!({
-        "id": id,
-        "version": person.version,
-        "email": person.email,
-        "body": body("person", &id, &person)?,
-    });
-    into.people.push(
-        read,
-        Row {
-            key: id,
-            json: json.to_string(),
-        },
-    );
+    let json = object! {
+        id: id,
+        version: person.version,
+        email: person.email,
+        body: body("person", &id, &person)?,
+    };
+    into.people.push(read, Row { key: id, json });
     Ok(())
 }
 
@@ -114,11 +107,13 @@ macro_rules! people {
     };
 }
 
-pub(super) const BY_ID: Sql = people!("p.id in " [list 1]);
+const BY_IDS: Sql = people!("p.id in " [list 1]);
+
+pub(super) const BY_ID: Sql = people!("p.id " [key 1]);
 
 pub(super) const BY_ACCOUNT: Sql = sql!("person":
     "select a.slack_id, p.id, p.version, p.email, p.body from person_account as a \
-     join person as p on p.id = a.person where a.slack_id in " [list 1]);
+     join person as p on p.id = a.person where a.slack_id " [key 1]);
 
 impl Store {
     pub async fn person(&self, id: &PersonId) -> Result<Option<Person>, StoreError> {
@@ -144,11 +139,13 @@ impl Store {
 
     /// In the order of `ids`.
     pub async fn people(&self, ids: &[PersonId]) -> Result<Vec<Person>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+        match ids {
+            [] => return Ok(Vec::new()),
+            [id] => return Ok(self.person(id).await?.into_iter().collect()),
+            _ => {}
         }
         let wanted = list(ids.iter().map(PersonId::as_str));
-        let mut people = self.read_people(&BY_ID, &[wanted.into()]).await?;
+        let mut people = self.read_people(&BY_IDS, &[wanted.into()]).await?;
         people.sort_by_key(|person| ids.iter().position(|id| *id == person.id));
         Ok(people)
     }

@@ -3,7 +3,6 @@
 use hallpass_domain::request::{PostUseState, State};
 use hallpass_domain::review::{Strength, Verdict};
 use hallpass_domain::{PersonId, Request, RequestId, Review, ReviewId, ShortId, Time};
-use serde_json::json;
 
 use super::database::Arg;
 use super::gather::Keyed;
@@ -74,45 +73,38 @@ pub(super) fn prepare(mut request: Request, into: &mut Prepared) -> Result<(), S
         .post_use_review
         .as_ref()
         .filter(|review| !matches!(review.state, PostUseState::Reviewed { .. }));
-    let json = json!({
-        "id": id,
-        "version": request.version,
-        "short": request.short,
-        "state": request.state.name(),
-        "requester": request.requester,
-        "holder": request.holder,
-        "asked_at": text::micros(request.asked_at),
-        "deadline": text::micros(request.deadline),
-        "starts_at": starts_at(&request.state),
-        "review_due": owed.map(|review| text::micros(review.due)),
-        "review_owed": owed.is_some(),
-        "body": body("request", &id, &request)?,
-    });
-    into.requests.push(
-        read,
-        Row {
-            key: id,
-            json: json.to_string(),
-        },
-    );
+    let json = object! {
+        id: id,
+        version: request.version,
+        short: request.short,
+        state: request.state.name(),
+        requester: request.requester,
+        holder: request.holder,
+        asked_at: text::micros(request.asked_at),
+        deadline: text::micros(request.deadline),
+        starts_at: starts_at(&request.state),
+        review_due: owed.map(|review| text::micros(review.due)),
+        review_owed: owed.is_some(),
+        body: body("request", &id, &request)?,
+    };
+    into.requests.push(read, Row { key: id, json });
     Ok(())
 }
 
 fn review_json(position: usize, review: &Review) -> Result<String, StoreError> {
     let id = review.id.as_str();
-    Ok(json!({
-        "id": id,
-        "request": review.request,
-        "position": position,
-        "stage": review.stage,
-        "reviewer": review.reviewer,
-        "verdict": body("review", id, &review.verdict)?,
-        "strength": body("review", id, &review.strength)?,
-        "at": text::micros(review.at),
-        "rules": body("review", id, &review.rules)?,
-        "mac": review.mac,
+    Ok(object! {
+        id: id,
+        request: review.request,
+        position: position,
+        stage: review.stage,
+        reviewer: review.reviewer,
+        verdict: body("review", id, &review.verdict)?,
+        strength: body("review", id, &review.strength)?,
+        at: text::micros(review.at),
+        rules: body("review", id, &review.rules)?,
+        mac: review.mac,
     })
-    .to_string())
 }
 
 fn starts_at(state: &State) -> Option<i64> {
@@ -233,7 +225,7 @@ macro_rules! requests {
     };
 }
 
-pub(super) const BY_ID: Sql = requests!("select * from request where id in " [list 1]);
+pub(super) const BY_ID: Sql = requests!("select * from request where id " [key 1]);
 
 impl Keyed for RequestRow {
     fn key(&self) -> &str {

@@ -4,7 +4,6 @@
 
 use hallpass_domain::Time;
 use hallpass_domain::planted::{Fault, planted};
-use serde_json::json;
 
 use super::sql::{Sql, array};
 use super::writer::{Job, Outcome};
@@ -360,5 +359,5 @@ impl Store {
 }
 
 fn row(seal: &Seal) -> String {
-    json!({ "sequence": seal.sequence, "event": seal.event, "hash": seal.hash }).to_string()
+    object! { sequence: seal.sequence, event: seal.event, hash: seal.hash }
 }

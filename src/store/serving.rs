@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hallpass_domain::effect::Subject;
 use hallpass_domain::{EffectKind, Time};
-use serde_json::json;
 
 use super::lock::ServingLock;
 use super::sql::{Sql, array};
@@ -116,10 +115,9 @@ impl Store {
 }
 
 fn renewed(claimed: &Claimed) -> String {
-    json!({
-        "subject": text::subject(&claimed.subject),
-        "kind": text::kind(&claimed.kind),
-        "token": claimed.token,
-    })
-    .to_string()
+    object! {
+        subject: text::subject(&claimed.subject),
+        kind: text::kind(&claimed.kind),
+        token: claimed.token,
+    }
 }

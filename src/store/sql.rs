@@ -2,6 +2,8 @@
 //! one JSON parameter, lists of ids, and row locks, which `SQLite` neither has nor needs.
 //! No statement stands here; each stands next to the type it fills.
 
+use serde::Serialize;
+
 /// A statement in both dialects. `table` is the one that is named when a row of it is broken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sql {
@@ -15,6 +17,7 @@ pub(super) struct Sql {
 /// - `[rows …]`: the JSON array of objects in `$1` as a table `r` with these columns, in the array's order. (`jsonb_each`,
 ///   because `json_each` writes and parses an object's text again for every column.)
 /// - `[list n]`: the JSON array of texts in `$n` as a sub-select.
+/// - `[key n]`: is the text in `$n`; on `PostgreSQL`, where such reads are gathered, is in the list there.
 macro_rules! sql {
     ($table:literal: $($part:tt)+) => {
         $crate::store::sql::Sql {
@@ -35,6 +38,7 @@ macro_rules! sqlite_text {
         )
     };
     ([list $parameter:literal]) => { concat!("(select value from json_each($", $parameter, "))") };
+    ([key $parameter:literal]) => { concat!("= $", $parameter) };
     ([for_update]) => { "" };
     ([skip_locked]) => { "" };
 }
@@ -51,6 +55,7 @@ macro_rules! postgres_text {
     ([list $parameter:literal]) => {
         concat!("(select value from json_array_elements_text($", $parameter, "::json))")
     };
+    ([key $parameter:literal]) => { concat!("in ", postgres_text!([list $parameter])) };
     ([for_update]) => { " for update" };
     ([skip_locked]) => { " for update skip locked" };
 }
@@ -79,6 +84,35 @@ macro_rules! row {
             }
         }
     };
+}
+
+/// A JSON object as a text, of names and what they stand for: one of those that `[rows …]` reads.
+macro_rules! object {
+    ($($name:ident: $value:expr),+ $(,)?) => {
+        $crate::store::sql::Object::default()
+            $(.with(stringify!($name), &$value))+
+            .text()
+    };
+}
+
+/// A JSON object that is written field by field, without a tree of values between: rows are most of what is written.
+#[derive(Default)]
+pub(super) struct Object(Vec<u8>);
+
+impl Object {
+    pub(super) fn with(mut self, name: &'static str, value: &impl Serialize) -> Self {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.0.push(b'"');
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        serde_json::to_writer(&mut self.0, value).expect("texts and numbers are always JSON");
+        self
+    }
+
+    pub(super) fn text(mut self) -> String {
+        self.0.push(b'}');
+        String::from_utf8(self.0).expect("JSON is written in UTF-8")
+    }
 }
 
 /// JSON texts of objects as one JSON array: the parameter that `[rows …]` reads.

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 
 use hallpass_domain::RequestId;
 use hallpass_domain::planted::{Fault, planted};
-use serde_json::json;
 
 use super::database::Conn;
 use super::effect::{self, Claim, ClaimedRow, Ended, EndedRow};
@@ -94,7 +93,7 @@ async fn deliveries(
         " where true order by r.key on conflict do nothing returning key");
     let rows: Vec<String> = wanted
         .values()
-        .map(|(_, one)| json!({ "key": one.key, "request": one.request }).to_string())
+        .map(|(_, one)| object! { key: one.key, request: one.request })
         .collect();
     let rows = array(rows.iter().map(String::as_str));
     let written: Vec<Key> = conn.fetch(&insert, &[rows.into()]).await?;
@@ -211,7 +210,7 @@ async fn claim(
                     person,
                 },
             )| {
-                json!({ "backend": space, "name": name, "person": person }).to_string()
+                object! { backend: space, name: name, person: person }
             },
         )
         .collect();
@@ -340,10 +339,13 @@ pub(super) async fn finish(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = array(rows);
+    let (all, rows) = (rows.len(), array(rows));
     let mut mine: Vec<EndedRow> = conn
         .fetch(&effect::FINISH_DONE, &[rows.clone().into()])
         .await?;
+    if mine.len() == all {
+        return Ok(mine);
+    }
     mine.extend(
         conn.fetch::<EndedRow>(&effect::FINISH_REST, &[rows.into()])
             .await?,
