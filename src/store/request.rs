@@ -315,7 +315,9 @@ impl Store {
         limit: Arg,
     ) -> Result<Vec<RequestRow>, StoreError> {
         let sql = requests!(
-            "select * from request where requester = $1 and (state = 'pending' or asked_at > $2) \
+            "select * from request where id in (\
+             select id from request where requester = $1 and state = 'pending' union \
+             select id from request where requester = $1 and asked_at > $2) \
              order by asked_at, id limit $3"
         );
         let since = Arg::Int(text::micros(since));
