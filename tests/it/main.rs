@@ -55,6 +55,7 @@ mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;
+mod socket_forms;
 mod socket_links;
 mod socket_mode;
 mod store;

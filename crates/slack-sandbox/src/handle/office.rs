@@ -177,6 +177,12 @@ impl Sandbox {
         Outcome::of(answered, took)
     }
 
+    /// Sends any command, properly signed, whether or not it is one of the app's.
+    pub async fn deliver_command(&self, fields: Vec<(String, String)>) -> Outcome {
+        let (answered, took) = deliver::send(&self.shared, &Payload::Command(fields), None).await;
+        Outcome::of(answered, took)
+    }
+
     /// Sends any event payload, properly signed, once.
     pub async fn deliver_event(&self, payload: Value) -> Outcome {
         let (answered, took) = deliver::send(&self.shared, &Payload::Event(payload), None).await;
