@@ -64,7 +64,7 @@ impl App {
                 after: Some((*after).max(StdDuration::from_millis(100))),
                 why: error.to_string(),
             }),
-            ChatError::Unavailable(_) | ChatError::Token(_) => Ok(Carried::Away {
+            ChatError::Unavailable(_) | ChatError::Untrusted(_) | ChatError::Token(_) => Ok(Carried::Away {
                 after: None,
                 why: error.to_string(),
             }),

@@ -85,6 +85,7 @@ impl SlackChat {
     fn note_token(&self, outcome: Result<(), &ChatError>) {
         match outcome {
             Err(ChatError::Token(name)) => self.health.token_refused(name),
+            Err(ChatError::Untrusted(why)) => self.health.distrusted(why),
             Ok(()) => self.health.token_works(),
             Err(_) => {}
         }

@@ -58,6 +58,7 @@ mod slack_views;
 mod socket_forms;
 mod socket_links;
 mod socket_mode;
+mod socket_secure;
 mod store;
 mod store_batches;
 mod store_effects;

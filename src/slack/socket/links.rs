@@ -25,6 +25,8 @@ pub(super) enum Refused {
     TooMany,
     /// The app's token, or asking for a connection with it; by Slack's error name.
     Token(String),
+    /// The certificate that is shown for Slack isn't trusted; why, in a sentence.
+    Certificate(String),
 }
 
 impl Refused {
@@ -41,6 +43,7 @@ impl Refused {
                 "Slack refuses the app's token: {name}. SLACK_APP_TOKEN must be an app-level token with \
                  connections:write."
             ),
+            Self::Certificate(why) => format!("No connection to Slack can be trusted: {why}."),
         }
     }
 }
