@@ -10,7 +10,7 @@ use crate::http::Vitals;
 use crate::ports::{Chat, Clock};
 use crate::slack;
 use crate::store::{Backlog, Store};
-use crate::telemetry::{Health, Ledger};
+use crate::telemetry::{Health, Ledger, Sockets};
 use crate::worker;
 
 /// Slack is asked at most so often, however often `/readyz` is.
@@ -108,6 +108,10 @@ impl Vitals for Pulse {
                 requests: counts.requests,
                 live_grants: counts.live_grants,
                 revoke_only: self.app.mode() != Mode::Normal,
+                sockets: self.links.as_ref().map(|links| Sockets {
+                    open: links.open(),
+                    greeted: links.greeted(),
+                }),
             }),
             Err(error) => {
                 tracing::warn!(%error, "requests and grants can't be counted");
