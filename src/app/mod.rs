@@ -50,6 +50,7 @@ mod retired;
 mod review;
 mod say;
 mod schedule;
+mod security;
 mod settings;
 mod status;
 mod stop;

@@ -335,6 +335,10 @@ pub enum Message {
     Announcement {
         announcement: Announcement,
     },
+    /// What the security channel should have been told, and doesn't take.
+    Instead {
+        message: Box<Self>,
+    },
     /// What couldn't be said when it came to be.
     Late {
         /// When that was.

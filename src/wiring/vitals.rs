@@ -67,8 +67,13 @@ impl Vitals for Pulse {
         Some(links.problem().map_or(Ok(()), Err))
     }
 
-    fn channels(&self) -> Result<(), String> {
-        let problems = self.slack_health.channel_problems();
+    async fn channels(&self) -> Result<(), String> {
+        let mut problems = self.slack_health.channel_problems();
+        match self.app.untold().await {
+            Ok(untold) => problems.extend(untold),
+            // That the database is away is told beside it.
+            Err(error) => tracing::debug!(%error, "what reached nobody can't be counted"),
+        }
         if problems.is_empty() {
             Ok(())
         } else {

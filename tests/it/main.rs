@@ -6,6 +6,7 @@
 
 mod apart_announced;
 mod apart_notices;
+mod apart_security;
 mod architecture;
 mod audit_chain;
 mod audit_erase;
