@@ -12,6 +12,7 @@ pub mod answer;
 mod ask_more;
 mod authorise;
 mod break_glass;
+mod channel;
 mod check_ask;
 mod configuration;
 mod copies;

@@ -5,6 +5,7 @@
 )]
 
 mod apart_announced;
+mod apart_channels;
 mod apart_notices;
 mod apart_security;
 mod architecture;
