@@ -8,4 +8,4 @@ mod metrics;
 
 pub use health::Health;
 pub use log::{Format, start};
-pub use metrics::{Ledger, Metrics};
+pub use metrics::{Ledger, Metrics, Sockets};

@@ -12,6 +12,7 @@ use hallpass_domain::{BackendName, Change, Effect, EffectKind, GrantId, Lane, Ti
 use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
+use super::security::instead;
 use super::sync_card::{Unsaid, digest, no_answer, unsaid};
 use super::{App, Carried};
 use crate::ports::chat::{AlarmShown, Message, OverdueShown, Said};
@@ -85,7 +86,7 @@ impl App {
         if row.digest == digest(&message) {
             return Ok(again(now + UPDATED_EVERY));
         }
-        match self.stand(row.posted.as_ref(), &message).await {
+        match self.stand(&row.posted, &message).await? {
             Ok(posted) => {
                 let digest = digest(&message);
                 self.store
@@ -94,23 +95,40 @@ impl App {
                 Ok(again(now + UPDATED_EVERY))
             }
             Err(Unsaid::Later(later)) => Ok(later),
-            // The channel can't be written to: that is logged, and may be repaired.
+            // Nobody takes it: that is logged, and may be repaired.
             Err(Unsaid::Closed | Unsaid::Never) => Ok(again(now + UPDATED_EVERY)),
         }
     }
 
-    /// Edits what stands there, or posts it where nothing does.
-    async fn stand(&self, posted: Option<&Posted>, message: &Message) -> Result<Posted, Unsaid> {
-        if let Some(posted) = posted {
+    /// Edits what stands there, or says it where nothing does any more; answers where it stands.
+    async fn stand(
+        &self,
+        posted: &[Posted],
+        message: &Message,
+    ) -> Result<Result<Vec<Posted>, Unsaid>, StoreError> {
+        let mut standing = Vec::new();
+        for posted in posted {
+            let elsewhere = posted.channel != self.settings.security_channel;
+            let message = if elsewhere {
+                &instead(message)
+            } else {
+                message
+            };
             let updated = timeout(POST_WITHIN, self.chat.update(posted, message)).await;
             match updated.unwrap_or_else(|_| Err(no_answer())) {
-                Ok(()) => return Ok(posted.clone()),
+                Ok(()) => standing.push(posted.clone()),
                 Err(ChatError::Gone) => {}
-                Err(error) => return Err(unsaid(&error)),
+                Err(error) => match unsaid(&error) {
+                    Unsaid::Later(later) => return Ok(Err(Unsaid::Later(later))),
+                    // Its channel was archived meanwhile, or takes nothing from us any more.
+                    Unsaid::Closed | Unsaid::Never => {}
+                },
             }
         }
-        let place = Place::Channel(self.settings.security_channel.clone());
-        self.post(&place, message).await
+        if standing.is_empty() {
+            return self.tell_security(message).await;
+        }
+        Ok(Ok(standing))
     }
 
     async fn alarm_over(
@@ -119,7 +137,7 @@ impl App {
         row: &AlarmRow,
         now: Time,
     ) -> Result<Carried, StoreError> {
-        if let Some(posted) = &row.posted {
+        if !row.posted.is_empty() {
             let (name, since) = (backend.to_string(), row.opened_at);
             let edited = Message::OverdueNoMore {
                 backend: name.clone(),
@@ -132,8 +150,8 @@ impl App {
                 over: now,
             };
             // The edit first: done again it changes nothing, while a second message would be one too many.
-            let told = match self.stand(Some(posted), &edited).await {
-                Ok(_) => self.stand(None, &said).await,
+            let told = match self.stand(&row.posted, &edited).await? {
+                Ok(standing) => self.over_is_said(&standing, &said).await?,
                 Err(unsaid) => Err(unsaid),
             };
             if let Err(Unsaid::Later(later)) = told {
@@ -145,6 +163,28 @@ impl App {
             raised.remove(backend);
         }
         Ok(Carried::nothing())
+    }
+
+    /// Beside what stands there, so that whoever read the alarm notices.
+    async fn over_is_said(
+        &self,
+        standing: &[Posted],
+        said: &Message,
+    ) -> Result<Result<(), Unsaid>, StoreError> {
+        let own = &self.settings.security_channel;
+        let mut left = Vec::new();
+        for posted in standing.iter().filter(|one| one.channel != *own) {
+            let place = Place::Channel(posted.channel.clone());
+            left.push(self.post(&place, &instead(said)).await);
+        }
+        if left.is_empty() {
+            return Ok(self.tell_security(said).await?.map(drop));
+        }
+        let later = left.into_iter().find_map(|outcome| match outcome {
+            Err(Unsaid::Later(later)) => Some(Unsaid::Later(later)),
+            Ok(_) | Err(Unsaid::Closed | Unsaid::Never) => None,
+        });
+        Ok(later.map_or(Ok(()), Err))
     }
 
     /// What is overdue at a backend; none where nothing is.

@@ -1,21 +1,21 @@
 //! What the security channel is told that belongs to no request. Each announcement was stored with the change that caused
-//! it; it is said once and in order, however late. A channel that refuses is tried again every hour, never given up.
+//! it; it is said once and in order, however late. One that nobody takes (`security`) is tried again every hour, never
+//! given up.
 
 use std::time::Duration as StdDuration;
 
 use chrono::TimeDelta;
 use hallpass_domain::{Announcement, AnnouncementId, Change, Time};
-use tokio::time::timeout;
 
+use super::sync_card::Unsaid;
 use super::{App, Carried};
 use crate::ports::chat::Message;
-use crate::ports::{ChatError, Place};
 use crate::store::StoreError;
 
 /// How long one attempt to post may take, beside the adapter's own limit.
 pub(super) const POST_WITHIN: StdDuration = StdDuration::from_secs(25);
 
-/// What the channel refuses for good is tried again after this: somebody may have let the bot in.
+/// What is refused everywhere is tried again after this: somebody may have let the bot in.
 const REFUSED_PAUSE: StdDuration = StdDuration::from_secs(3_600);
 
 /// What is said later than this says when it happened.
@@ -32,7 +32,6 @@ impl App {
             return Ok(Carried::nothing());
         };
         let is_next = self.store.next_announcement().await?.as_ref() == Some(id);
-        let place = Place::Channel(self.settings.security_channel.clone());
         let message = Message::Announcement {
             announcement: stored.announcement,
         };
@@ -40,34 +39,20 @@ impl App {
         if !is_next && !stored.refused {
             return Ok(Carried::later(&"earlier ones aren't said yet"));
         }
-        let posted = timeout(POST_WITHIN, self.chat.post(&place, &message)).await;
-        let error = match posted {
-            Ok(Ok(_)) => {
+        match self.tell_security(&message).await? {
+            Ok(_) => {
                 self.store.remove_announcement(id).await?;
-                return self.call_the_next().await;
+                self.call_the_next().await
             }
-            Ok(Err(error)) => error,
-            Err(_) => ChatError::Unavailable("no answer in time".into()),
-        };
-        match &error {
-            ChatError::Permanent(_) | ChatError::Gone => {
-                tracing::error!(%error, announcement = %id, "the security channel can't be told; it is tried again in an hour");
-                self.store
-                    .refuse_announcement(id, &error.to_string())
-                    .await?;
+            Err(Unsaid::Later(later)) => Ok(later),
+            Err(Unsaid::Closed | Unsaid::Never) => {
+                let why = "no channel and nobody takes it";
+                self.store.refuse_announcement(id, why).await?;
                 Ok(Carried::Retry {
                     after: Some(REFUSED_PAUSE),
-                    why: error.to_string(),
+                    why: why.into(),
                 })
             }
-            ChatError::RateLimited { after } => Ok(Carried::Retry {
-                after: Some((*after).max(StdDuration::from_millis(100))),
-                why: error.to_string(),
-            }),
-            ChatError::Unavailable(_) | ChatError::Token(_) => Ok(Carried::Away {
-                after: None,
-                why: error.to_string(),
-            }),
         }
     }
 

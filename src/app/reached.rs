@@ -37,7 +37,10 @@ impl Answers {
             }
             // "Too fast" may be what we know ourselves, without having asked.
             Err(
-                ChatError::RateLimited { .. } | ChatError::Unavailable(_) | ChatError::Token(_),
+                ChatError::RateLimited { .. }
+                | ChatError::Unavailable(_)
+                | ChatError::Untrusted(_)
+                | ChatError::Token(_),
             ) => {}
         }
     }

@@ -126,29 +126,44 @@ impl App {
         for to in &saying.to {
             let unsaid = match to {
                 To::Thread => self.say_in_thread(request, &words).await?,
-                To::Security => {
-                    let place = Place::Channel(self.settings.security_channel.clone());
-                    let mut said = self.say_at(request, &words, "security", &place).await?;
-                    if said == Err(Unsaid::Closed) {
-                        // Loud in the wrong place is better than silent.
-                        let place = Place::Channel(self.settings.approvals_channel.clone());
-                        said = self.say_at(request, &words, "security", &place).await?;
-                    }
-                    left(said)
-                }
-                To::People(people) => {
-                    let mut missing = None;
-                    for account in people {
-                        let place = Place::Person(account.clone());
-                        let said = self.say_at(request, &words, account.as_str(), &place);
-                        missing = Carried::either(missing, left(said.await?));
-                    }
-                    missing
-                }
+                To::Security => self.say_to_security(request, &words).await?,
+                To::People(people) => self.say_to_people(request, &words, people).await?,
             };
             later = Carried::either(later, unsaid);
         }
         Ok(later.unwrap_or_else(Carried::nothing))
+    }
+
+    /// In the first channel that takes it, else to those who watch over access, each of them.
+    async fn say_to_security(
+        &self,
+        request: &Request,
+        words: &Words<'_>,
+    ) -> Result<Option<Carried>, StoreError> {
+        for channel in self.security_channels() {
+            let place = Place::Channel(channel.clone());
+            let said = self.say_at(request, words, "security", &place).await?;
+            if !matches!(said, Err(Unsaid::Closed | Unsaid::Never)) {
+                return Ok(left(said));
+            }
+        }
+        let watchers = self.watchers().await?;
+        self.say_to_people(request, words, &watchers).await
+    }
+
+    async fn say_to_people(
+        &self,
+        request: &Request,
+        words: &Words<'_>,
+        people: &[SlackId],
+    ) -> Result<Option<Carried>, StoreError> {
+        let mut missing = None;
+        for account in people {
+            let place = Place::Person(account.clone());
+            let said = self.say_at(request, words, account.as_str(), &place);
+            missing = Carried::either(missing, left(said.await?));
+        }
+        Ok(missing)
     }
 
     async fn say_in_thread(

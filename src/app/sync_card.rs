@@ -397,10 +397,12 @@ pub(super) fn unsaid(error: &ChatError) -> Unsaid {
             after: Some((*after).max(StdDuration::from_millis(5))),
             why: error.to_string(),
         }),
-        ChatError::Unavailable(_) | ChatError::Token(_) => Unsaid::Later(Carried::Away {
-            after: None,
-            why: error.to_string(),
-        }),
+        ChatError::Unavailable(_) | ChatError::Untrusted(_) | ChatError::Token(_) => {
+            Unsaid::Later(Carried::Away {
+                after: None,
+                why: error.to_string(),
+            })
+        }
         ChatError::Permanent(name) if CLOSED.contains(&name.as_str()) => {
             tracing::warn!(%error, "a message can't be posted there");
             Unsaid::Closed

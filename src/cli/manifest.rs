@@ -28,8 +28,19 @@ const BOT_SCOPES: [&str; 8] = [
 ];
 
 /// Events that somebody here listens to: an account that is deactivated or changes ends its access; whoever opens the
-/// home is shown it.
-const BOT_EVENTS: [&str; 2] = ["app_home_opened", "user_change"];
+/// home is shown it; cards leave a channel that is closed; a token that ends is told by `/readyz`.
+const BOT_EVENTS: [&str; 10] = [
+    "app_home_opened",
+    "app_uninstalled",
+    "channel_archive",
+    "channel_deleted",
+    "channel_left",
+    "group_archive",
+    "group_deleted",
+    "group_left",
+    "tokens_revoked",
+    "user_change",
+];
 
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {

@@ -24,7 +24,11 @@ pub(super) async fn alive() -> &'static str {
 /// record that is older than its anchor, must not take the bot out of service.
 pub(super) async fn ready(State(front): State<Arc<Front>>) -> Response {
     let vitals = &front.vitals;
-    let (database, slack) = tokio::join!(bounded(vitals.database()), bounded(vitals.slack()));
+    let (database, slack, channels) = tokio::join!(
+        bounded(vitals.database()),
+        bounded(vitals.slack()),
+        bounded(vitals.channels())
+    );
     let worker = vitals.worker();
     let well = database.is_ok() && slack.is_ok() && worker.is_ok();
     let status = if well {
@@ -37,7 +41,7 @@ pub(super) async fn ready(State(front): State<Arc<Front>>) -> Response {
         "database": shown(database),
         "slack": shown(slack),
         "worker": shown(worker),
-        "channels": shown(vitals.channels()),
+        "channels": shown(channels),
         "lanes": shown(vitals.lanes()),
         "record": shown(vitals.record()),
     });

@@ -31,7 +31,7 @@ pub trait Vitals: Send + Sync {
     /// Socket Mode, where it is on: how its connections stand.
     fn socket(&self) -> Option<Result<(), String>>;
     /// Channels that refuse messages for good. Somebody must see to them, but the bot does its work without.
-    fn channels(&self) -> Result<(), String>;
+    async fn channels(&self) -> Result<(), String>;
     /// Targets that are away for now. The bot goes on without, and asks them again.
     fn lanes(&self) -> Result<(), String>;
     /// Whether the record is what was anchored of it; where it isn't, nothing is granted, and everything is ended as always.

@@ -335,6 +335,10 @@ pub enum Message {
     Announcement {
         announcement: Announcement,
     },
+    /// What the security channel should have been told, and doesn't take.
+    Instead {
+        message: Box<Self>,
+    },
     /// What couldn't be said when it came to be.
     Late {
         /// When that was.
@@ -380,6 +384,9 @@ pub enum ChatError {
     /// Worth another try: time-out, 5xx, connection cut. It may have been done.
     #[error("Slack is unavailable: {0}")]
     Unavailable(String),
+    /// What answers in Slack's place shows a certificate that isn't trusted; why, in a sentence. Nothing was sent.
+    #[error("no connection to Slack can be trusted: {0}")]
+    Untrusted(String),
     /// Never will work as it stands: channel not found, not in channel, archived. By Slack's error name.
     #[error("Slack refused: {0}")]
     Permanent(String),

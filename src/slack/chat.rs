@@ -73,8 +73,9 @@ impl SlackChat {
     ) -> Result<Value, ChatError> {
         let turn = Turn::of_message(method, &body, message);
         let outcome = self.client.post_in_turn(&turn, method, &body).await;
-        // A deactivated person's closed direct messages say nothing about the installation.
-        if channel.starts_with(['C', 'G']) {
+        // A deactivated person's closed direct messages say nothing about the installation, and that an old message can
+        // still be edited says nothing about new ones.
+        if channel.starts_with(['C', 'G']) && method == "chat.postMessage" {
             self.health.channel(channel, outcome.as_ref().map(|_| ()));
         } else {
             self.note_token(outcome.as_ref().map(|_| ()));
@@ -85,6 +86,7 @@ impl SlackChat {
     fn note_token(&self, outcome: Result<(), &ChatError>) {
         match outcome {
             Err(ChatError::Token(name)) => self.health.token_refused(name),
+            Err(ChatError::Untrusted(why)) => self.health.distrusted(why),
             Ok(()) => self.health.token_works(),
             Err(_) => {}
         }

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallpass_domain::planted::{Fault, planted};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use slack_morphism::errors::SlackClientError;
@@ -17,6 +15,7 @@ use slack_morphism::{
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::certificates::{connector, distrust};
 use super::pace::{Pace, Turn};
 use crate::points::{Failed, SLACK};
 use crate::ports::{ChatError, Clock};
@@ -289,39 +288,6 @@ async fn within(
     }
 }
 
-/// Certificates of the machine for https. A sandbox over http needs none, and then no https host can be reached either.
-fn connector(
-    api: &Url,
-) -> Result<HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>, NotAClient> {
-    if api.scheme() == "https" {
-        return Ok(HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(ring::default_provider())
-            .map_err(NotAClient::Certificates)?
-            .https_only()
-            .enable_http1()
-            .build());
-    }
-    let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
-    Ok(HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .build())
-}
-
-/// The same trust for connections that aren't HTTP.
-pub(super) fn tls() -> Result<ClientConfig, NotAClient> {
-    let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
-    let builder = builder.with_safe_default_protocol_versions()?;
-    let builder = builder.with_native_roots();
-    Ok(builder
-        .map_err(NotAClient::Certificates)?
-        .with_no_client_auth())
-}
-
 /// slack-morphism's errors in the port's words. Bodies stay out: they can hold what people wrote.
 fn translated(error: SlackClientError) -> ChatError {
     match error {
@@ -339,8 +305,10 @@ fn translated(error: SlackClientError) -> ChatError {
         SlackClientError::ProtocolError(_) => {
             ChatError::Unavailable("the answer is not Slack's JSON".into())
         }
-        SlackClientError::HttpProtocolError(_) => {
-            ChatError::Unavailable("the connection failed".into())
+        SlackClientError::HttpProtocolError(error) => {
+            let distrusted = error.cause.as_deref().and_then(|cause| distrust(cause));
+            let failed = || ChatError::Unavailable("the connection failed".into());
+            distrusted.map_or_else(failed, ChatError::Untrusted)
         }
         SlackClientError::EndOfStream(_)
         | SlackClientError::SystemError(_)

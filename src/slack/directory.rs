@@ -58,6 +58,7 @@ impl SlackDirectory {
         match &outcome {
             Ok(_) => self.health.token_works(),
             Err(ChatError::Token(name)) => self.health.token_refused(name),
+            Err(ChatError::Untrusted(why)) => self.health.distrusted(why),
             Err(_) => {}
         }
         outcome.map_err(|error| match (error, query.first()) {

@@ -2,6 +2,7 @@
 //! Business errors are answers with status 200; nothing here decides who may do what.
 
 mod at_home;
+mod channels;
 mod modals;
 mod screen;
 
@@ -329,6 +330,13 @@ pub async fn event(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
                 None => HttpAnswer::empty().into(),
             }
         }
+        Ok(Event::ChannelClosed {
+            team,
+            channel,
+            refusal,
+        }) if desk.serves(team.as_deref(), None) => {
+            channels::closed(app, desk, &channel, refusal).await.into()
+        }
         Ok(Event::TokensRevoked { team }) if desk.serves(team.as_deref(), None) => {
             desk.health.token_refused("token_revoked");
             HttpAnswer::empty().into()
@@ -339,6 +347,7 @@ pub async fn event(app: &Arc<App>, desk: &Desk, body: &[u8]) -> Handled {
         }
         Ok(
             Event::UserChanged { .. }
+            | Event::ChannelClosed { .. }
             | Event::TokensRevoked { .. }
             | Event::Uninstalled { .. }
             | Event::Ignored { .. },

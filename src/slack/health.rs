@@ -16,6 +16,8 @@ pub struct Health(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     token: Option<String>,
+    /// Why the certificate that is shown for Slack isn't trusted.
+    distrusted: Option<String>,
     channels: BTreeMap<String, String>,
 }
 
@@ -33,6 +35,9 @@ impl Health {
     /// Nothing can be said to anybody.
     pub fn token_problem(&self) -> Option<String> {
         let state = self.state();
+        if let Some(why) = &state.distrusted {
+            return Some(format!("No connection to Slack can be trusted: {why}"));
+        }
         let name = state.token.as_ref()?;
         let hint = match name.as_str() {
             "token_expired" => {
@@ -78,6 +83,7 @@ impl Health {
                 }
             }
             Err(ChatError::Token(name)) => self.token_refused(name),
+            Err(ChatError::Untrusted(why)) => self.distrusted(why),
             Err(ChatError::RateLimited { .. } | ChatError::Unavailable(_) | ChatError::Gone) => {}
         }
     }
@@ -90,8 +96,19 @@ impl Health {
         }
     }
 
+    /// Nothing can be sent: the certificate that is shown for Slack isn't trusted; why, in a sentence.
+    pub fn distrusted(&self, why: &str) {
+        let before = self.state().distrusted.replace(why.into());
+        if before.is_none() {
+            tracing::error!(why, "no connection to Slack can be trusted");
+        }
+    }
+
     /// A call went well, so the token is good.
     pub fn token_works(&self) {
+        if self.state().distrusted.take().is_some() {
+            tracing::info!("connections to Slack can be trusted again");
+        }
         if self.state().token.take().is_some() {
             tracing::info!("Slack takes the token again");
         }

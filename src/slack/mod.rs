@@ -5,6 +5,7 @@
 //! `directory` (the ports), `replies` (`response_url`), `forms` (modals), `home`. Both ways: `socket` (Socket Mode).
 //! No rule about access may enter: who may do what is decided in `app`. No store, no configuration.
 
+mod certificates;
 pub mod chat;
 pub mod client;
 pub mod directory;

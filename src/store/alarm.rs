@@ -2,6 +2,7 @@
 //! its effect is carried out by one at a time.
 
 use hallpass_domain::{BackendName, Time};
+use serde_json::json;
 
 use super::sql::{Sql, storable};
 use super::writer::Job;
@@ -13,8 +14,8 @@ use crate::ports::chat::Said;
 pub struct AlarmRow {
     pub opened_at: Time,
     pub said: Said,
-    /// None until it was posted.
-    pub posted: Option<Posted>,
+    /// Where it stands: in a channel, or where none takes it, with several people; nowhere until it was posted.
+    pub posted: Vec<Posted>,
     /// When it was posted or edited last.
     pub told_at: Option<Time>,
     /// Of what stands there.
@@ -22,11 +23,11 @@ pub struct AlarmRow {
 }
 
 const OPEN: Sql = sql!("alarm":
-    "insert into alarm (backend, opened_at, said, channel, ts, told_at, digest) \
-     values ($1, $2, $3, '', '', 0, '') on conflict (backend) do update set said = excluded.said");
+    "insert into alarm (backend, opened_at, said, channel, ts, copies, told_at, digest) \
+     values ($1, $2, $3, '', '', '[]', 0, '') on conflict (backend) do update set said = excluded.said");
 
 const TOLD: Sql = sql!("alarm":
-    "update alarm set channel = $2, ts = $3, told_at = $4, digest = $5 where backend = $1");
+    "update alarm set channel = $2, ts = $3, copies = $4, told_at = $5, digest = $6 where backend = $1");
 
 const CLOSE: Sql = sql!("alarm": "delete from alarm where backend = $1");
 
@@ -37,6 +38,7 @@ row! {
         said: String,
         channel: String,
         ts: String,
+        copies: String,
         told_at: i64,
         digest: String,
     }
@@ -53,15 +55,19 @@ impl TryFrom<Row> for AlarmRow {
             "keeps_it" => Ok(Said::KeepsIt),
             _ => Err(broken("what the backend said can't be read")),
         };
-        let posted = (!row.ts.is_empty()).then(|| Posted {
-            channel: row.channel.clone(),
-            ts: row.ts.clone(),
-        });
+        let first = (!row.ts.is_empty()).then(|| (row.channel.clone(), row.ts.clone()));
+        let copies: Vec<(String, String)> = serde_json::from_str(&row.copies)
+            .map_err(|_| broken("where it stands can't be read"))?;
+        let posted: Vec<Posted> = first
+            .into_iter()
+            .chain(copies)
+            .map(|(channel, ts)| Posted { channel, ts })
+            .collect();
         Ok(Self {
             opened_at: text::time(row.opened_at)
                 .ok_or_else(|| broken("its moment can't be read"))?,
             said: said?,
-            told_at: posted.as_ref().and_then(|_| text::time(row.told_at)),
+            told_at: posted.first().and_then(|_| text::time(row.told_at)),
             posted,
             digest: row.digest.clone(),
         })
@@ -71,7 +77,7 @@ impl TryFrom<Row> for AlarmRow {
 impl Store {
     pub async fn alarm(&self, backend: &BackendName) -> Result<Option<AlarmRow>, StoreError> {
         let sql = sql!("alarm":
-            "select backend, opened_at, said, channel, ts, told_at, digest from alarm where backend = $1");
+            "select backend, opened_at, said, channel, ts, copies, told_at, digest from alarm where backend = $1");
         let rows = self.fetch::<Row>(&sql, &[backend.as_str().into()]).await?;
         rows.into_iter().next().map(AlarmRow::try_from).transpose()
     }
@@ -96,18 +102,28 @@ impl Store {
         self.run(Job::Run(&OPEN, args)).await.map(drop)
     }
 
-    /// It stands there, as rendered at `now`.
+    /// It stands at these places, as rendered at `now`.
     pub async fn told_alarm(
         &self,
         backend: &BackendName,
-        posted: &Posted,
+        posted: &[Posted],
         digest: &str,
         now: Time,
     ) -> Result<(), StoreError> {
+        let copies: Vec<(&str, &str)> = posted
+            .iter()
+            .skip(1)
+            .map(|one| (one.channel.as_str(), one.ts.as_str()))
+            .collect();
+        let first = posted.first();
+        let text_of = |part: fn(&Posted) -> &String| {
+            first.map_or_else(String::new, |posted| storable(part(posted)))
+        };
         let args = vec![
             backend.as_str().into(),
-            storable(&posted.channel).into(),
-            storable(&posted.ts).into(),
+            text_of(|posted| &posted.channel).into(),
+            text_of(|posted| &posted.ts).into(),
+            storable(&json!(copies).to_string()).into(),
             text::micros(now).into(),
             digest.into(),
         ];

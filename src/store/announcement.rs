@@ -85,7 +85,31 @@ impl TryFrom<AnnouncementRow> for StoredAnnouncement {
     }
 }
 
+row! { Counted { announcements: i64, alarms: i64 } }
+
+/// What security must hear and nobody takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Untold {
+    pub announcements: i64,
+    pub alarms: i64,
+}
+
 impl Store {
+    /// Announcements that were refused when they were tried last, and alarms from before `opened` that stand nowhere.
+    pub async fn untold(&self, opened: Time) -> Result<Untold, StoreError> {
+        let sql = sql!("announcement":
+            "select (select count(*) from announcement where refused is not null) as announcements, \
+             (select count(*) from alarm where ts = '' and opened_at < $1) as alarms");
+        let rows = self
+            .fetch::<Counted>(&sql, &[text::micros(opened).into()])
+            .await?;
+        let counted = rows.first();
+        Ok(Untold {
+            announcements: counted.map_or(0, |row| row.announcements),
+            alarms: counted.map_or(0, |row| row.alarms),
+        })
+    }
+
     /// None where it was said already.
     pub async fn announcement(
         &self,

@@ -36,6 +36,7 @@ migrations! {
     "20261121140000" "create_announcement",
     "20261122030000" "create_draft",
     "20261122040000" "create_home",
+    "20261123010000" "keep_alarm_copies",
     "20261123030000" "index_waiting",
 }
 

@@ -53,7 +53,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 pub use alarm::AlarmRow;
-pub use announcement::StoredAnnouncement;
+pub use announcement::{StoredAnnouncement, Untold};
 pub use backlog::Backlog;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;

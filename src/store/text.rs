@@ -62,7 +62,7 @@ pub(super) fn parse_lane(text: &str) -> Option<Lane> {
 
 pub(super) fn urgency(urgency: Urgency) -> i64 {
     match urgency {
-        Urgency::Revoke => 0,
+        Urgency::First => 0,
         Urgency::Normal => 1,
         Urgency::Later => 2,
     }
@@ -70,7 +70,7 @@ pub(super) fn urgency(urgency: Urgency) -> i64 {
 
 pub(super) fn parse_urgency(number: i64) -> Option<Urgency> {
     match number {
-        0 => Some(Urgency::Revoke),
+        0 => Some(Urgency::First),
         1 => Some(Urgency::Normal),
         2 => Some(Urgency::Later),
         _ => None,
@@ -170,7 +170,7 @@ mod tests {
         ] {
             assert_eq!(parse_lane(&lane(&one)), Some(one));
         }
-        for one in [Urgency::Revoke, Urgency::Normal, Urgency::Later] {
+        for one in [Urgency::First, Urgency::Normal, Urgency::Later] {
             assert_eq!(parse_urgency(urgency(one)), Some(one));
         }
     }

@@ -65,6 +65,17 @@ pub struct Ledger {
     pub backlog: Vec<(String, i64, f64)>,
     /// Nothing is granted, until an operator accepts the record as it is.
     pub revoke_only: bool,
+    /// Where Socket Mode is on.
+    pub sockets: Option<Sockets>,
+}
+
+/// How Socket Mode stands at a scrape.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sockets {
+    /// Connections that are open and greeted.
+    pub open: usize,
+    /// Since Slack's last hello; none before the first.
+    pub greeted: Option<Duration>,
 }
 
 /// A gauge of seconds.
@@ -90,6 +101,8 @@ pub struct Metrics {
     anchored: Family<KeptBy, Gauge>,
     anchor_failures: Family<KeptBy, Counter>,
     revoke_only: Gauge,
+    sockets: Gauge,
+    socket_hello: Seconds,
 }
 
 impl Default for Metrics {
@@ -113,6 +126,8 @@ impl Default for Metrics {
             anchored: Family::default(),
             anchor_failures: Family::default(),
             revoke_only: Gauge::default(),
+            sockets: Gauge::default(),
+            socket_hello: Seconds::default(),
         };
         metrics.register();
         metrics.register_proof();
@@ -198,6 +213,24 @@ impl Metrics {
             "Calls of the heartbeat URL: sent, failed, or withheld for lack of progress",
             self.heartbeats.clone(),
         );
+    }
+
+    /// With those of Socket Mode, for a process that uses it: elsewhere a 0 would look like an outage.
+    #[must_use]
+    pub fn of_socket_mode(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register(
+            "socket_connections",
+            "Connections of Socket Mode that are open and greeted",
+            self.sockets.clone(),
+        );
+        registry.register_with_unit(
+            "socket_last_hello_age",
+            "Time since Slack last greeted a new connection; -1 before the first",
+            Unit::Seconds,
+            self.socket_hello.clone(),
+        );
+        self
     }
 
     /// Whether a lane's target is away.
@@ -305,6 +338,11 @@ impl Metrics {
             self.oldest.get_or_create(&lane).set(*oldest);
         }
         self.revoke_only.set(i64::from(ledger.revoke_only));
+        if let Some(Sockets { open, greeted }) = ledger.sockets {
+            self.sockets.set(gauge(open as u64));
+            let age = greeted.map_or(-1.0, |since| since.as_secs_f64());
+            self.socket_hello.set(age);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -319,7 +357,7 @@ fn gauge(sequence: u64) -> i64 {
 mod tests {
     use std::time::Duration;
 
-    use super::{Ledger, Metrics};
+    use super::{Ledger, Metrics, Sockets};
 
     #[test]
     fn what_happened_can_be_read() {
@@ -332,6 +370,7 @@ mod tests {
             live_grants: 1,
             backlog: vec![("slack".into(), 3, 7.5)],
             revoke_only: true,
+            sockets: None,
         };
         metrics.lane_open("backend:orders-db", true);
         metrics.leases_lost(2);
@@ -356,5 +395,31 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+        assert!(!text.contains("socket"), "{text}");
+    }
+
+    #[test]
+    fn connections_are_told_where_there_are_any() {
+        let metrics = Metrics::default().of_socket_mode();
+        let mut ledger = Ledger {
+            sockets: Some(Sockets::default()),
+            ..Ledger::default()
+        };
+        let text = metrics.text(&ledger).unwrap();
+        assert!(text.contains("hallpass_socket_connections 0"), "{text}");
+        assert!(
+            text.contains("hallpass_socket_last_hello_age_seconds -1"),
+            "{text}"
+        );
+        ledger.sockets = Some(Sockets {
+            open: 2,
+            greeted: Some(Duration::from_millis(1_500)),
+        });
+        let text = metrics.text(&ledger).unwrap();
+        assert!(text.contains("hallpass_socket_connections 2"), "{text}");
+        assert!(
+            text.contains("hallpass_socket_last_hello_age_seconds 1.5"),
+            "{text}"
+        );
     }
 }

@@ -64,7 +64,11 @@ pub async fn serving(
     let store = open_store(&env.settings, Arc::clone(&outside.entropy)).await?;
     let lock = store.lock_for_serving()?;
     store.migrate().await?;
-    let (health, metrics) = (Arc::new(Health::default()), Arc::new(Metrics::default()));
+    let metrics = match env.app_token {
+        Some(_) => Metrics::default().of_socket_mode(),
+        None => Metrics::default(),
+    };
+    let (health, metrics) = (Arc::new(Health::default()), Arc::new(metrics));
     let mut timekeeper = Timekeeper::new(&store, &outside.clock, &metrics);
     timekeeper.begin().await?;
     store.void_leases(&lock).await?;

@@ -10,7 +10,7 @@ use crate::http::Vitals;
 use crate::ports::{Chat, Clock};
 use crate::slack;
 use crate::store::{Backlog, Store};
-use crate::telemetry::{Health, Ledger};
+use crate::telemetry::{Health, Ledger, Sockets};
 use crate::worker;
 
 /// Slack is asked at most so often, however often `/readyz` is.
@@ -67,8 +67,13 @@ impl Vitals for Pulse {
         Some(links.problem().map_or(Ok(()), Err))
     }
 
-    fn channels(&self) -> Result<(), String> {
-        let problems = self.slack_health.channel_problems();
+    async fn channels(&self) -> Result<(), String> {
+        let mut problems = self.slack_health.channel_problems();
+        match self.app.untold().await {
+            Ok(untold) => problems.extend(untold),
+            // That the database is away is told beside it.
+            Err(error) => tracing::debug!(%error, "what reached nobody can't be counted"),
+        }
         if problems.is_empty() {
             Ok(())
         } else {
@@ -108,6 +113,10 @@ impl Vitals for Pulse {
                 requests: counts.requests,
                 live_grants: counts.live_grants,
                 revoke_only: self.app.mode() != Mode::Normal,
+                sockets: self.links.as_ref().map(|links| Sockets {
+                    open: links.open(),
+                    greeted: links.greeted(),
+                }),
             }),
             Err(error) => {
                 tracing::warn!(%error, "requests and grants can't be counted");

@@ -97,7 +97,7 @@ impl InFlight {
         let tasks = self.tasks();
         let gives = |task: &&Task| {
             let first = task.claimed.first();
-            first.is_some_and(|one| one.lane == *lane && one.urgency != Urgency::Revoke)
+            first.is_some_and(|one| one.lane == *lane && one.urgency != Urgency::First)
         };
         let task = tasks.values().find(gives)?;
         task.lease.give_way();
@@ -117,7 +117,7 @@ mod tests {
             subject: Subject::Holding(HoldingId::new(holding)),
             kind: EffectKind::SyncHolding,
             lane: Lane::Internal,
-            urgency: Urgency::Revoke,
+            urgency: Urgency::First,
             due: Time::UNIX_EPOCH,
             token: 7,
             wanted: 1,

@@ -105,7 +105,7 @@ fn later(
 ) -> Finish {
     // Planted, there are only so many tries; or the order to take access away is forgotten with the first that fails.
     let tried_enough = planted(Fault::RetriesRunOut) && claimed.attempts >= 5;
-    let revoking = claimed.urgency == Urgency::Revoke;
+    let revoking = claimed.urgency == Urgency::First;
     if tried_enough || revoking && planted(Fault::FailedRevokeForgotten) {
         return Finish::Done(claimed);
     }

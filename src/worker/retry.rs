@@ -24,7 +24,7 @@ pub(super) fn delay(
     dice: u8,
 ) -> Duration {
     let most = match urgency {
-        Urgency::Revoke => REVOKE_MOST,
+        Urgency::First => REVOKE_MOST,
         Urgency::Normal | Urgency::Later => MOST,
     };
     let doubled = FIRST.saturating_mul(1 << failures.min(16)).min(most);
@@ -32,7 +32,7 @@ pub(super) fn delay(
     // Not before the target said, whatever the dice say; a revocation asks all the same every ten seconds, one for its
     // whole lane (the circuit).
     let after_most = match urgency {
-        Urgency::Revoke => REVOKE_MOST,
+        Urgency::First => REVOKE_MOST,
         Urgency::Normal | Urgency::Later => AFTER_MOST,
     };
     after.map_or(jittered, |after| jittered.max(after.min(after_most)))
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn revocations_are_never_more_than_ten_seconds_apart() {
-        let seconds = |failures| delay(Urgency::Revoke, failures, None, 0).as_secs();
+        let seconds = |failures| delay(Urgency::First, failures, None, 0).as_secs();
         let delays: Vec<u64> = (0..6).map(seconds).collect();
         assert_eq!(delays, [1, 2, 4, 8, 10, 10]);
         assert_eq!(seconds(u32::MAX), 10);
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_dice_only_shorten() {
         for dice in [0, 1, 128, 255] {
-            let delay = delay(Urgency::Revoke, 9, None, dice);
+            let delay = delay(Urgency::First, 9, None, dice);
             assert!(delay <= Duration::from_secs(10), "{delay:?}");
             assert!(delay >= Duration::from_millis(7_500), "{delay:?}");
         }
@@ -93,7 +93,7 @@ mod tests {
     fn what_the_target_asks_for_is_obeyed() {
         let asked = Some(Duration::from_secs(45));
         assert_eq!(delay(Urgency::Normal, 0, asked, 255).as_secs(), 45);
-        assert_eq!(delay(Urgency::Revoke, 0, asked, 255).as_secs(), 10);
+        assert_eq!(delay(Urgency::First, 0, asked, 255).as_secs(), 10);
         let absurd = Some(Duration::from_secs(1_000_000));
         assert_eq!(delay(Urgency::Normal, 0, absurd, 0).as_secs(), 3_600);
     }

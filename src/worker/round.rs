@@ -274,5 +274,5 @@ impl Round {
 }
 
 fn is_taking(claimed: &Claimed) -> bool {
-    claimed.urgency == Urgency::Revoke
+    claimed.urgency == Urgency::First
 }

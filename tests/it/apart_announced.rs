@@ -7,7 +7,7 @@ use crate::support::workplace::SECURITY;
 use crate::support::{TestBot, everywhere, minutes, seconds};
 
 /// Stores an announcement beside an event, as a use case does.
-async fn announces(bot: &TestBot, number: i64) {
+pub(crate) async fn announces(bot: &TestBot, number: i64) {
     let event = Event::new(
         EventKind::ConfigurationLoaded,
         Actor::Hallpass,

@@ -5,7 +5,9 @@
 )]
 
 mod apart_announced;
+mod apart_channels;
 mod apart_notices;
+mod apart_security;
 mod architecture;
 mod audit_chain;
 mod audit_erase;
@@ -55,8 +57,10 @@ mod slack_shown_announcements;
 mod slack_shown_answers;
 mod slack_verify;
 mod slack_views;
+mod socket_forms;
 mod socket_links;
 mod socket_mode;
+mod socket_secure;
 mod store;
 mod store_batches;
 mod store_effects;

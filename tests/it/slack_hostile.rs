@@ -196,6 +196,9 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         Message::Announcement { announcement } => Message::Announcement {
             announcement: poisoned_announcement(announcement, text, many),
         },
+        Message::Instead { message } => Message::Instead {
+            message: Box::new(poisoned_message(*message, text, many)),
+        },
         Message::Late { at, message } => Message::Late {
             at,
             message: Box::new(poisoned_message(*message, text, many)),

@@ -40,6 +40,14 @@ pub(crate) fn announcements() -> Vec<(&'static str, Message)> {
         .map(|(name, announcement)| (name, Message::Announcement { announcement }))
         .collect();
     all.push((
+        "announced_elsewhere",
+        Message::Instead {
+            message: Box::new(Message::Announcement {
+                announcement: retired(&["7K2M"], true),
+            }),
+        },
+    ));
+    all.push((
         "announced_late",
         Message::Late {
             at: at(3),

@@ -209,6 +209,41 @@ async fn connections_that_break_are_opened_anew() {
     .await;
 }
 
+/// What a figure of `/metrics` says.
+async fn figure(bot: &TestBot, name: &str) -> Option<f64> {
+    let answer = reqwest::get(format!("{}/metrics", bot.base)).await.unwrap();
+    let text = answer.text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.map(|value| value.trim().parse().unwrap())
+}
+
+#[tokio::test]
+async fn the_figures_say_how_many_connections_are_open_and_since_when() {
+    TestBot::in_setting(over_sockets(Database::Sqlite), async |bot| {
+        let becomes = async |wanted: f64| {
+            for _ in 0..2_000 {
+                if figure(bot, "hallpass_socket_connections ").await == Some(wanted) {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            panic!("never {wanted} connections");
+        };
+        becomes(2.0).await;
+        let age = figure(bot, "hallpass_socket_last_hello_age_seconds ").await;
+        assert!(age.is_some_and(|age| (0.0..60.0).contains(&age)), "{age:?}");
+        bot.slack.set_socket_mode(false);
+        bot.slack.disconnect_sockets("link_disabled");
+        becomes(0.0).await;
+    })
+    .await;
+    TestBot::run(async |bot| {
+        let none = figure(bot, "hallpass_socket_connections ").await;
+        assert_eq!(none, None, "over HTTP there is nothing to count");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_press_and_an_event_that_come_again_are_handled_once() {
     everywhere(async |bot| {

@@ -91,7 +91,7 @@ async fn an_effect_is_claimed_when_it_is_due_and_gone_when_done(db: Fresh) {
 }
 
 async fn the_urgent_go_first_then_the_long_due(db: Fresh) {
-    let urgencies = [Urgency::Later, Urgency::Normal, Urgency::Revoke];
+    let urgencies = [Urgency::Later, Urgency::Normal, Urgency::First];
     let effects = (0..9_u8).map(|number| {
         let mut one = effect(
             &subject(number.into()),

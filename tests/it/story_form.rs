@@ -76,7 +76,7 @@ impl TestBot {
     }
 
     /// Chooses a role in the open form, and waits until the form has followed.
-    async fn chooses_role(&self, person: &str, role: &str) -> View {
+    pub(crate) async fn chooses_role(&self, person: &str, role: &str) -> View {
         let form = self.form_of(person).await;
         let outcome = self
             .slack

@@ -47,7 +47,7 @@ fn under(view: &View, title: &str) -> String {
 }
 
 /// The action ids of the buttons whose label begins so, from the top.
-fn buttons(value: &Value, label: &str) -> Vec<String> {
+pub(crate) fn buttons(value: &Value, label: &str) -> Vec<String> {
     match value {
         Value::Array(all) => all.iter().flat_map(|one| buttons(one, label)).collect(),
         Value::Object(object) => {

@@ -116,7 +116,7 @@ impl Announcement {
             subject: Subject::Announcement(id.clone()),
             kind: EffectKind::Announce,
             lane: Lane::Slack,
-            urgency: Urgency::Revoke,
+            urgency: Urgency::First,
             due: now,
         }
     }

@@ -30,8 +30,8 @@ pub enum Lane {
 /// Within a lane the more urgent goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Urgency {
-    /// Taking access away; in the chat, what security must hear.
-    Revoke,
+    /// Before everything else: what takes access away; in the chat, what security must hear.
+    First,
     /// Giving access, answers to people.
     Normal,
     /// Decoration.
@@ -154,7 +154,7 @@ impl Effect {
             kind: EffectKind::Say(notice),
             lane: Lane::Slack,
             urgency: if loud {
-                Urgency::Revoke
+                Urgency::First
             } else {
                 Urgency::Normal
             },
@@ -176,7 +176,7 @@ impl Effect {
     /// A timer that only transitions. Those that take access away go first.
     pub fn timer(subject: Subject, kind: EffectKind, due: Time) -> Self {
         let urgency = if matches!(kind, EffectKind::Expire | EffectKind::GiveUp) {
-            Urgency::Revoke
+            Urgency::First
         } else {
             Urgency::Normal
         };

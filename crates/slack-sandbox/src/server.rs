@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,12 +16,17 @@ use axum::routing::{any, get, post};
 use http::StatusCode;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::shared::Shared;
 use crate::{api, control, deliver, page};
+
+/// How long a client may take for its handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Nothing bigger is ever sent to Slack or by it.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -59,8 +65,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// Binds and serves until `shared.stopped`.
-pub(crate) fn run(listener: TcpListener, shared: Arc<Shared>) {
+/// Serves until `shared.stopped`; over TLS where there is a certificate.
+pub(crate) fn run(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     let router = router(shared.clone());
     tokio::spawn(async move {
         // Dropped at the end: open streams are cut then.
@@ -69,9 +75,9 @@ pub(crate) fn run(listener: TcpListener, shared: Arc<Shared>) {
             tokio::select! {
                 () = shared.stopped.cancelled() => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                accepted = listener.accept() => match accepted {
+                arrived = listener.accept() => match arrived {
                     Ok((stream, peer)) => {
-                        connections.spawn(connection(stream, peer, router.clone()));
+                        connections.spawn(accepted(stream, peer, router.clone(), tls.clone()));
                     }
                     Err(error) => tracing::warn!(%error, "accept failed"),
                 },
@@ -80,8 +86,23 @@ pub(crate) fn run(listener: TcpListener, shared: Arc<Shared>) {
     });
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
+async fn accepted(stream: TcpStream, peer: SocketAddr, router: Router, tls: Option<TlsAcceptor>) {
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return connection(stream, peer, router).await;
+    };
+    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, peer, router).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS connection came to be"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+) {
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         let router = router.clone();
         async move {

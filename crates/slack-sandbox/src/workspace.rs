@@ -21,7 +21,7 @@ pub struct Workspace {
     pub user_groups: Vec<UserGroup>,
     #[serde(default)]
     pub app: App,
-    /// Refuse more than about one `chat.postMessage` a second per channel, as Slack does.
+    /// Refuse more than one `chat.postMessage` a second per channel, and of each method more than its tier allows.
     #[serde(default)]
     pub limit_posting: bool,
 }
@@ -278,7 +278,16 @@ impl Default for App {
             .to_vec(),
             commands: Vec::new(),
             shortcuts: Vec::new(),
-            events: vec!["app_home_opened".into(), "user_change".into()],
+            events: [
+                "app_home_opened",
+                "channel_archive",
+                "channel_left",
+                "group_archive",
+                "group_left",
+                "user_change",
+            ]
+            .map(String::from)
+            .into(),
             socket_mode: false,
             urls: RequestUrls::default(),
         }

@@ -90,7 +90,6 @@ pub(super) fn workspace(secrets: &Secrets, bot_url: &str) -> Workspace {
             callback_id: "ask".into(),
             name: "Ask for access".into(),
         }],
-        events: vec!["app_home_opened".into(), "user_change".into()],
         urls: RequestUrls::under(bot_url),
         ..App::default()
     })

@@ -24,6 +24,12 @@ pub enum Event {
         enterprise: Option<String>,
         account: Option<SlackId>,
     },
+    /// A channel takes nothing from us any more; by which name Slack would refuse a message there.
+    ChannelClosed {
+        team: Option<String>,
+        channel: String,
+        refusal: &'static str,
+    },
     /// Our own bot token was among the revoked ones, or it isn't said whose.
     TokensRevoked {
         team: Option<String>,
@@ -78,10 +84,24 @@ fn callback(payload: &Value) -> Event {
             enterprise: text(payload, "/enterprise_id"),
             account: account(payload, "/event/user"),
         },
+        "channel_archive" | "group_archive" => closed(payload, kind, team, "is_archived"),
+        "channel_deleted" | "group_deleted" => closed(payload, kind, team, "channel_not_found"),
+        "channel_left" | "group_left" => closed(payload, kind, team, "not_in_channel"),
         "tokens_revoked" if only_people_lost_tokens(payload) => Event::Ignored { kind },
         "tokens_revoked" => Event::TokensRevoked { team },
         "app_uninstalled" => Event::Uninstalled { team },
         _ => Event::Ignored { kind },
+    }
+}
+
+fn closed(payload: &Value, kind: String, team: Option<String>, refusal: &'static str) -> Event {
+    match text(payload, "/event/channel") {
+        Some(channel) => Event::ChannelClosed {
+            team,
+            channel,
+            refusal,
+        },
+        None => Event::Ignored { kind },
     }
 }
 

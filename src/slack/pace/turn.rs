@@ -69,11 +69,10 @@ impl Turn {
     pub(crate) fn of_message(method: &str, body: &Value, message: &Message) -> Self {
         let in_thread = body.get("thread_ts").is_some();
         let place = ["channel", "thread_ts", "ts"].map(|key| body.get(key));
-        let said = if let Message::Late { message, .. } = message {
-            message
-        } else {
-            message
-        };
+        let mut said = message;
+        while let Message::Late { message, .. } | Message::Instead { message } = said {
+            said = message;
+        }
         let about = request(said).map_or_else(|| format!("{said:?}"), str::to_owned);
         Self {
             method: method.to_owned(),

@@ -23,7 +23,7 @@ use super::links::Refused;
 use super::reception::{Out, Reception, Sending};
 use super::{Parts, Timing};
 use crate::ports::ChatError;
-use crate::slack::client::tls;
+use crate::slack::certificates::{distrust, tls};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -138,6 +138,7 @@ fn no_url(error: &ChatError) -> NoLink {
             why: error.to_string(),
             after: Some(*after),
         },
+        ChatError::Untrusted(why) => NoLink::Refused(Refused::Certificate(why.clone())),
         ChatError::Unavailable(_) | ChatError::Gone => NoLink::failed(error),
     }
 }
@@ -156,7 +157,10 @@ async fn connected(url: &str, secure: bool) -> Result<Stream, NoLink> {
     let opened = connect_async_tls_with_config(url, Some(config), true, Some(connector)).await;
     opened
         .map(|(stream, _)| stream)
-        .map_err(|error| NoLink::failed(&broken(&error)))
+        .map_err(|error| match distrust(&error) {
+            Some(why) => NoLink::Refused(Refused::Certificate(why)),
+            None => NoLink::failed(&broken(&error)),
+        })
 }
 
 /// In words that name no URL.

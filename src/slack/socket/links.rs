@@ -1,6 +1,7 @@
 //! How Socket Mode stands, for `/readyz`: how many connections are open, and what Slack refuses.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Shared by the connections and by who tells about them.
 #[derive(Debug, Default)]
@@ -10,6 +11,8 @@ pub struct Links(Mutex<State>);
 struct State {
     open: usize,
     opened: u64,
+    /// Slack's last hello.
+    greeted: Option<Instant>,
     /// Slack won't have us, until somebody does something about it.
     refused: Option<Refused>,
     /// The last try to connect failed, in a sentence.
@@ -25,6 +28,8 @@ pub(super) enum Refused {
     TooMany,
     /// The app's token, or asking for a connection with it; by Slack's error name.
     Token(String),
+    /// The certificate that is shown for Slack isn't trusted; why, in a sentence.
+    Certificate(String),
 }
 
 impl Refused {
@@ -41,6 +46,7 @@ impl Refused {
                 "Slack refuses the app's token: {name}. SLACK_APP_TOKEN must be an app-level token with \
                  connections:write."
             ),
+            Self::Certificate(why) => format!("No connection to Slack can be trusted: {why}."),
         }
     }
 }
@@ -53,6 +59,11 @@ impl Links {
     /// How many connections are open, Slack's hello received.
     pub fn open(&self) -> usize {
         self.state().open
+    }
+
+    /// How long ago Slack greeted a new connection last; none before the first.
+    pub fn greeted(&self) -> Option<Duration> {
+        self.state().greeted.map(|hello| hello.elapsed())
     }
 
     /// What is wrong, in a sentence.
@@ -72,6 +83,7 @@ impl Links {
         let mut state = self.state();
         state.open += 1;
         state.opened += 1;
+        state.greeted = Some(Instant::now());
         state.refused = None;
         state.failed = None;
         let (open, first) = (state.open, state.opened == 1);

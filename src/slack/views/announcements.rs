@@ -50,8 +50,20 @@ pub(super) fn announcement(announcement: &Announcement) -> Rendered {
 }
 
 /// Said later than it came to be: the same, and when that was.
-pub(super) fn late(mut rendered: Rendered, at: Time) -> Rendered {
+pub(super) fn late(rendered: Rendered, at: Time) -> Rendered {
     let line = Line::of("Told late: this is from ").time(at).say(".");
+    with_context(rendered, line)
+}
+
+/// Said elsewhere than it should be: the same, and why.
+pub(super) fn instead(rendered: Rendered) -> Rendered {
+    let line = Line::of(
+        "Told here because the security channel takes no messages. Whoever runs Hallpass should look at `/readyz`.",
+    );
+    with_context(rendered, line)
+}
+
+fn with_context(mut rendered: Rendered, line: Line) -> Rendered {
     let text = line.clone().finish(limits::TEXT);
     rendered.text = format!(
         "{} {text}",

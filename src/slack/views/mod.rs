@@ -118,6 +118,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
             over,
         } => alarm::is_over(backend, *since, *over),
         Message::Announcement { announcement } => announcements::announcement(announcement),
+        Message::Instead { message: told } => announcements::instead(self::message(told, audience)),
         Message::Late { at, message: late } => {
             announcements::late(self::message(late, audience), *at)
         }

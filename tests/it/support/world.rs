@@ -43,6 +43,11 @@ impl World {
     pub(crate) async fn on(database: Database) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let slack = Sandbox::start_local(workplace::workspace()).await.unwrap();
+        Self::beside(slack, database).await
+    }
+
+    /// With a Slack of its own.
+    pub(crate) async fn beside(slack: Sandbox, database: Database) -> Self {
         let gate = Gate::start().await;
         let dir = tempfile::tempdir().unwrap();
         let text = workplace::configuration(&gate.url());

@@ -256,7 +256,7 @@ impl Holding {
     /// The effect that brings it to its wanted state, due `now`. Taking away goes before giving.
     pub fn sync(&self, now: Time) -> Effect {
         let urgency = if self.claims.is_empty() || !self.releasing.is_empty() {
-            Urgency::Revoke
+            Urgency::First
         } else {
             Urgency::Normal
         };

@@ -171,11 +171,11 @@ fn fields(
     text: String,
     response_url: String,
     trigger_id: String,
-) -> Vec<(&'static str, String)> {
+) -> Vec<(String, String)> {
     let workspace = &state.workspace;
     let app = &workspace.app;
     let user = state.user_json(person);
-    vec![
+    let fields = [
         ("token", app.verification_token.clone()),
         (
             "team_id",
@@ -198,7 +198,8 @@ fn fields(
         ("is_enterprise_install", "false".to_owned()),
         ("response_url", response_url),
         ("trigger_id", trigger_id),
-    ]
+    ];
+    fields.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 /// What the app reads: `&<>` escaped, names turned into ids where the command wants that.

@@ -130,6 +130,20 @@ pub(crate) fn person_changed(shared: &Shared, person: &str) {
     }
 }
 
+/// Something happened to a channel that the app's bot was in: `archive`, `left`; for private ones it is `group_…`.
+pub(crate) fn channel_changed(shared: &Shared, channel: &str, what: &str) {
+    let Some(kind) = shared.read().conversation(channel).map(|one| one.kind) else {
+        return;
+    };
+    let of = match kind {
+        ConversationKind::Public => "channel",
+        ConversationKind::Private => "group",
+        ConversationKind::Im | ConversationKind::Mpim => return,
+    };
+    let name = format!("{of}_{what}");
+    raise(shared, &name, json!({ "type": name, "channel": channel }));
+}
+
 /// A person opens the app's Home tab; Slack says so on every opening.
 pub(crate) fn home_opened(shared: &Shared, person: &str) {
     let (home, channel) = shared.write(|state| {

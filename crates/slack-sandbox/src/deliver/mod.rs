@@ -61,7 +61,7 @@ pub struct Delivery {
 #[derive(Clone, Debug)]
 pub(crate) enum Payload {
     /// A command's fields, in Slack's order.
-    Command(Vec<(&'static str, String)>),
+    Command(Vec<(String, String)>),
     Interaction(Value),
     Event(Value),
 }

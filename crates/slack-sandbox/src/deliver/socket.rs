@@ -258,7 +258,7 @@ fn contents(payload: &Payload) -> (&'static str, Value, bool) {
         Payload::Command(fields) => {
             let fields: Map<_, _> = fields
                 .iter()
-                .map(|(key, value)| ((*key).to_owned(), json!(value)))
+                .map(|(key, value)| (key.clone(), json!(value)))
                 .collect();
             ("slash_commands", Value::Object(fields), true)
         }

@@ -6,13 +6,14 @@
 mod office;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::DropGuard;
 
 use crate::clock::Clock;
@@ -60,11 +61,32 @@ impl Sandbox {
     /// Serves on `addr`; port 0 takes a free one. Fails when the address can't be bound.
     pub async fn start(workspace: Workspace, addr: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        Self::serve(workspace, listener, base, None)
+    }
+
+    /// Serves on a free port of 127.0.0.1 over TLS, as `localhost`: https, and wss for Socket Mode.
+    pub async fn start_secure(
+        workspace: Workspace,
+        certificate: rustls::ServerConfig,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let base = format!("https://localhost:{}", listener.local_addr()?.port());
+        let tls = TlsAcceptor::from(Arc::new(certificate));
+        Self::serve(workspace, listener, base, Some(tls))
+    }
+
+    fn serve(
+        workspace: Workspace,
+        listener: TcpListener,
+        base: String,
+        tls: Option<TlsAcceptor>,
+    ) -> std::io::Result<Self> {
         let addr = listener.local_addr()?;
         let clock = Clock::default();
         let state = State::new(workspace, clock.seconds());
-        let shared = Shared::new(state, clock, format!("http://{addr}"));
-        server::run(listener, shared.clone());
+        let shared = Shared::new(state, clock, base);
+        server::run(listener, shared.clone(), tls);
         let stops = Arc::new(shared.stopped.clone().drop_guard());
         Ok(Self {
             shared,
@@ -87,7 +109,7 @@ impl Sandbox {
         self.addr
     }
 
-    /// The page: `http://127.0.0.1:PORT`.
+    /// The page: `http://127.0.0.1:PORT`, over TLS `https://localhost:PORT`.
     pub fn url(&self) -> String {
         self.shared.base.clone()
     }

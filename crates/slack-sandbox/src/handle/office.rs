@@ -28,33 +28,34 @@ impl Sandbox {
         events::person_changed(&self.shared, &id);
     }
 
-    /// Changes who is in a channel (people and bots).
+    /// Changes who is in a channel (people and bots); `channel_left` goes out in the background where the app's bot no longer
+    /// is.
     pub fn set_members(&self, channel: &str, change: impl FnOnce(&mut Vec<String>)) {
-        self.shared.write(|state| {
-            let id = state
-                .find_conversation(channel)
-                .map(|found| found.id.clone());
-            let found = state
-                .conversations
-                .iter_mut()
-                .find(|one| Some(&one.id) == id.as_ref());
-            found.map(|conversation| change(&mut conversation.members))
+        let left = self.shared.write(|state| {
+            let id = state.find_conversation(channel)?.id.clone();
+            let bot = state.workspace.app.bot_user_id.clone();
+            let found = state.conversations.iter_mut().find(|one| one.id == id)?;
+            let was_in = found.has(&bot);
+            change(&mut found.members);
+            (was_in && !found.has(&bot)).then_some(id)
         });
+        if let Some(channel) = left {
+            events::channel_changed(&self.shared, &channel, "left");
+        }
     }
 
+    /// Archives a channel or opens it again; `channel_archive` goes out in the background.
     pub fn set_archived(&self, channel: &str, archived: bool) {
-        self.shared.write(|state| {
-            let id = state
-                .find_conversation(channel)
-                .map(|found| found.id.clone());
-            for one in state
-                .conversations
-                .iter_mut()
-                .filter(|one| Some(&one.id) == id.as_ref())
-            {
-                one.archived = archived;
-            }
+        let changed = self.shared.write(|state| {
+            let id = state.find_conversation(channel)?.id.clone();
+            let found = state.conversations.iter_mut().find(|one| one.id == id)?;
+            let changes = found.archived != archived;
+            found.archived = archived;
+            changes.then_some(id)
         });
+        if let (Some(channel), true) = (changed, archived) {
+            events::channel_changed(&self.shared, &channel, "archive");
+        }
     }
 
     /// Changes who is in a user group.
@@ -72,7 +73,7 @@ impl Sandbox {
         self.shared.write(|state| state.workspace.app.urls = urls);
     }
 
-    /// About one `chat.postMessage` a second per channel, or as many as come.
+    /// One `chat.postMessage` a second per channel and of each method what its tier allows, or as many as come.
     pub fn set_limit_posting(&self, on: bool) {
         self.shared
             .write(|state| state.workspace.limit_posting = on);
@@ -174,6 +175,12 @@ impl Sandbox {
     pub async fn deliver_interaction(&self, payload: Value) -> Outcome {
         let (answered, took) =
             deliver::send(&self.shared, &Payload::Interaction(payload), None).await;
+        Outcome::of(answered, took)
+    }
+
+    /// Sends any command, properly signed, whether or not it is one of the app's.
+    pub async fn deliver_command(&self, fields: Vec<(String, String)>) -> Outcome {
+        let (answered, took) = deliver::send(&self.shared, &Payload::Command(fields), None).await;
         Outcome::of(answered, took)
     }
 

@@ -170,7 +170,7 @@ fn every_change_of_what_is_wanted_raises_the_generation() {
     );
     let row = row.release(&GrantId::new("g1"));
     assert_eq!(row.generation, 3);
-    assert_eq!(row.sync(at(0)).urgency, Urgency::Revoke);
+    assert_eq!(row.sync(at(0)).urgency, Urgency::First);
 }
 
 #[test]
