@@ -10,7 +10,7 @@ use super::limits;
 use super::progress;
 use super::state;
 use super::text::{Line, in_words};
-use crate::ports::chat::{Buttons, GrantStateShown, KindShown, RequestShown, StateShown};
+use crate::ports::chat::{Buttons, GrantStateShown, KindShown, RequestShown, Shown, StateShown};
 use crate::slack::inbound::action;
 
 /// Parameters that get a field of their own; the rest share the last one.
@@ -261,14 +261,22 @@ fn sentence(request: &RequestShown) -> Line {
 
 /// `@rita asks for db-admin for 2 hours`
 pub(super) fn asks(request: &RequestShown) -> Line {
-    let line = Line::new()
-        .person(&request.requester)
+    asks_as(request, Line::person)
+}
+
+/// The same with the pinned e-mail behind each mention: for whoever is to decide on it.
+pub(super) fn asks_in_full(request: &RequestShown) -> Line {
+    asks_as(request, Line::person_in_full)
+}
+
+fn asks_as(request: &RequestShown, named: fn(Line, &Shown) -> Line) -> Line {
+    let line = named(Line::new(), &request.requester)
         .say(" asks for ")
         .code(&request.role);
     let line = if request.requester == request.holder {
         line
     } else {
-        line.say(" for ").person(&request.holder).say(",")
+        named(line.say(" for "), &request.holder).say(",")
     };
     let line = line.say(" for ").span_in_words(request.duration);
     let line = match &request.kind {

@@ -129,11 +129,7 @@ fn asking(request: &RequestShown) -> Line {
     let line = Line::new()
         .code(&request.short)
         .say(" ")
-        .line(card::asks(request));
-    let line = match &request.holder.email {
-        Some(email) => line.say(" · ").words(email.as_str(), limits::QUOTE),
-        None => line,
-    };
+        .line(card::asks_in_full(request));
     let line = line.say(".\n").words(&request.permits, limits::QUOTE);
     let line = match &request.environment {
         Some(environment) if request.high_risk => line
