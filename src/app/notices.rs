@@ -193,6 +193,8 @@ impl App {
             return Ok(early);
         }
         let left = u32::try_from((ends_at - now).num_seconds()).unwrap_or(0);
+        // A home doesn't tick: with each warning it says how little is left.
+        self.homes_change(&request).await?;
         if left < before.as_secs() / 2 || left == 0 {
             return Ok(Carried::nothing());
         }
