@@ -24,6 +24,7 @@ mod extend;
 mod facts;
 mod forget;
 mod form;
+mod form_roles;
 mod form_sent;
 pub mod form_shown;
 mod home;
