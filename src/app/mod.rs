@@ -41,6 +41,7 @@ mod notices;
 mod opening;
 mod operator;
 mod panels;
+mod past;
 mod people;
 mod reached;
 mod read;

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime, PostUseShown,
-    RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
+    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime,
+    Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 
@@ -91,6 +91,16 @@ fn review(reviewer: Shown, approved: bool, reason: Option<&str>) -> ReviewShown 
         reason: reason.map(Into::into),
         at: at(3),
     }
+}
+
+fn past(now: Past) -> Message {
+    let access = AccessShown {
+        id: request().id,
+        short: request().short,
+        role: request().role,
+        holder: rita(),
+    };
+    Message::Past { access, now }
 }
 
 /// Approved by Bob, with a grant in this state.
@@ -545,6 +555,9 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             },
             Person(&RITA),
         ),
+        ("past_extended", past(Past::Extended), Channel),
+        ("past_being_taken", past(Past::BeingTaken), Person(&BOB)),
+        ("past_over", past(Past::Over), Person(&RITA)),
         (
             "standing_access",
             Message::StandingAccess {
