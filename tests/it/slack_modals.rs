@@ -26,7 +26,7 @@ fn db_admin() -> RoleChosen {
         environment: Some("prod".into()),
         high_risk: true,
         decided_by: vec![
-            "dba on call (unanswered: security)".into(),
+            "dba on call (if nobody answers: security)".into(),
             "2 of security".into(),
         ],
         at_most: Duration::from_hours(4),
