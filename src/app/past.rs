@@ -34,7 +34,7 @@ pub(super) fn past(shown: &RequestShown, row: &CardRow) -> Option<Message> {
         GrantStateShown::Ended { .. } | GrantStateShown::Failed { .. } => Some(Past::Over),
     };
     let now = if let Some(warned) = key.strip_prefix(WARNING) {
-        let extended = said(shown, Past::Extended);
+        let extended = said(shown, at, Past::Extended);
         if row.digest == digest(&extended) {
             return None;
         }
@@ -43,15 +43,17 @@ pub(super) fn past(shown: &RequestShown, row: &CardRow) -> Option<Message> {
         let has_button = TO_THE_HOLDER.iter().any(|known| key.starts_with(known));
         over.filter(|_| has_button && at == shown.holder.account.as_str())?
     };
-    Some(said(shown, now))
+    Some(said(shown, at, now))
 }
 
-fn said(shown: &RequestShown, now: Past) -> Message {
+/// At a place: the account whose direct message it is, or another's name that no account has.
+fn said(shown: &RequestShown, at: &str, now: Past) -> Message {
+    let holder = &shown.holder;
     let access = AccessShown {
         id: shown.id.clone(),
         short: shown.short.clone(),
         role: shown.role.clone(),
-        holder: shown.holder.clone(),
+        holder: (at != holder.account.as_str()).then(|| holder.clone()),
     };
     Message::Past { access, now }
 }

@@ -367,7 +367,8 @@ pub struct AccessShown {
     /// `R-7K2M`
     pub short: String,
     pub role: String,
-    pub holder: Shown,
+    /// None: whoever reads it.
+    pub holder: Option<Shown>,
 }
 
 /// Why there is nothing to press any more.

@@ -93,12 +93,12 @@ fn review(reviewer: Shown, approved: bool, reason: Option<&str>) -> ReviewShown 
     }
 }
 
-fn past(now: Past) -> Message {
+fn past(now: Past, holder: Option<Shown>) -> Message {
     let access = AccessShown {
         id: request().id,
         short: request().short,
         role: request().role,
-        holder: rita(),
+        holder,
     };
     Message::Past { access, now }
 }
@@ -555,9 +555,13 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             },
             Person(&RITA),
         ),
-        ("past_extended", past(Past::Extended), Channel),
-        ("past_being_taken", past(Past::BeingTaken), Person(&BOB)),
-        ("past_over", past(Past::Over), Person(&RITA)),
+        ("past_extended", past(Past::Extended, Some(rita())), Channel),
+        (
+            "past_being_taken",
+            past(Past::BeingTaken, Some(rita())),
+            Channel,
+        ),
+        ("past_over", past(Past::Over, None), Channel),
         (
             "standing_access",
             Message::StandingAccess {

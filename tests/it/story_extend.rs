@@ -377,7 +377,7 @@ async fn no_button_stays_that_does_nothing() {
         assert!(bot.backend.holders("orders_admin").is_empty());
         assert_eq!(pressable(bot, &request), [""; 0], "all of it is over");
         assert!(
-            bot.told("alice").contains("is over."),
+            bot.told("alice").contains("Your `db-admin`") && bot.told("alice").contains("is over."),
             "{}",
             bot.told("alice")
         );

@@ -91,11 +91,10 @@ pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience
 }
 
 /// `Your db-admin (R-7K2M) is over.` where a warning stood.
-pub(super) fn past(access: &AccessShown, now: Past, audience: Audience<'_>) -> Rendered {
-    let line = if audience == Audience::Person(&access.holder.account) {
-        Line::of("Your ")
-    } else {
-        Line::new().person(&access.holder).say("’s ")
+pub(super) fn past(access: &AccessShown, now: Past) -> Rendered {
+    let line = match &access.holder {
+        None => Line::of("Your "),
+        Some(holder) => Line::new().person(holder).say("’s "),
     };
     let line = line.code(&access.role).say(" (").code(&access.short);
     Rendered::line(line.say(match now {
