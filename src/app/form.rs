@@ -11,6 +11,7 @@ use hallpass_domain::{Duration, Person, RefusalKind, Request, RequestId, Role, R
 
 use super::check_ask::check;
 use super::facts::{Facts, Unread};
+use super::form_roles::found;
 use super::form_shown::{
     Changed, FormFields, FormFor, FormShown, ParameterField, RoleChosen, RoleOption, Typed,
 };
@@ -119,6 +120,7 @@ impl App {
         let ask = typed.ask();
         Ok(Known {
             fields: FormFields {
+                find: String::new(),
                 role: typed.role,
                 parameters: typed.parameters.into_iter().collect(),
                 chosen: None,
@@ -172,27 +174,24 @@ impl App {
 
     async fn form_shown(&self, me: &Person, known: Known) -> Result<FormShown, Stop> {
         let facts = self.facts(&all_lists(&self.settings), self.now()).await;
-        let visible: Vec<&Role> = self
-            .settings
-            .roles
-            .values()
-            .filter(|role| self.sees(me, role, &facts))
-            .collect();
-        let (yours, others): (Vec<&Role>, Vec<&Role>) =
-            visible.iter().partition(|role| self.asks(me, role, &facts));
+        let (yours, others) = self.roles_of(me, &facts).await;
+        let visible = [yours.clone(), others.clone()].concat();
         let mut notes = known.notes;
         let role = role_meant(&known.fields.role, &visible, &yours, &mut notes);
         if let Some(role) = role {
             notes.extend(self.wrong_with(me, role, known.typed.as_ref(), &facts));
         }
         let fields = known.fields;
+        let found = found(yours, others, &fields.find, role);
+        notes.extend(found.note);
         let typed = known.typed.is_some() || (known.changes.is_some() && fields.chosen.is_none());
         let (chosen, words) = duration_shown(&fields, role, typed);
         Ok(FormShown {
             command: self.settings.command.clone(),
             notes,
-            yours: yours.into_iter().map(option).collect(),
-            others: others.into_iter().map(option).collect(),
+            find: found.find,
+            yours: found.yours.into_iter().map(option).collect(),
+            others: found.others.into_iter().map(option).collect(),
             role: role.map(role_chosen),
             parameters: parameters_shown(fields.parameters, role),
             chosen,
@@ -290,6 +289,7 @@ fn changed(request: &Request) -> Changed {
 
 fn fields_of(request: Request) -> FormFields {
     FormFields {
+        find: String::new(),
         role: request.terms.role.name.to_string(),
         parameters: request.terms.parameters,
         chosen: None,

@@ -24,9 +24,14 @@ pub enum FormFor {
     Fields(Box<FormFields>),
 }
 
+/// Roles that the form lists at once: with many more it would be larger than Slack takes. The rest is found by a word.
+pub const LISTED: usize = 500;
+
 /// What stands in the form's fields, as it came back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FormFields {
+    /// A part of the name of a role that is looked for, or of what it permits.
+    pub find: String,
     pub role: String,
     /// Those that are filled; also some that the chosen role doesn't have.
     pub parameters: BTreeMap<String, String>,
@@ -48,7 +53,9 @@ pub struct FormShown {
     pub command: String,
     /// What is wrong with what was typed, as sentences.
     pub notes: Vec<String>,
-    /// What the person may ask for.
+    /// What is looked for among the roles; none where all of them are listed anyway.
+    pub find: Option<String>,
+    /// What the person may ask for; where something is looked for, what is like it.
     pub yours: Vec<RoleOption>,
     /// What they see and may not ask for.
     pub others: Vec<RoleOption>,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use hallpass_domain::{Grant, Person, Request, RequestId, Role, Who};
+use hallpass_domain::{Duration, Grant, Person, Request, RequestId, Role, Time, Who};
 
 use super::facts::{Facts, Unread, is};
 use super::home::Read;
@@ -132,6 +132,7 @@ impl App {
             items.push(HeldShown {
                 request: shown,
                 more,
+                within: within(grant, self.now()),
             });
         }
         Ok(page.with(items))
@@ -259,8 +260,15 @@ impl App {
     }
 }
 
+/// Which of its warnings is due. Its home is brought to the present with each of them, so that this is never behind.
+fn within(grant: &Grant, now: Time) -> Option<Duration> {
+    let left = ends_at(grant)? - now;
+    let due = grant.warn_before.iter().copied();
+    due.filter(|before| left <= before.to_delta()).min()
+}
+
 /// The latest first thing to look at is what ends first; what isn't active yet or any more comes before.
-fn ends_at(grant: &Grant) -> Option<hallpass_domain::Time> {
+fn ends_at(grant: &Grant) -> Option<Time> {
     use hallpass_domain::grant::State;
     match &grant.state {
         State::Active { ends_at, .. } => Some(*ends_at),

@@ -209,7 +209,7 @@ fn example_of(command: &str, role: &Role) -> String {
     .line()
 }
 
-/// `dba on call (unanswered: security)`; `2 of security` where it takes more than one.
+/// `dba on call (if nobody answers: security)`; `2 of security` where it takes more than one.
 pub(super) fn decided_by(stage: &StageRule) -> String {
     let first = listed(&stage.approvers);
     let first = match stage.needed() {
@@ -220,7 +220,7 @@ pub(super) fn decided_by(stage: &StageRule) -> String {
     if later.is_empty() {
         first
     } else {
-        format!("{first} (unanswered: {})", later.join(", then "))
+        format!("{first} (if nobody answers: {})", later.join(", then "))
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
         };
         assert_eq!(
             decided_by(&stage),
-            "2 of dba on call (unanswered: security)"
+            "2 of dba on call (if nobody answers: security)"
         );
     }
 }

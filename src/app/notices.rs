@@ -5,6 +5,7 @@ use hallpass_domain::grant::{EndReason, PartStatus, State as GrantState};
 use hallpass_domain::request::{OpenStage, PostUseState, State};
 use hallpass_domain::{Duration, Grant, GrantId, Notice, PersonId, Request, RequestId, SlackId};
 
+use super::past::warning_key;
 use super::read::shown_person;
 use super::say::{Saying, To, Told, Turn, calling};
 use super::sync_card::SAID;
@@ -192,6 +193,8 @@ impl App {
         if let Some(early) = put_off(ends_at - before.to_delta(), now) {
             return Ok(early);
         }
+        // A home doesn't tick: with each warning it says how little is left.
+        self.homes_change(&request).await?;
         let left = u32::try_from((ends_at - now).num_seconds()).unwrap_or(0);
         if left < before.as_secs() / 2 || left == 0 {
             return Ok(Carried::nothing());
@@ -212,7 +215,7 @@ impl App {
         let mut people = vec![shown.holder.account.clone()];
         people.extend(deciders(&shown));
         let saying = Saying {
-            key: format!("warning-{}-{}", before.as_secs(), ends_at.timestamp()),
+            key: warning_key(before, ends_at),
             message: Message::Warning {
                 request: shown,
                 left: Duration::from_secs(left),

@@ -33,7 +33,7 @@ fn person(name: &str) -> (PersonId, Person) {
     (person.id.clone(), person)
 }
 
-fn role() -> Role {
+pub(in crate::app) fn role() -> Role {
     let entitlement = |backend: &str, role: &str| Entitlement {
         backend: BackendName::new(backend),
         attributes: BTreeMap::from([("role".to_owned(), role.to_owned())]),

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
 use super::copies::ASKED;
+use super::past::past;
 use super::read::shown_person;
 use super::{App, Carried};
 use crate::ports::chat::{
@@ -134,7 +135,7 @@ impl App {
     ) -> Result<Option<Carried>, StoreError> {
         let stale: Vec<_> = rows
             .iter()
-            .filter_map(|row| Some((row, standing(shown, &row.place)?)))
+            .filter_map(|row| Some((row, standing(shown, row)?)))
             .map(|(row, message)| self.update_card(request, row, message))
             .collect();
         let updated: Vec<_> = stream::iter(stale)
@@ -252,6 +253,13 @@ impl App {
                     .await?;
                 Ok(None)
             }
+            // Said is said, also where somebody deleted it.
+            Err(ChatError::Gone) if row.place.starts_with(SAID) => {
+                self.store
+                    .put_card(id, &row.place, &row.posted, &digest)
+                    .await?;
+                Ok(None)
+            }
             Err(ChatError::Gone) => {
                 self.store.remove_card(id, &row.place).await?;
                 let Some(place) = place_of(&row.place) else {
@@ -341,12 +349,16 @@ fn goes_on(message: &Message) -> bool {
 }
 
 /// What should stand where something was posted; none for what was said once.
-fn standing(shown: &RequestShown, place: &str) -> Option<Message> {
+fn standing(shown: &RequestShown, row: &CardRow) -> Option<Message> {
+    let place = row.place.as_str();
     if place.starts_with(SAID_BREAK_GLASS) {
         let request = shown.clone();
         return Some(Message::BreakGlass { request });
     }
-    (!place.starts_with(SAID)).then(|| card(shown, place))
+    if place.starts_with(SAID) {
+        return past(shown, row);
+    }
+    Some(card(shown, place))
 }
 
 /// A direct card has buttons only while its reader is asked and hasn't decided.
@@ -418,7 +430,20 @@ pub(super) fn unsaid(error: &ChatError) -> Unsaid {
 mod tests {
     use super::{buttons, standing};
     use crate::app::read::tests::{pending, shown};
+    use crate::ports::Posted;
     use crate::ports::chat::{Buttons, Message};
+    use crate::store::CardRow;
+
+    fn at(place: &str) -> CardRow {
+        CardRow {
+            place: place.into(),
+            posted: Posted {
+                channel: "C0APPROVE".into(),
+                ts: "1.2".into(),
+            },
+            digest: String::new(),
+        }
+    }
 
     #[test]
     fn a_direct_card_has_buttons_only_for_who_is_asked() {
@@ -431,13 +456,13 @@ mod tests {
     #[test]
     fn what_was_said_once_is_left_as_it_was_said() {
         let shown = shown(&pending(), None);
-        assert_eq!(standing(&shown, "said:granted:thread"), None);
+        assert_eq!(standing(&shown, &at("said:granted:thread")), None);
         assert!(matches!(
-            standing(&shown, "said:break_glass:security"),
+            standing(&shown, &at("said:break_glass:security")),
             Some(Message::BreakGlass { .. })
         ));
         assert!(matches!(
-            standing(&shown, "copy:D1/1.2"),
+            standing(&shown, &at("copy:D1/1.2")),
             Some(Message::Card { .. })
         ));
     }

@@ -305,6 +305,11 @@ pub enum Message {
     StandingAccess {
         request: RequestShown,
     },
+    /// In place of what was said while there was something to press: those buttons are gone.
+    Past {
+        access: AccessShown,
+        now: Past,
+    },
     /// Break-glass, loud: security channel and who was skipped; with a Revoke button.
     BreakGlass {
         request: RequestShown,
@@ -356,6 +361,28 @@ pub enum MoreTime {
     Asked { by: Duration },
     /// It was asked for, and waits: `R-9XYZ`.
     Waits { short: String },
+}
+
+/// Whose access to what, and no more: nothing in it changes, so that it is edited in once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessShown {
+    /// Opaque: the request's.
+    pub id: String,
+    /// `R-7K2M`
+    pub short: String,
+    pub role: String,
+    /// None: whoever reads it.
+    pub holder: Option<Shown>,
+}
+
+/// Why there is nothing to press any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Past {
+    /// The end that was warned of has moved.
+    Extended,
+    /// Over, and the backend doesn't let go.
+    BeingTaken,
+    Over,
 }
 
 /// Which buttons a card carries.

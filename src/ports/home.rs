@@ -81,6 +81,8 @@ pub struct RoleOffered {
 pub struct HeldShown {
     pub request: RequestShown,
     pub more: Option<MoreTime>,
+    /// Less than this is left: the last of its warnings that is due. None before the first.
+    pub within: Option<Duration>,
 }
 
 /// A review that break-glass owes, and whether its reader may write it.

@@ -244,7 +244,7 @@ async fn pressed(app: &Arc<App>, desk: &Desk, pressed: Box<Pressed>) -> Handled 
             told_after(desk, screen, rendered)
         };
     } else if pressed.view.is_some() {
-        if pressed.action_id != field::ROLE {
+        if ![field::ROLE, field::FIND].contains(&pressed.action_id.as_str()) {
             return HttpAnswer::empty().into();
         }
         modals::another_role(app, desk, caller, pressed)

@@ -79,6 +79,7 @@ mod story_extend_beyond;
 mod story_failures;
 mod story_form;
 mod story_form_opened;
+mod story_form_roles;
 mod story_grant;
 mod story_holdings;
 mod story_home;

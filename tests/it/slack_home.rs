@@ -62,7 +62,19 @@ fn named(mut request: RequestShown, short: &str) -> RequestShown {
 }
 
 fn held(request: RequestShown, more: Option<MoreTime>) -> HeldShown {
-    HeldShown { request, more }
+    HeldShown {
+        request,
+        more,
+        within: None,
+    }
+}
+
+/// Its first warning is due.
+fn held_soon(request: RequestShown, more: MoreTime) -> HeldShown {
+    HeldShown {
+        within: Some(Duration::from_mins(15)),
+        ..held(request, Some(more))
+    }
 }
 
 /// Something of everything.
@@ -77,7 +89,7 @@ fn busy() -> HomeOpen {
         holds: all(vec![
             held(started(GrantStateShown::Provisioning), None),
             held(named(active(), "R-7K2Q"), Some(MoreTime::Agreed { by })),
-            held(named(active(), "R-7K2S"), Some(MoreTime::Asked { by })),
+            held_soon(named(active(), "R-7K2S"), MoreTime::Asked { by }),
             held(named(active(), "R-7K2T"), Some(waiting)),
             held(named(stuck(), "R-7K2R"), None),
         ]),

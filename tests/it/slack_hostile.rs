@@ -5,7 +5,8 @@ use hallpass::app::answer::Answer;
 use hallpass::domain::announcement::Drift;
 use hallpass::domain::{Actor, Announcement, BackendName, Email};
 use hallpass::ports::chat::{
-    EndShown, GrantStateShown, KindShown, Message, MoreTime, RequestShown, Shown, StateShown,
+    AccessShown, EndShown, GrantStateShown, KindShown, Message, MoreTime, RequestShown, Shown,
+    StateShown,
 };
 use hallpass::slack::views;
 use proptest::prelude::*;
@@ -163,6 +164,13 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
         },
         Message::StandingAccess { request } => Message::StandingAccess {
             request: poison(request),
+        },
+        Message::Past { access, now } => Message::Past {
+            access: AccessShown {
+                role: text.into(),
+                ..access
+            },
+            now,
         },
         Message::BreakGlass { request } => Message::BreakGlass {
             request: poison(request),

@@ -26,7 +26,7 @@ fn db_admin() -> RoleChosen {
         environment: Some("prod".into()),
         high_risk: true,
         decided_by: vec![
-            "dba on call (unanswered: security)".into(),
+            "dba on call (if nobody answers: security)".into(),
             "2 of security".into(),
         ],
         at_most: Duration::from_hours(4),
@@ -68,6 +68,7 @@ fn blank() -> FormShown {
     FormShown {
         command: "/prod-access".into(),
         notes: Vec::new(),
+        find: None,
         yours: vec![
             option("db-admin", "Read and write orders"),
             option("logs", "Read application logs on one node"),
@@ -119,6 +120,11 @@ fn modals() -> Vec<(&'static str, Value)> {
         }),
         ..blank()
     };
+    let found = FormShown {
+        find: Some("db".into()),
+        others: Vec::new(),
+        ..blank()
+    };
     let nothing = FormShown {
         yours: Vec::new(),
         others: Vec::new(),
@@ -134,6 +140,7 @@ fn modals() -> Vec<(&'static str, Value)> {
         ("form_role_chosen", views::request_form(&chosen)),
         ("form_put_right", views::request_form(&wrong)),
         ("form_change", views::request_form(&change)),
+        ("form_find_a_role", views::request_form(&found)),
         ("form_no_role", views::request_form(&nothing)),
         ("form_one_moment", views::one_moment()),
         ("deny", views::deny_form(&review())),
@@ -176,6 +183,7 @@ fn a_thousand_roles_and_long_words_fit() {
     role.ticket = Some(mad.clone());
     let form = FormShown {
         notes: vec![mad.clone(); 100],
+        find: Some(mad.clone()),
         yours: many("yours"),
         others: many("others"),
         parameters: BTreeMap::from([("parameter-1".into(), mad.clone())]),
@@ -189,6 +197,9 @@ fn a_thousand_roles_and_long_words_fit() {
     assert!(mistakes.is_empty(), "{mistakes:#?}");
     let text = view.to_string();
     assert!(text.len() < 250_000, "{} bytes", text.len());
+    // Of two thousand, five hundred and the chosen one are listed; how the others are found is said.
+    assert!(text.contains("1499 more roles"), "{text}");
+    assert!(text.contains("Find a role"), "{text}");
     let element = view["blocks"]
         .as_array()
         .unwrap()

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime, PostUseShown,
-    RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
+    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime,
+    Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 
@@ -91,6 +91,16 @@ fn review(reviewer: Shown, approved: bool, reason: Option<&str>) -> ReviewShown 
         reason: reason.map(Into::into),
         at: at(3),
     }
+}
+
+fn past(now: Past, holder: Option<Shown>) -> Message {
+    let access = AccessShown {
+        id: request().id,
+        short: request().short,
+        role: request().role,
+        holder,
+    };
+    Message::Past { access, now }
 }
 
 /// Approved by Bob, with a grant in this state.
@@ -545,6 +555,13 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
             },
             Person(&RITA),
         ),
+        ("past_extended", past(Past::Extended, Some(rita())), Channel),
+        (
+            "past_being_taken",
+            past(Past::BeingTaken, Some(rita())),
+            Channel,
+        ),
+        ("past_over", past(Past::Over, None), Channel),
         (
             "standing_access",
             Message::StandingAccess {

@@ -169,7 +169,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
         (
             "problems_not_eligible",
             Answer::Problems(Problems {
-                sentences: vec!["You may not ask for billing; group:finance may.".into()],
+                sentences: vec!["You can't ask for billing; that is for finance.".into()],
                 would_do: None,
                 ask: vec![eve()],
                 draft: None,

@@ -69,6 +69,35 @@ pub(crate) async fn pressed(bot: &TestBot, person: &str, on: &Message, label: &s
     answer
 }
 
+/// Presses what stands on this person's screen, though it was edited meanwhile.
+async fn pressed_stale(bot: &TestBot, person: &str, seen: &Message, label: &str) -> String {
+    let before = bot.slack.ephemerals(person).len();
+    let buttons = seen.buttons();
+    let label = buttons.iter().find(|button| button.starts_with(label));
+    let sent = bot.slack.press_stale(person, seen, label.unwrap()).await;
+    assert!(sent.is_ok(), "{:?}", sent.error);
+    let answer = bot.slack.until("an answer", |slack| {
+        slack.ephemerals(person).get(before).map(Message::plain)
+    });
+    let answer = answer.await.unwrap();
+    bot.settle().await;
+    answer
+}
+
+/// The messages that this person or the thread still can press to end or extend the access.
+fn pressable(bot: &TestBot, request: &Request) -> Vec<String> {
+    let card = bot.card(request);
+    let mut all = bot.slack.thread(APPROVALS, &card.ts);
+    for person in ["alice", "bob", "dana"] {
+        all.extend(bot.slack.dms(person));
+    }
+    let live = all.iter().filter(|message| {
+        let mut buttons = message.buttons().into_iter();
+        buttons.any(|button| button == "End now" || button.starts_with("Extend"))
+    });
+    live.map(Message::plain).collect()
+}
+
 /// The end that the target was told last.
 pub(crate) fn told_end(bot: &TestBot) -> Time {
     let told = bot.backend.done("grant").pop().unwrap().expires_at.unwrap();
@@ -104,10 +133,14 @@ async fn the_warning_s_button_adds_what_was_agreed() {
         after(bot, 20).await;
         let warned = bot.slack.dms("alice").into_iter();
         let warned = warned.filter(|message| message.plain().contains("ends in"));
+        assert_eq!(warned.count(), 1, "warned of the later end, too");
+        let past = bot.slack.dms("alice").into_iter();
+        let past =
+            past.filter(|message| message.plain().contains("was extended since this warning"));
         assert_eq!(
-            warned.count(),
-            2,
-            "warned of the later end, too: 15 min before each"
+            past.count(),
+            1,
+            "and the first warning says that it is past"
         );
         after(bot, 10).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
@@ -126,7 +159,7 @@ async fn a_double_click_adds_once() {
         after(bot, 15).await;
         let warning = warning(bot, "alice");
         pressed(bot, "alice", &warning, "Extend").await;
-        let again = pressed(bot, "alice", &warning, "Extend").await;
+        let again = pressed_stale(bot, "alice", &warning, "Extend").await;
         assert!(again.contains("nothing was added"), "{again}");
         assert!((told_end(bot) - end - minutes(30)).abs() < seconds(5));
         let record = bot.record(&request).await;
@@ -134,7 +167,7 @@ async fn a_double_click_adds_once() {
         assert_eq!(extended.count(), 1);
 
         after(bot, 2).await;
-        let later = pressed(bot, "alice", &warning, "Extend").await;
+        let later = pressed_stale(bot, "alice", &warning, "Extend").await;
         assert!(later.contains("No further extension is agreed"), "{later}");
         assert!((told_end(bot) - end - minutes(60)).abs() < seconds(5));
         after(bot, 71).await;
@@ -218,10 +251,10 @@ async fn stale_buttons_say_how_it_is() {
         let stale = warning(bot, "alice");
         after(bot, 15).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
-        let answer = pressed(bot, "alice", &stale, "Extend").await;
+        let answer = pressed_stale(bot, "alice", &stale, "Extend").await;
         assert!(answer.contains("This access is over"), "{answer}");
         assert!(answer.contains("time was up"), "{answer}");
-        let answer = pressed(bot, "alice", &stale, "End now").await;
+        let answer = pressed_stale(bot, "alice", &stale, "End now").await;
         assert!(answer.contains("over already"), "{answer}");
         after(bot, 30).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
@@ -311,6 +344,78 @@ async fn what_is_being_taken_away_is_not_extended() {
         bot.backend.feels(Mood::Well);
         after(bot, 10).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_button_stays_that_does_nothing() {
+    with_a_budget(async |bot| {
+        let request = alice_has_it(bot).await;
+        after(bot, 15).await;
+        // Alice's news of the access and her warning, Bob's, and the thread's.
+        assert_eq!(
+            pressable(bot, &request).len(),
+            4,
+            "{:#?}",
+            pressable(bot, &request)
+        );
+        let seen = warning(bot, "alice");
+        pressed(bot, "bob", &warning_in_thread(bot, &request), "Extend").await;
+        let live = pressable(bot, &request);
+        assert!(
+            live.iter().all(|text| !text.contains("ends in")),
+            "{live:#?}"
+        );
+        assert_eq!(
+            live.len(),
+            2,
+            "what says that she has it, and that it was extended: {live:#?}"
+        );
+
+        after(bot, 46).await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+        assert_eq!(pressable(bot, &request), [""; 0], "all of it is over");
+        assert!(
+            bot.told("alice").contains("Your `db-admin`") && bot.told("alice").contains("is over."),
+            "{}",
+            bot.told("alice")
+        );
+        let edits = bot.slack.calls_of("chat.update").len();
+        let answer = pressed_stale(bot, "alice", &seen, "End now").await;
+        assert!(
+            answer.contains("over already"),
+            "a screen that is behind is answered: {answer}"
+        );
+        bot.settle().await;
+        assert_eq!(
+            bot.slack.calls_of("chat.update").len(),
+            edits,
+            "edited once"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_the_target_does_not_let_go_the_warnings_say_so_instead_of_offering_more() {
+    with_a_budget(async |bot| {
+        let request = alice_has_it(bot).await;
+        after(bot, 15).await;
+        bot.backend.feels(Mood::KeepsHold);
+        after(bot, 16).await;
+        after(bot, 3).await;
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        assert_eq!(pressable(bot, &request), [""; 0]);
+        assert!(
+            bot.told("bob").contains("is being taken away"),
+            "{}",
+            bot.told("bob")
+        );
+        bot.backend.feels(Mood::Well);
+        after(bot, 1).await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+        assert!(bot.told("bob").contains("is over."), "{}", bot.told("bob"));
     })
     .await;
 }

@@ -37,7 +37,7 @@ pub(crate) fn typed(view: &View, id: &str) -> Value {
 }
 
 /// The names of the roles, in the order of the select, by group.
-fn offered(view: &View) -> Vec<(String, Vec<String>)> {
+pub(crate) fn offered(view: &View) -> Vec<(String, Vec<String>)> {
     let element = &block(view, "role")["element"];
     let names = |options: &Value| -> Vec<String> {
         let options = options.as_array().unwrap().iter();
@@ -83,6 +83,22 @@ impl TestBot {
             .act_in_view(person, &form.id, "role", json!(role))
             .await;
         assert!(outcome.is_ok(), "{:?}", outcome.error);
+        self.followed(person, &form).await
+    }
+
+    /// Types what they look for among the roles, and Enter.
+    pub(crate) async fn looks_for(&self, person: &str, word: &str) -> View {
+        let form = self.form_of(person).await;
+        let typed = json!(word);
+        let outcome = self
+            .slack
+            .act_in_view(person, &form.id, "find", typed)
+            .await;
+        assert!(outcome.is_ok(), "{:?}", outcome.error);
+        self.followed(person, &form).await
+    }
+
+    async fn followed(&self, person: &str, form: &View) -> View {
         let followed = |slack: &slack_sandbox::Sandbox| {
             let top = slack.open_views(person).pop()?;
             (top.hash != form.hash).then_some(top)
@@ -114,7 +130,7 @@ impl TestBot {
         call.send().await.unwrap().json().await.unwrap()
     }
 
-    async fn only_pending(&self) -> Request {
+    pub(crate) async fn only_pending(&self) -> Request {
         let pending = self.pending().await;
         assert_eq!(pending.len(), 1, "{pending:?}");
         pending[0].clone()

@@ -113,10 +113,8 @@ async fn from_ask_to_end_in_two_homes() {
         let held = opens(bot, "alice").await;
         let held = under(&held, "Your access now (1)");
         assert!(held.contains(&request.short), "{held}");
-        assert!(
-            held.contains("49 min left") || held.contains("50 min left"),
-            "{held}"
-        );
+        assert!(held.contains("*Active* until"), "{held}");
+        assert!(!held.contains("left"), "a home doesn't tick: {held}");
 
         let more = presses(bot, "alice", "Ask for").await;
         let more = under(&more, "Your access now (1)");
@@ -129,6 +127,46 @@ async fn from_ask_to_end_in_two_homes() {
         assert!(under(&ended, "Your access now").contains("You have no access"));
         assert!(under(&ended, "What you asked for (2)").contains("given back by its holder"));
         assert!(under(&home(bot, "bob"), "Waiting for you").contains("Nothing waits"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn how_little_is_left_is_said_with_each_warning_and_never_untrue() {
+    everywhere(async |bot| {
+        let request = bot
+            .asks("alice", "/prod-access db-admin 1h orders stuck")
+            .await;
+        bot.approves("bob", &request).await;
+        opens(bot, "alice").await;
+        opens(bot, "bob").await;
+        let left = |person| {
+            let held = under(&home(bot, person), "Your access now");
+            let found = held
+                .split_once("Less than ")
+                .map(|(_, rest)| rest.to_owned());
+            found.and_then(|rest| rest.split_once(" left").map(|(left, _)| left.to_owned()))
+        };
+        assert_eq!(left("alice"), None);
+        let before = bot.slack.home("bob").unwrap().hash;
+        for (passes, says) in [
+            (46, Some("15 min")),
+            (5, Some("15 min")),
+            (5, Some("5 min")),
+        ] {
+            bot.clock.advance(minutes(passes));
+            bot.settle().await;
+            assert_eq!(left("alice").as_deref(), says, "{passes} minutes later");
+        }
+        assert_eq!(
+            bot.slack.home("bob").unwrap().hash,
+            before,
+            "nothing of it stands in his"
+        );
+        bot.clock.advance(minutes(6));
+        bot.settle().await;
+        let over = under(&home(bot, "alice"), "Your access now");
+        assert!(over.contains("You have no access"), "{over}");
     })
     .await;
 }

@@ -42,13 +42,15 @@ const show = async () => {
 
 for (const button of document.querySelectorAll("[data-post]")) {
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    // Not disabled: the keyboard would lose its place.
+    if (button.ariaBusy) return;
+    button.ariaBusy = "true";
     try {
       await fetch(button.dataset.post, { method: "POST" });
     } catch {
       said.textContent = "The demo doesn't answer. Is it still running in the terminal?";
     }
-    button.disabled = false;
+    button.ariaBusy = null;
   });
 }
 

@@ -17,6 +17,8 @@ pub mod callback {
 
 /// The `block_id`s; the element within has the same id, but for those that say otherwise.
 pub const ROLE: &str = "role";
+/// A word by which a role is found.
+pub const FIND: &str = "find";
 /// Before the name of a parameter; its element is [`VALUE`].
 pub const PARAMETER: &str = "parameter:";
 pub const VALUE: &str = "value";
@@ -38,6 +40,7 @@ pub fn request_form(view: &View) -> FormFields {
     });
     let start = own(START).and_then(|text| text.parse().ok());
     FormFields {
+        find: own(FIND).unwrap_or_default(),
         role: own(ROLE).unwrap_or_default(),
         parameters: parameters.collect(),
         chosen: chosen(view),

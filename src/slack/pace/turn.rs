@@ -111,7 +111,10 @@ fn request(message: &Message) -> Option<&str> {
     | Message::PostUseReviewed { request }
     | Message::PostUseOverdue { request }) = message
     else {
-        return None;
+        return match message {
+            Message::Past { access, .. } => Some(&access.id),
+            _ => None,
+        };
     };
     Some(&request.id)
 }
@@ -120,6 +123,7 @@ fn priority(message: &Message, in_thread: bool) -> Priority {
     let decoration = matches!(
         message,
         Message::Ended { .. }
+            | Message::Past { .. }
             | Message::OverdueIsOver { .. }
             | Message::Announcement {
                 announcement: Announcement::Checkpoint { .. }

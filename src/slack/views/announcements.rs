@@ -166,8 +166,8 @@ fn difference(one: &Drift) -> Line {
         DriftKind::Missing => " is missing though its grant is live",
         DriftKind::LeftOver => " is still there though its grant is over",
         DriftKind::Unknown => " is there and no grant gave it",
-        DriftKind::Unproven => " is held by a grant whose approvals don't prove it",
-        DriftKind::Unscheduled => " had lost the timer of what must happen next",
+        DriftKind::Unproven => " is held by a grant without approvals that can be trusted",
+        DriftKind::Unscheduled => " stood without a next step, so nothing would have ended it",
     });
     let line = match &one.grant {
         Some(grant) => line.say(" (").code(&grant.of_grant()).say(")"),
@@ -178,7 +178,7 @@ fn difference(one: &Drift) -> Line {
         DriftDone::GivingAgain => ". It is being given again.",
         DriftDone::Removing => ". It is being removed.",
         DriftDone::Ending => ". The grant is being ended.",
-        DriftDone::Rescheduled => ". The timer was set again.",
+        DriftDone::Rescheduled => ". The next step is set again.",
     })
 }
 
@@ -210,7 +210,7 @@ fn clock_jumped(by_seconds: i64, at: Time) -> Rendered {
         .say(", ")
         .time(at)
         .say(if by_seconds < 0 {
-            ". Ends don't wait for it: they are counted on from the later time. Please check the machine's time."
+            ". No access lasts longer for that: its time is counted on from the later time. Please check the machine's time."
         } else {
             ". The new time is believed, so grants may have ended early. Please check the machine's time."
         });
@@ -227,7 +227,7 @@ fn clock_skewed(by_millis: i64, at: Time) -> Rendered {
         })
         .say(" the database, ")
         .time(at)
-        .say(". Accesses end that much late or early. Please check the machines' time.");
+        .say(". Access ends that much too late or too early. Please check the machines' time.");
     Rendered::line(line)
 }
 

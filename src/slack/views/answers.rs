@@ -247,7 +247,7 @@ fn about(request: &RequestShown) -> Line {
 
 pub(super) fn not_confirmed() -> Rendered {
     Rendered::line(Line::of(
-        "*Not confirmed.* This took too long, so it may or may not be on record. Look with `mine` before you try again; asking the same again within a minute changes nothing.",
+        "*Not confirmed.* This took too long, so it may or may not be on record. Type the command with the word `mine` to look before you try again; asking the same again within a minute changes nothing.",
     ))
 }
 
@@ -273,8 +273,11 @@ pub(super) fn help(help: &HelpShown) -> Rendered {
     }
     let text = Line::of("Ask for access like this: ")
         .code(&example)
-        .say(" See what there is with ")
-        .code(&format!("{command} roles"));
+        .say(". See what there is with ")
+        .code(&format!("{command} roles"))
+        .say(", and what is yours with ")
+        .code(&format!("{command} mine"))
+        .say(".");
     Rendered::new(text, out)
 }
 

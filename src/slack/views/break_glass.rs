@@ -166,14 +166,14 @@ fn owed(glass: &Glass<'_>) -> Line {
     match glass.review {
         PostUseShown::Owed => Line::of("*Review owed* by ")
             .names(glass.review_by)
-            .say(", due ")
+            .say(" (not by the commander or the holder), due ")
             .time(glass.review_due)
-            .say(". Not by the commander or the holder."),
+            .say("."),
         PostUseShown::Overdue => Line::of("*Review overdue* since ")
             .time(glass.review_due)
             .say(". It is owed by ")
             .names(glass.review_by)
-            .say(". Not by the commander or the holder."),
+            .say(" (not by the commander or the holder)."),
         PostUseShown::Reviewed { by, at } => Line::of("*Reviewed* by ")
             .person(by)
             .say(", ")

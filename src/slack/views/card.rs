@@ -10,7 +10,7 @@ use super::limits;
 use super::progress;
 use super::state;
 use super::text::{Line, in_words};
-use crate::ports::chat::{Buttons, GrantStateShown, KindShown, RequestShown, StateShown};
+use crate::ports::chat::{Buttons, GrantStateShown, KindShown, RequestShown, Shown, StateShown};
 use crate::slack::inbound::action;
 
 /// Parameters that get a field of their own; the rest share the last one.
@@ -65,16 +65,16 @@ pub(super) fn title(request: &RequestShown) -> String {
 
 /// For, Can, Ends, Incident and the parameters.
 pub(super) fn facts(request: &RequestShown) -> Vec<Line> {
-    let mut out = vec![Line::of("*For*\n").person_in_full(&request.holder)];
+    let mut out = vec![Line::of("*For* ").person_in_full(&request.holder)];
     // With break-glass the first sentence says who gave it.
     let glass = matches!(request.kind, KindShown::BreakGlass { .. });
     if request.requester != request.holder && !glass {
-        out.push(Line::of("*Asked by*\n").person_in_full(&request.requester));
+        out.push(Line::of("*Asked by* ").person_in_full(&request.requester));
     }
     out.push(can(request));
     out.push(ends(request));
     if let Some(starts_at) = request.starts_at {
-        let starts = Line::of("*Starts*\n").time(starts_at);
+        let starts = Line::of("*Starts* ").time(starts_at);
         out.push(match &request.state {
             StateShown::Pending(_) => starts.say(", if approved by then"),
             StateShown::Scheduled { .. }
@@ -87,19 +87,19 @@ pub(super) fn facts(request: &RequestShown) -> Vec<Line> {
         });
     }
     if let Some(ticket) = &request.ticket {
-        out.push(Line::of("*Incident*\n").code(ticket));
+        out.push(Line::of("*Incident* ").code(ticket));
     }
     let shown = request.parameters.iter().take(PARAMETERS);
     out.extend(shown.map(|(name, value)| {
         Line::of("*")
             .words(name, limits::NAME)
-            .say("*\n")
+            .say("* ")
             .code(value)
     }));
     let rest = request.parameters.len().saturating_sub(PARAMETERS);
     if rest > 0 {
         out.push(
-            Line::of("*And*\n")
+            Line::of("*And* ")
                 .number(rest as u64)
                 .say(" more parameters"),
         );
@@ -109,7 +109,7 @@ pub(super) fn facts(request: &RequestShown) -> Vec<Line> {
 
 /// `Read and write orders: orders_admin in orders-db, prod`
 fn can(request: &RequestShown) -> Line {
-    let mut line = Line::of("*Can*\n").words(&request.permits, limits::QUOTE);
+    let mut line = Line::of("*Can* ").words(&request.permits, limits::QUOTE);
     for (place, (entitlement, backend)) in
         request.entitlements.iter().take(limits::PEOPLE).enumerate()
     {
@@ -131,8 +131,8 @@ fn can(request: &RequestShown) -> Line {
 
 /// When it ends, where that is known or to be expected; else for how long it was asked.
 fn ends(request: &RequestShown) -> Line {
-    let ends = Line::of("*Ends*\n");
-    let asked_for = Line::of("*Asked for*\n").span(request.duration);
+    let ends = Line::of("*Ends* ");
+    let asked_for = Line::of("*Asked for* ").span(request.duration);
     if let KindShown::Extend {
         ends_at: Some(now), ..
     } = &request.kind
@@ -154,7 +154,7 @@ fn ends(request: &RequestShown) -> Line {
     match &request.state {
         StateShown::Started(grant) => match &grant.state {
             GrantStateShown::Active { ends_at, .. } => ends.time(*ends_at),
-            GrantStateShown::Ended { at, .. } => Line::of("*Ended*\n").time(*at),
+            GrantStateShown::Ended { at, .. } => Line::of("*Ended* ").time(*at),
             GrantStateShown::Provisioning => ends.span(request.duration).say(" after it starts"),
             GrantStateShown::Revoking { .. } | GrantStateShown::Failed { .. } => asked_for,
         },
@@ -179,8 +179,13 @@ fn footer(request: &RequestShown) -> Vec<Line> {
         return vec![line.time(request.asked_at)];
     };
     let line = Line::of("Asked: ").line(state::asked(stage)).say(". ");
-    let line = state::approvals(line, stage)
-        .say(". ")
+    // Where there are several stages, their own line counts.
+    let line = if stage.steps.is_empty() {
+        state::approvals(line, stage).say(". ")
+    } else {
+        line
+    };
+    let line = line
         .code(&request.short)
         .say(", open until ")
         .time(request.deadline)
@@ -261,14 +266,22 @@ fn sentence(request: &RequestShown) -> Line {
 
 /// `@rita asks for db-admin for 2 hours`
 pub(super) fn asks(request: &RequestShown) -> Line {
-    let line = Line::new()
-        .person(&request.requester)
+    asks_as(request, Line::person)
+}
+
+/// The same with the pinned e-mail behind each mention: for whoever is to decide on it.
+pub(super) fn asks_in_full(request: &RequestShown) -> Line {
+    asks_as(request, Line::person_in_full)
+}
+
+fn asks_as(request: &RequestShown, named: fn(Line, &Shown) -> Line) -> Line {
+    let line = named(Line::new(), &request.requester)
         .say(" asks for ")
         .code(&request.role);
     let line = if request.requester == request.holder {
         line
     } else {
-        line.say(" for ").person(&request.holder).say(",")
+        named(line.say(" for "), &request.holder).say(",")
     };
     let line = line.say(" for ").span_in_words(request.duration);
     let line = match &request.kind {

@@ -6,12 +6,10 @@ use serde_json::Value;
 use super::fields::{Choice, Input, Lines, Modal, Needed, block, telling_at_once};
 use super::text::Line;
 use super::{blocks, limits};
-use crate::app::form_shown::{FormShown, ParameterField, RoleChosen, RoleOption};
+use crate::app::form_shown::{FormShown, LISTED, ParameterField, RoleChosen, RoleOption};
 use crate::domain::Duration;
 use crate::slack::inbound::field::{self, callback};
 
-/// Roles in the select: many more would make the view larger than Slack takes.
-const ROLES: usize = 500;
 /// What a reason may have, in characters; the same as in a command.
 const REASON: usize = 1_500;
 const VALUE: usize = 200;
@@ -27,6 +25,7 @@ pub fn request_form(form: &FormShown) -> Value {
             "There is no role yet that you may ask for. Whoever runs Hallpass here can tell you who gives access.",
         )));
     } else {
+        out.extend(form.find.as_deref().map(find));
         out.push(roles(form));
         if let Some(role) = &form.role {
             out.extend(about(role));
@@ -88,6 +87,18 @@ fn top(form: &FormShown) -> Vec<Value> {
     out
 }
 
+/// Where there are more roles than are listed. Enter lists what is like it, and nothing else that was typed is lost.
+fn find(looked_for: &str) -> Value {
+    let input = Input {
+        block: field::FIND,
+        action: field::FIND,
+        label: "Find a role",
+        hint: "A part of its name or of what it permits, then Enter.",
+        needed: Needed::No,
+    };
+    telling_at_once(input.text(Lines::One, WORDS, looked_for, ""))
+}
+
 /// What may be asked for stands first, also among the few that there is room for.
 fn roles(form: &FormShown) -> Value {
     let chosen = form.role.as_ref().map(|role| role.name.as_str());
@@ -97,8 +108,8 @@ fn roles(form: &FormShown) -> Value {
         shown.extend(cut_off.filter(|role| chosen == Some(&role.name)));
         shown.into_iter().map(choice).collect()
     };
-    let yours = room(&form.yours, ROLES);
-    let others = room(&form.others, ROLES.saturating_sub(yours.len()));
+    let yours = room(&form.yours, LISTED);
+    let others = room(&form.others, LISTED.saturating_sub(yours.len()));
     let left_out = form.yours.len() + form.others.len() - yours.len() - others.len();
     let mut groups = grouped("You can ask for", "You can ask for, more", yours);
     groups.extend(grouped("Not yours to ask for", "Not yours, more", others));
@@ -108,14 +119,8 @@ fn roles(form: &FormShown) -> Value {
     }
     let hint = match left_out {
         0 => String::new(),
-        1 => format!(
-            "One more role isn't listed here: {} ROLE finds it.",
-            form.command
-        ),
-        many => format!(
-            "{many} more roles aren't listed here: {} ROLE finds them.",
-            form.command
-        ),
+        1 => "One more role isn’t listed here: find it by a word, above.".into(),
+        many => format!("{many} more roles aren’t listed here: find them by a word, above."),
     };
     let label = Input {
         block: field::ROLE,

@@ -14,10 +14,8 @@ use super::notices::end_now_button;
 use super::state;
 use super::text::Line;
 use super::{Audience, Rendered};
-use crate::domain::{Duration, Time};
-use crate::ports::chat::{
-    GrantStateShown, KindShown, MoreTime, PostUseShown, RequestShown, StateShown,
-};
+use crate::domain::Time;
+use crate::ports::chat::{KindShown, MoreTime, PostUseShown, RequestShown, StateShown};
 use crate::ports::home::{
     ActiveShown, HeldShown, HomeList, HomeOpen, HomeShown, OwedShown, Page, RoleOffered, WatchShown,
 };
@@ -55,11 +53,11 @@ fn open(home: &HomeOpen, at: Time, out: &mut Vec<SlackBlock>) {
     if let Some(watch) = &home.watch {
         owed(&watch.owed, out);
     }
-    holds(&home.holds, at, out);
+    holds(&home.holds, out);
     asked(&home.asked, out);
     roles(&home.roles, out);
     if let Some(watch) = &home.watch {
-        active(watch, at, out);
+        active(watch, out);
     }
     out.push(blocks::context(vec![
         Line::of("As of ")
@@ -129,11 +127,7 @@ fn asking(request: &RequestShown) -> Line {
     let line = Line::new()
         .code(&request.short)
         .say(" ")
-        .line(card::asks(request));
-    let line = match &request.holder.email {
-        Some(email) => line.say(" · ").words(email.as_str(), limits::QUOTE),
-        None => line,
-    };
+        .line(card::asks_in_full(request));
     let line = line.say(".\n").words(&request.permits, limits::QUOTE);
     let line = match &request.environment {
         Some(environment) if request.high_risk => line
@@ -160,11 +154,12 @@ fn asking(request: &RequestShown) -> Line {
     line.say(" · open until ").time(request.deadline)
 }
 
-fn holds(page: &Page<HeldShown>, at: Time, out: &mut Vec<SlackBlock>) {
+fn holds(page: &Page<HeldShown>, out: &mut Vec<SlackBlock>) {
     let none = "You have no access now. What you are granted stands here until it ends.";
     title("Your access now", page, none, out);
-    for (place, HeldShown { request, more }) in page.items.iter().enumerate() {
-        let line = entry(request).line(left(request, at));
+    for (place, held) in page.items.iter().enumerate() {
+        let HeldShown { request, more, .. } = held;
+        let line = entry(request).line(soon(held));
         out.push(blocks::section(match more {
             Some(MoreTime::Waits { short }) => {
                 let line = line.say(" More time was asked for (").code(short);
@@ -185,21 +180,13 @@ fn holds(page: &Page<HeldShown>, at: Time, out: &mut Vec<SlackBlock>) {
     pager(HomeList::Holds, page, out);
 }
 
-/// ` 1 h 20 min left.` of active access.
-fn left(request: &RequestShown, at: Time) -> Line {
-    let StateShown::Started(grant) = &request.state else {
-        return Line::new();
-    };
-    let GrantStateShown::Active { ends_at, .. } = grant.state else {
-        return Line::new();
-    };
-    let minutes = u32::try_from((ends_at - at).num_minutes()).unwrap_or(0);
-    if minutes == 0 {
-        return Line::of(" *Less than a minute left.*");
+/// ` Less than 15 min left.` of active access: true from when it is shown until the home is shown anew. A count of the
+/// minutes would not be, because nothing in a home ticks.
+fn soon(held: &HeldShown) -> Line {
+    match held.within {
+        Some(within) => Line::of(" *Less than ").span(within).say(" left.*"),
+        None => Line::new(),
     }
-    Line::of(" *")
-        .span(Duration::from_mins(minutes))
-        .say(" left.*")
 }
 
 fn asked(page: &Page<RequestShown>, out: &mut Vec<SlackBlock>) {
@@ -274,11 +261,11 @@ fn due(request: &RequestShown) -> Line {
     line.say(word).time(*review_due).say(".")
 }
 
-fn active(watch: &WatchShown, at: Time, out: &mut Vec<SlackBlock>) {
+fn active(watch: &WatchShown, out: &mut Vec<SlackBlock>) {
     let none = "Nobody has access now. An approved request puts somebody here.";
     title("Everybody’s access now", &watch.active, none, out);
     for (place, ActiveShown { request, revocable }) in watch.active.items.iter().enumerate() {
-        let line = entry(request).line(left(request, at));
+        let line = entry(request);
         out.push(if *revocable {
             blocks::section_with(line, revoke(request, place))
         } else {

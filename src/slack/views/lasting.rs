@@ -7,7 +7,7 @@ use super::text::{Line, in_words};
 use super::{Audience, Rendered};
 use crate::app::answer::ExtendedShown;
 use crate::domain::{Duration, Time};
-use crate::ports::chat::{MoreTime, RequestShown};
+use crate::ports::chat::{AccessShown, MoreTime, Past, RequestShown};
 use crate::slack::inbound::action;
 
 pub(super) fn warning(
@@ -88,6 +88,20 @@ pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience
     let mut rendered = Rendered::line(line);
     end_now(&mut rendered, request, audience);
     rendered
+}
+
+/// `Your db-admin (R-7K2M) is over.` where a warning stood.
+pub(super) fn past(access: &AccessShown, now: Past) -> Rendered {
+    let line = match &access.holder {
+        None => Line::of("Your "),
+        Some(holder) => Line::new().person(holder).say("’s "),
+    };
+    let line = line.code(&access.role).say(" (").code(&access.short);
+    Rendered::line(line.say(match now {
+        Past::Extended => ") was extended since this warning.",
+        Past::BeingTaken => ") is being taken away.",
+        Past::Over => ") is over.",
+    }))
 }
 
 /// `Extended by 1 h: db-admin (R-7K2M) now ends 06:12. 1 more extension is agreed.`

@@ -99,7 +99,7 @@ fn decided_by(line: Line, stages: &[String]) -> Line {
 pub(super) fn mine(requests: &[RequestShown]) -> Rendered {
     if requests.is_empty() {
         return Rendered::line(Line::of(
-            "You have asked for nothing yet, and you have no access. `roles` shows what you can ask for.",
+            "You have asked for nothing yet, and you have no access. The command with the word `roles` shows what you can ask for.",
         ));
     }
     let held = requests

@@ -105,6 +105,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::RevokeStuck { request } => notices::revoke_stuck(request, audience),
         Message::Ended { request, since } => notices::ended(request, *since, audience),
         Message::Extended { request, ends_at } => lasting::extended(request, *ends_at, audience),
+        Message::Past { access, now } => lasting::past(access, *now),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
         Message::Overdue { alarm } => alarm::overdue(alarm),
         Message::OverdueNoMore {

@@ -84,7 +84,7 @@ fn next_step(request: &RequestShown) -> Option<Line> {
                 .say(", then ask again with what was missing."),
         ),
         StateShown::TimedOut => Some(Line::of(
-            "Still needed? Ask again, and call whoever `oncall` names.",
+            "Still needed? Ask again, and call who is on call: the command with the word `oncall` names them.",
         )),
         StateShown::Void { .. } => Some(Line::of("Still needed? Ask again.")),
         StateShown::Cancelled

@@ -13,7 +13,7 @@ use crate::ports::chat::{
 
 /// Why the ladder's next step was asked without waiting: the requester is an approver, decided a stage before, or the
 /// first ones aren't there. The answer doesn't guess which.
-pub(super) const CLIMBED_AT_ONCE: &str = "Too few of the first approvers can decide this (nobody decides their own request), so the next in line were asked at once.";
+pub(super) const CLIMBED_AT_ONCE: &str = "Too few of the first approvers may decide this (nobody decides their own), so the next were asked at once.";
 
 /// A line of ours, and somebody's words that belong to it.
 pub(super) struct Told<'a> {

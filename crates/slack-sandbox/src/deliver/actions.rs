@@ -12,8 +12,15 @@ use crate::view::View;
 /// Where the element stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target<'a> {
-    Message { channel: &'a str, ts: &'a str },
-    View { id: &'a str },
+    Message {
+        channel: &'a str,
+        ts: &'a str,
+    },
+    View {
+        id: &'a str,
+    },
+    /// A message as somebody still sees it.
+    Seen(&'a Message),
 }
 
 /// Which element, and what was chosen (`null` for a button).
@@ -54,6 +61,11 @@ fn prepare(
             let message = seen_message(state, &person, channel, ts)?;
             let action = action(state, shared, &message.blocks, act)?;
             Ok(in_message(state, shared, &person, &message, &action))
+        }
+        Target::Seen(message) => {
+            seen_message(state, &person, &message.channel, &message.ts)?;
+            let action = action(state, shared, &message.blocks, act)?;
+            Ok(in_message(state, shared, &person, message, &action))
         }
         Target::View { id } => {
             let view = state.view(id).cloned().ok_or("view_not_found")?;

@@ -197,6 +197,19 @@ impl Sandbox {
         }
     }
 
+    /// Presses the button with this label on a message as this person still sees it: it was edited meanwhile.
+    pub async fn press_stale(&self, person: &str, seen: &Message, label: &str) -> Outcome {
+        let Some(action_id) = seen.action_of(label) else {
+            return Outcome::refused("no_such_action");
+        };
+        let act = Act {
+            block_id: None,
+            action_id,
+            value: &Value::Null,
+        };
+        actions::act(&self.shared, person, Target::Seen(seen), act).await
+    }
+
     /// Chooses in a select, checkboxes, a date picker … of a message. `value` is what a form
     /// would hold: an option's value, a list of them, a user id, a date.
     pub async fn choose(

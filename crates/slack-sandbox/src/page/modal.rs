@@ -32,7 +32,7 @@ pub(crate) fn form(seat: &Seat<'_>, view: &View, below: bool) -> Markup {
                     (words("close").unwrap_or(if below { "Back" } else { "Close" }))
                 }
                 @if let Some(submit) = words("submit") {
-                    button.btn.primary type="submit" disabled[view.source["submit_disabled"] == Value::Bool(true)] {
+                    button.btn.primary type="submit" data-key="submit" disabled[view.source["submit_disabled"] == Value::Bool(true)] {
                         (submit)
                     }
                 }

@@ -123,14 +123,30 @@ function exchange(fresh) {
   if (!old || seen.get(fresh.id) === html) return;
   seen.set(fresh.id, html);
   if (fresh.dataset.offset) old.dataset.offset = fresh.dataset.offset;
-  const follow = atEnd(old), key = document.activeElement?.dataset?.key, focus = document.activeElement?.id;
-  const typed = fresh.id === 'modal-content' ? entered(old) : null;
+  const inModal = fresh.id === 'modal-content', follow = atEnd(old);
+  const focused = old.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  const typed = inModal ? entered(old) : null;
   old.innerHTML = html;
   localise(old);
   if (follow && old.getAttribute('role') === 'log') old.scrollTop = old.scrollHeight;
-  if (fresh.id === 'modal-content') { restore(old, typed); showModal(); }
-  const again = key ? find(`[data-key="${CSS.escape(key)}"]`, old) : focus ? old.querySelector('#' + CSS.escape(focus)) : null;
-  again?.focus({ preventScroll: true });
+  if (inModal) { restore(old, typed); mark(old); showModal(); }
+  if (focused && (!inModal || modal.open) && !old.contains(document.activeElement)) comeBack(focused, old);
+}
+
+// Where the keyboard is, and back there after what it was on was exchanged: the same control, else the message it stood
+// in, else what holds it. Focus never falls to the page's top.
+const placeOf = element => ({
+  key: element?.dataset?.key, id: element?.id, ts: element?.closest('.message')?.dataset.ts, live: element?.closest('[data-live]')?.id,
+});
+function comeBack(place, root = document) {
+  const same = place.key ? find(`[data-key="${CSS.escape(place.key)}"]`, root) : place.id ? find('#' + CSS.escape(place.id), root) : null;
+  const message = place.ts ? find(`.message[data-ts="${CSS.escape(place.ts)}"]`, root) : null;
+  const inModal = modal.open ? find('.modal-body input, .modal-body select, .modal-body textarea, footer button', modal) : null;
+  const holder = place.live ? document.getElementById(place.live) : null;
+  for (const one of [same, message, inModal, holder, find('#reply'), find('#composer'), find('#stream')]) {
+    one?.focus({ preventScroll: one === same });
+    if (one && document.activeElement === one) return;
+  }
 }
 function offline(yes) { const line = find('#offline'); if (line) line.hidden = !yes; }
 const changes = new EventSource('/sandbox/changes');
@@ -174,10 +190,14 @@ function confirmed(words) {
   find('#confirm-no').textContent = asked.deny.text;
   yes.textContent = asked.confirm.text;
   yes.className = asked.style === 'danger' ? 'btn danger solid' : 'btn primary';
+  const from = placeOf(document.activeElement);
   dialog.returnValue = 'no';
   dialog.showModal();
   find('#confirm-no').focus();
-  return new Promise(done => dialog.addEventListener('close', () => done(dialog.returnValue === 'yes'), { once: true }));
+  return new Promise(done => dialog.addEventListener('close', () => {
+    comeBack(from);
+    done(dialog.returnValue === 'yes');
+  }, { once: true }));
 }
 async function act(from, what) {
   const message = from.closest('[data-ts]'), view = from.closest('[data-view]');
@@ -193,7 +213,8 @@ document.addEventListener('click', async event => {
     await act(pressed, { block_id: pressed.dataset.block, action_id: pressed.dataset.action, value: pressed.dataset.value ?? null });
     pressed.ariaBusy = null;
   }
-  if (event.target.closest('[data-menu]')) body.classList.toggle('menu-open');
+  if (event.target.closest('[data-menu]')) menu(!body.classList.contains('menu-open'));
+  if (event.target.closest('[data-leave]')) sessionStorage.setItem(left, 'thread/' + body.dataset.thread);
   if (event.target.closest('[data-close]')) closeModal();
 });
 document.addEventListener('change', async event => {
@@ -202,20 +223,35 @@ document.addEventListener('change', async event => {
     return;
   }
   const field = event.target.closest('[data-field]');
-  const choice = event.target.closest('[data-choice]'), dispatch = event.target.closest('[data-dispatch]');
+  const choice = event.target.closest('[data-choice]'), dispatch = !isTyped(field) && event.target.closest('[data-dispatch]');
   if (field && (choice || dispatch) && await confirmed(choice?.dataset.confirm)) {
     act(field, { block_id: field.dataset.block, action_id: field.dataset.action, value: valueOf(field) });
   }
 });
 
+// What is typed is told at Enter, as Slack does it.
+const isTyped = field => ['plain_text_input', 'number_input', 'email_text_input', 'url_text_input'].includes(field?.dataset.field);
+document.addEventListener('keydown', event => {
+  const field = event.target.closest?.('[data-dispatch] [data-field]');
+  if (event.key !== 'Enter' || event.isComposing || !isTyped(field) || event.target.tagName !== 'INPUT') return;
+  event.preventDefault();
+  act(field, { block_id: field.dataset.block, action_id: field.dataset.action, value: valueOf(field) });
+});
+const left = 'left/' + me + '/' + channel;
+function menu(open) {
+  body.classList.toggle('menu-open', open);
+  (open ? find('#conversations a[aria-current]') || find('#conversations a') : find('#head [data-menu]'))?.focus();
+}
+
 // --- modals ----------------------------------------------------------------------------------
 
 const modal = find('#modal');
+let opener;
 function showModal() {
   const form = find('form', modal);
-  if (!form) { if (modal.open) modal.close(); return; }
+  if (!form) { if (modal.open) { modal.close(); comeBack(opener); } return; }
   modal.setAttribute('aria-label', find('h2', form).textContent);
-  if (!modal.open) modal.showModal();
+  if (!modal.open) { opener = placeOf(document.activeElement); modal.showModal(); }
   const shown = modal.dataset.view === form.dataset.view;
   modal.dataset.view = form.dataset.view;
   if (!shown) (find('[autofocus]', form) || find('.modal-body input, .modal-body select, .modal-body textarea', form))?.focus();
@@ -237,11 +273,28 @@ modal.addEventListener('submit', async event => {
     const line = find(`[data-error="${CSS.escape(block)}"]`, modal);
     if (line) line.textContent = text;
   }
+  mark(modal)?.focus();
   if (outcome.error && outcome.error !== 'incomplete') {
     const line = find('[data-problem]', modal);
     if (line) line.textContent = reasons[outcome.error] || 'It didn’t work: ' + outcome.error;
   }
 });
+// What is wrong is said with its field; the first such field.
+function mark(root) {
+  const wrong = [];
+  for (const line of every('[data-error]', root)) {
+    const control = find('.field input, .field select, .field textarea', line.parentElement);
+    if (!control) continue;
+    line.id = line.dataset.error + '-wrong';
+    control.removeAttribute('aria-invalid');
+    control.removeAttribute('aria-describedby');
+    if (!line.textContent) continue;
+    control.setAttribute('aria-invalid', 'true');
+    control.setAttribute('aria-describedby', line.id);
+    wrong.push(control);
+  }
+  return wrong[0];
+}
 modal.addEventListener('keydown', event => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) find('form', modal)?.requestSubmit();
 });
@@ -314,7 +367,7 @@ commands?.addEventListener('mousedown', event => {
 });
 document.addEventListener('keydown', event => {
   if (event.key !== 'Escape' || modal.open || find('#confirm').open) return;
-  if (body.classList.contains('menu-open')) body.classList.remove('menu-open');
+  if (body.classList.contains('menu-open')) menu(false);
   else find('[data-leave]')?.click();
 });
 
@@ -325,4 +378,8 @@ localise(document);
 showModal();
 toEnd();
 if (body.hasAttribute('data-home')) send('home', {});
-else if (!body.classList.contains('embedded') && !modal.open) (find('#reply') || find('#composer'))?.focus();
+// In a frame only where the keyboard is in it already: it went here from another page of the same frame.
+if ((!body.classList.contains('embedded') || document.hasFocus()) && !modal.open) {
+  comeBack({ key: !body.dataset.thread && sessionStorage.getItem(left) });
+}
+if (!body.dataset.thread) sessionStorage.removeItem(left);

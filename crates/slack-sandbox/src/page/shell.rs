@@ -16,7 +16,8 @@ pub(crate) fn page(seat: &Seat<'_>) -> Markup {
             body.embedded[seat.asked.embedded()].with-thread[thread.is_some()]
                 data-as=(seat.me.id) data-channel=(seat.channel.id)
                 data-thread=[thread] data-home[seat.home_tab()] {
-                a.skip href="#composer" { "Skip to the composer" }
+                @if seat.home_tab() { a.skip href="#stream" { "Skip to the home" } }
+                @else { a.skip href="#composer" { "Skip to the composer" } }
                 div #banner data-live data-offset=(seat.offset_seconds) { (banner(seat)) }
                 div.frame {
                     nav #sidebar aria-label="Conversations" { (sidebar(seat)) }
@@ -224,7 +225,7 @@ fn title(seat: &Seat<'_>) -> Markup {
     let count = channel.members.len();
     html! {
         header.bar {
-            button.icon.only-narrow type="button" data-menu aria-controls="sidebar" aria-label="Conversations" { "☰" }
+            button.icon.only-narrow type="button" data-menu data-key="menu" aria-controls="sidebar" aria-label="Conversations" { "☰" }
             h2 {
                 @if !channel.is_direct() { span.sign aria-hidden="true" { "# " } }
                 (seat.title_of(channel))

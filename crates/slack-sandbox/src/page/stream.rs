@@ -90,7 +90,7 @@ fn one(seat: &Seat<'_>, message: &Message, follows: bool, threads: bool) -> Mark
     let name = seat.name_of(&message.user);
     let bot = message.bot_id.is_some() || message.user == SLACKBOT;
     html! {
-        article.message.ephemeral[ephemeral].follows[follows] data-ts=(message.ts)
+        article.message.ephemeral[ephemeral].follows[follows] tabindex="-1" data-ts=(message.ts)
             data-channel=(message.channel) aria-label={ "Message by " (name) } {
             div.side {
                 @if follows { (text::moment(&message.ts)) } @else { (avatar(&name, bot)) }
