@@ -11,6 +11,8 @@ mod commits;
 mod cycles;
 mod ends;
 mod inside;
+#[path = "../../tests/it/support/installed.rs"]
+mod installed;
 mod killed;
 mod memory;
 mod peer;
