@@ -21,47 +21,58 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 pub(crate) struct Bot {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// From just before it was started to the first 200 of `/readyz`.
-    pub(crate) ready_after: Duration,
+    /// Just before it was started.
+    pub(crate) began: Instant,
 }
 
 impl Bot {
-    /// Starts it in a folder with `hallpass.toml` and waits until it is ready.
-    pub(crate) async fn start(folder: &Path, database: &Path, slack: &str) -> Result<Self> {
-        let client = Client::new();
+    /// Starts it in a folder with `hallpass.toml` and waits until it is ready; and how long that took.
+    pub(crate) async fn start(
+        folder: &Path,
+        database: &str,
+        slack: &str,
+    ) -> Result<(Self, Duration)> {
+        let bot = Self::listening(folder, database, slack).await?;
+        bot.ready().await?;
+        let ready = bot.began.elapsed();
+        Ok((bot, ready))
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        let (client, url) = (Client::new(), format!("http://{}/readyz", self.address));
+        let ready = async {
+            while !client.get(&url).send().await?.status().is_success() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, ready)
+            .await
+            .context("it wasn't ready in time")?
+    }
+
+    /// Starts it and waits only until it says where it listens.
+    pub(crate) async fn listening(folder: &Path, database: &str, slack: &str) -> Result<Self> {
         let began = Instant::now();
         let mut child = Command::new(env!("CARGO_BIN_EXE_hallpass"))
             .arg("serve")
             .current_dir(folder)
             .env_clear()
-            .env("HALLPASS_LISTEN", "127.0.0.1:0")
-            .env("DATABASE_URL", format!("sqlite://{}", database.display()))
-            .env("STATE_DIRECTORY", folder.join("state"))
-            .env("SLACK_BOT_TOKEN", workplace::TOKEN)
-            .env("SLACK_SIGNING_SECRET", workplace::SIGNING_SECRET)
-            .env("SLACK_API_URL", slack)
-            .env("ORDERS_SECRET", "a-secret-of-the-bench")
+            .envs(workplace::variables(folder, database, slack))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .context("starting hallpass serve")?;
-        let ready = async {
-            let address = address(&mut child).await?;
-            let url = format!("http://{address}/readyz");
-            while !client.get(&url).send().await?.status().is_success() {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-            anyhow::Ok(address)
-        };
-        let address = tokio::time::timeout(PATIENCE, ready)
+        let address = tokio::time::timeout(PATIENCE, address(&mut child))
             .await
-            .context("it wasn't ready in time")??;
+            .context("it didn't listen in time")??;
         Ok(Self {
             child,
             address,
-            ready_after: began.elapsed(),
+            began,
         })
     }
 
@@ -70,10 +81,9 @@ impl Bot {
         self.child.id().context("the bot has ended")
     }
 
-    pub(crate) async fn is_ready(&self) -> Result<()> {
-        let answer = reqwest::get(format!("http://{}/readyz", self.address)).await?;
-        ensure!(answer.status().is_success(), "it is no longer ready");
-        Ok(())
+    /// kill -9.
+    pub(crate) async fn dies(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
     }
 
     /// SIGTERM, and its end.

@@ -26,12 +26,15 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
+    /// No two of a bench send the same command.
     pub(crate) fn to(bot: SocketAddr) -> Arc<Self> {
+        static SENDERS: AtomicUsize = AtomicUsize::new(0);
+        let first = SENDERS.fetch_add(1, Ordering::Relaxed) * 1_000_000;
         Arc::new(Self {
             client: Client::new(),
             url: format!("http://{bot}/slack/commands"),
             clock: SystemClock::default(),
-            sent: AtomicUsize::new(0),
+            sent: AtomicUsize::new(first),
         })
     }
 
@@ -56,7 +59,8 @@ impl Sender {
         Ok(took.into_iter().collect::<Result<Vec<_>>>()?.concat())
     }
 
-    async fn ask_once(&self, asker: usize) -> Result<Duration> {
+    /// One ask, which must be on record.
+    pub(crate) async fn ask_once(&self, asker: usize) -> Result<Duration> {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         let text = format!("{ROLE} 1h order {number} is stuck, INC-4711");
         let (answer, took) = self.send(asker, &text, number).await?;

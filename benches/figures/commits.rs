@@ -20,7 +20,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
 use tokio::sync::Mutex;
 
-use super::workplace::ROLE;
+use super::workplace::{self, ROLE};
 
 /// A store of its own, with the role that the bot has.
 pub(crate) struct Stored {
@@ -40,7 +40,7 @@ impl Stored {
             .get(&RoleName::new(ROLE))
             .context("the role")?
             .clone();
-        let store = open(database).await?;
+        let store = open(&workplace::sqlite(database)).await?;
         store.migrate().await?;
         let terms = Terms::new(role, BTreeMap::new(), Vec::new());
         Ok(Arc::new(Self {
@@ -56,24 +56,24 @@ impl Stored {
         callers: usize,
         times: usize,
     ) -> Result<Vec<Duration>> {
-        at_once(callers, || {
-            let stored = Arc::clone(self);
-            async move {
-                let mut took = Vec::with_capacity(times);
-                for _ in 0..times {
-                    let change = stored.change()?;
-                    let began = Instant::now();
-                    let applied = stored.store.apply_one(change).await?;
-                    took.push(began.elapsed());
-                    ensure!(
-                        applied == Applied::Done,
-                        "a change was answered {applied:?}"
-                    );
-                }
-                Ok(took)
-            }
-        })
-        .await
+        let stored = Arc::clone(self);
+        let commit = move || {
+            let stored = Arc::clone(&stored);
+            async move { stored.commit_once().await }
+        };
+        at_once(callers, times, commit).await
+    }
+
+    async fn commit_once(&self) -> Result<Duration> {
+        let change = self.change()?;
+        let began = Instant::now();
+        let applied = self.store.apply_one(change).await?;
+        let took = began.elapsed();
+        ensure!(
+            applied == Applied::Done,
+            "a change was answered {applied:?}"
+        );
+        Ok(took)
     }
 
     /// What an ask writes: the request, its events and effects, the delivery's key.
@@ -106,10 +106,9 @@ impl Stored {
     }
 }
 
-/// Opens the store on a file, as `serve` does.
-pub(crate) async fn open(database: &Path) -> Result<Store> {
-    let url = format!("sqlite://{}", database.display());
-    Ok(Store::open(&url, Arc::new(SystemEntropy)).await?)
+/// Opens a database, as `serve` does.
+pub(crate) async fn open(database: &str) -> Result<Store> {
+    Ok(Store::open(database, Arc::new(SystemEntropy)).await?)
 }
 
 /// `SQLite` itself, set up as the store sets it up: WAL, `synchronous=FULL`, one connection that writes.
@@ -136,31 +135,42 @@ impl Raw {
         callers: usize,
         times: usize,
     ) -> Result<Vec<Duration>> {
-        at_once(callers, || {
-            let raw = Arc::clone(self);
-            async move {
-                let mut took = Vec::with_capacity(times);
-                for _ in 0..times {
-                    let began = Instant::now();
-                    let mut connection = raw.0.lock().await;
-                    sqlx::query("insert into line (body) values ('order 4711 is stuck, INC-4711')")
-                        .execute(&mut *connection)
-                        .await?;
-                    drop(connection);
-                    took.push(began.elapsed());
-                }
-                Ok(took)
-            }
-        })
-        .await
+        let raw = Arc::clone(self);
+        let commit = move || {
+            let raw = Arc::clone(&raw);
+            async move { raw.commit_once().await }
+        };
+        at_once(callers, times, commit).await
+    }
+
+    async fn commit_once(&self) -> Result<Duration> {
+        let began = Instant::now();
+        let mut connection = self.0.lock().await;
+        sqlx::query("insert into line (body) values ('order 4711 is stuck, INC-4711')")
+            .execute(&mut *connection)
+            .await?;
+        Ok(began.elapsed())
     }
 }
 
-async fn at_once<F>(callers: usize, call: impl Fn() -> F) -> Result<Vec<Duration>>
+async fn at_once<F>(
+    callers: usize,
+    times: usize,
+    commit: impl Fn() -> F + Clone + Send + 'static,
+) -> Result<Vec<Duration>>
 where
-    F: Future<Output = Result<Vec<Duration>>> + Send + 'static,
+    F: Future<Output = Result<Duration>> + Send,
 {
-    let calling = (0..callers).map(|_| tokio::spawn(call()));
+    let calling = (0..callers).map(|_| {
+        let commit = commit.clone();
+        tokio::spawn(async move {
+            let mut took = Vec::with_capacity(times);
+            for _ in 0..times {
+                took.push(commit().await?);
+            }
+            anyhow::Ok(took)
+        })
+    });
     let took = try_join_all(calling).await?;
     Ok(took.into_iter().collect::<Result<Vec<_>>>()?.concat())
 }

@@ -74,7 +74,7 @@ pub(crate) async fn measure(
         stored: Stored::new(&configuration, &folder.join("stored.db")).await?,
         raw: Raw::new(&folder.join("raw.db")).await?,
         bolt: Sender::to(peer.address),
-        bots: commits::open(&folder.join("hallpass.db")).await?,
+        bots: commits::open(&workplace::sqlite(&folder.join("hallpass.db"))).await?,
     };
     rivals.warm_up().await?;
     for clients in [Clients::One, Clients::Crowd] {

@@ -14,6 +14,8 @@ use anyhow::{Context, Result, bail, ensure};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
+use super::installed;
+
 const MISSING: &str = "PostgreSQL is missing: run scripts/test-needs.sh, which installs it (Debian: apt-get install postgresql)";
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -31,14 +33,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(place: &Path) -> Result<Self> {
-        let bin = programs().context(MISSING)?;
+        let bin = installed::programs().context(MISSING)?;
         let root = fs::metadata("/proc/self")?.uid() == 0;
         let user = if root {
-            Some(
-                user("postgres")
-                    .or_else(|| user("nobody"))
-                    .context("an unprivileged user")?,
-            )
+            Some(installed::unprivileged().context("an unprivileged user")?)
         } else {
             None
         };
@@ -172,25 +170,6 @@ fn command(bin: &Path, name: &str, user: Option<(u32, u32)>, folder: &Path) -> C
         command.uid(uid).gid(gid);
     }
     command
-}
-
-fn programs() -> Option<PathBuf> {
-    let version = |path: &PathBuf| -> Option<u32> { path.file_name()?.to_str()?.parse().ok() };
-    fs::read_dir("/usr/lib/postgresql")
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("bin/pgbench").is_file())
-        .max_by_key(version)
-        .map(|path| path.join("bin"))
-}
-
-fn user(name: &str) -> Option<(u32, u32)> {
-    let people = fs::read_to_string("/etc/passwd").ok()?;
-    let line = people
-        .lines()
-        .find(|line| line.split(':').next() == Some(name))?;
-    let mut fields = line.split(':').skip(2);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 /// Makes an empty database cluster in `data`.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use slack_sandbox::{Outcome, Sandbox};
 
 use crate::socket_mode::over_sockets;
-use crate::story_form::{has, typed};
+use crate::support::form::{has, typed};
 use crate::story_home::buttons;
 use crate::support::{Database, TestBot};
 

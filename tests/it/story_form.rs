@@ -3,119 +3,16 @@
 
 use hallpass::domain::request::{Start, State};
 use serde_json::{Value, json};
-use slack_sandbox::{Outcome, View};
+use slack_sandbox::{Message, View};
 
 use crate::story_routes::{FORM, sends};
+use crate::support::form::{block, has, offered, typed};
 use crate::support::workplace::TOKEN;
 use crate::support::{Request, TestBot, everywhere, minutes};
 
-/// The block of a view that begins so.
-fn block<'a>(view: &'a View, id: &str) -> &'a Value {
-    let found = view.blocks().iter().find(|block| {
-        let own = block["block_id"].as_str().unwrap_or_default();
-        own == id || (id.ends_with(':') && own.starts_with(id))
-    });
-    found.unwrap_or_else(|| panic!("no {id} in {:#?}", view.blocks()))
-}
-
-pub(crate) fn has(view: &View, id: &str) -> bool {
-    view.blocks().iter().any(|block| block["block_id"] == id)
-}
-
-/// What stands in a field.
-pub(crate) fn typed(view: &View, id: &str) -> Value {
-    let block = block(view, id);
-    let own = block["block_id"].as_str().unwrap();
-    let action = block["element"]["action_id"].as_str().unwrap();
-    let value = &view.state[own][action];
-    let keys = ["selected_option", "selected_date_time", "value"];
-    let found = keys
-        .iter()
-        .find_map(|key| value.get(*key))
-        .unwrap_or(&Value::Null);
-    found.get("value").unwrap_or(found).clone()
-}
-
-/// The names of the roles, in the order of the select, by group.
-pub(crate) fn offered(view: &View) -> Vec<(String, Vec<String>)> {
-    let element = &block(view, "role")["element"];
-    let names = |options: &Value| -> Vec<String> {
-        let options = options.as_array().unwrap().iter();
-        options
-            .map(|one| one["value"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    match element["option_groups"].as_array() {
-        Some(groups) => groups
-            .iter()
-            .map(|group| {
-                let label = group["label"]["text"].as_str().unwrap().to_owned();
-                (label, names(&group["options"]))
-            })
-            .collect(),
-        None => vec![(String::new(), names(&element["options"]))],
-    }
-}
+const STUCK: &str = "/prod-access db-admin 30m INC-1 stuck";
 
 impl TestBot {
-    /// The form that somebody has open, once it is more than a moment's wait.
-    pub(crate) async fn form_of(&self, person: &str) -> View {
-        let open = |slack: &slack_sandbox::Sandbox| {
-            let top = slack.open_views(person).pop();
-            top.filter(|view| has(view, "reason"))
-        };
-        self.slack.until("the form", open).await.unwrap()
-    }
-
-    pub(crate) async fn opens_form(&self, person: &str, text: &str) -> View {
-        for view in self.slack.open_views(person) {
-            self.slack.close_view(person, &view.id).await;
-        }
-        self.types(person, text).await;
-        self.form_of(person).await
-    }
-
-    /// Chooses a role in the open form, and waits until the form has followed.
-    pub(crate) async fn chooses_role(&self, person: &str, role: &str) -> View {
-        let form = self.form_of(person).await;
-        let outcome = self
-            .slack
-            .act_in_view(person, &form.id, "role", json!(role))
-            .await;
-        assert!(outcome.is_ok(), "{:?}", outcome.error);
-        self.followed(person, &form).await
-    }
-
-    /// Types what they look for among the roles, and Enter.
-    pub(crate) async fn looks_for(&self, person: &str, word: &str) -> View {
-        let form = self.form_of(person).await;
-        let typed = json!(word);
-        let outcome = self
-            .slack
-            .act_in_view(person, &form.id, "find", typed)
-            .await;
-        assert!(outcome.is_ok(), "{:?}", outcome.error);
-        self.followed(person, &form).await
-    }
-
-    async fn followed(&self, person: &str, form: &View) -> View {
-        let followed = |slack: &slack_sandbox::Sandbox| {
-            let top = slack.open_views(person).pop()?;
-            (top.hash != form.hash).then_some(top)
-        };
-        self.slack
-            .until("the form follows", followed)
-            .await
-            .unwrap()
-    }
-
-    pub(crate) async fn submits(&self, person: &str, values: Value) -> Outcome {
-        let form = self.form_of(person).await;
-        let outcome = self.slack.submit_view(person, &form.id, values).await;
-        self.settle().await;
-        outcome
-    }
-
     fn shown_to(&self, person: &str) -> View {
         self.modal(person).expect("a modal is open")
     }
@@ -134,6 +31,22 @@ impl TestBot {
         let pending = self.pending().await;
         assert_eq!(pending.len(), 1, "{pending:?}");
         pending[0].clone()
+    }
+
+    /// Types a command that is wrong, and opens the form to put it right.
+    async fn fixes(&self, person: &str, text: &str) -> (Message, View) {
+        let answer = self.types(person, text).await.shown;
+        let answer = answer.expect("one ephemeral answer");
+        self.presses_on(person, &answer, "Fix in form").await;
+        (answer, self.form_of(person).await)
+    }
+
+    /// Asks, and opens the form to ask for something else instead.
+    async fn changes(&self, person: &str, text: &str) -> (Request, View) {
+        let first = self.asks(person, text).await;
+        let answer = self.slack.ephemerals(person).pop().unwrap();
+        self.presses_on(person, &answer, "Change").await;
+        (first, self.form_of(person).await)
     }
 }
 
@@ -156,20 +69,11 @@ async fn a_form_is_opened_filled_and_sent() {
             "the role's default is chosen"
         );
 
-        let suggested = block(&form, "duration:")["block_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let sent = bot
-            .submits(
-                "alice",
-                json!({
-                    suggested: { "chosen": "30m" },
-                    "reason": { "reason": "INC-4711 orders\nare stuck" },
-                }),
-            )
+        let filled = bot.fills_in("alice").duration("30m");
+        filled
+            .reason("INC-4711 orders\nare stuck")
+            .sends_well()
             .await;
-        assert!(sent.is_ok(), "{:?} {:?}", sent.error, sent.errors);
         let told = bot.shown_to("alice");
         assert_eq!(told.title(), "Asked");
         assert!(told.plain().contains("db-admin"), "{}", told.plain());
@@ -199,10 +103,8 @@ async fn what_may_be_asked_for_stands_first() {
             "{}",
             form.plain()
         );
-        let sent = bot
-            .submits("dana", json!({ "reason": { "reason": "look at it" } }))
-            .await;
-        assert!(sent.errors.contains_key("role"), "{:?}", sent.errors);
+        let filled = bot.fills_in("dana").reason("look at it");
+        filled.told_at("role").await;
         assert!(form.plain().contains("Read and write orders"));
         assert!(bot.pending().await.is_empty());
     })
@@ -216,41 +118,22 @@ async fn another_role_brings_its_fields_and_what_was_typed_stays() {
         let view = form.id.clone();
         bot.chooses_role("alice", "db-admin").await;
         // What Alice types meanwhile is the client's; a refused sending leaves it in the fields.
-        let sent = bot
-            .submits(
-                "alice",
-                json!({
-                    "words": { "words": "9 weeks" },
-                    "reason": { "reason": "a disk is full" },
-                }),
-            )
-            .await;
-        assert_eq!(
-            sent.errors["words"], "db-admin allows 4 h at most; you wrote 63 d.",
-            "{:?}",
-            sent.errors
-        );
+        let filled = bot
+            .fills_in("alice")
+            .words("9 weeks")
+            .reason("a disk is full");
+        let told = filled.told_at("words").await;
+        assert_eq!(told, "db-admin allows 4 h at most; you wrote 63 d.");
         let form = bot.chooses_role("alice", "logs").await;
         assert_eq!(form.id, view, "it is the same modal");
         assert_eq!(typed(&form, "reason"), "a disk is full");
         assert_eq!(typed(&form, "words"), "9 weeks");
         assert!(block(&form, "parameter:node")["optional"] == false);
-        let sent = bot
-            .submits(
-                "alice",
-                json!({
-                    "parameter:node": { "value": "db-1" },
-                    "words": { "words": "20 minutes" },
-                }),
-            )
-            .await;
-        let told = sent.errors["parameter:node"].as_str().unwrap();
+        let filled = bot.fills_in("alice").node("db-1").words("20 minutes");
+        let told = filled.told_at("parameter:node").await;
         assert!(told.starts_with("node can't be “db-1”"), "{told}");
 
-        let sent = bot
-            .submits("alice", json!({ "parameter:node": { "value": "web-3" } }))
-            .await;
-        assert!(sent.is_ok() && sent.errors.is_empty(), "{:?}", sent.errors);
+        bot.fills_in("alice").node("web-3").sends_well().await;
         assert_eq!(bot.granted("logs/web-3").len(), 1, "it needs no approval");
     })
     .await;
@@ -260,18 +143,13 @@ async fn another_role_brings_its_fields_and_what_was_typed_stays() {
 async fn a_choice_that_the_other_role_does_not_offer_does_not_stay() {
     TestBot::run(async |bot| {
         bot.opens_form("alice", "/prod-access").await;
-        let form = bot.chooses_role("alice", "db-admin").await;
-        let suggested = block(&form, "duration:")["block_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let refused = bot
-            .submits(
-                "alice",
-                json!({ suggested: { "chosen": "4h" }, "reason": { "reason": "\u{a0} \u{200b}" } }),
-            )
-            .await;
-        assert_eq!(refused.errors["reason"], "Say why you need it.");
+        bot.chooses_role("alice", "db-admin").await;
+        let filled = bot
+            .fills_in("alice")
+            .duration("4h")
+            .reason("\u{a0} \u{200b}");
+        let told = filled.told_at("reason").await;
+        assert_eq!(told, "Say why you need it.");
         let form = bot.chooses_role("alice", "db-owner").await;
         assert_eq!(typed(&form, "duration:"), "4h", "db-owner offers it, too");
         let form = bot.chooses_role("alice", "logs").await;
@@ -302,10 +180,10 @@ async fn missing_parts_open_the_form_filled_with_what_was_understood() {
 
         bot.opens_form("alice", "/prod-access logs node=web-7 10m")
             .await;
-        let sent = bot
-            .submits("alice", json!({ "reason": { "reason": "read one log" } }))
+        bot.fills_in("alice")
+            .reason("read one log")
+            .sends_well()
             .await;
-        assert!(sent.is_ok() && sent.errors.is_empty(), "{:?}", sent.errors);
         assert_eq!(bot.granted("logs/web-7").len(), 1);
     })
     .await;
@@ -314,16 +192,11 @@ async fn missing_parts_open_the_form_filled_with_what_was_understood() {
 #[tokio::test]
 async fn what_is_wrong_is_told_and_put_right_in_the_form() {
     everywhere(async |bot| {
-        let answer = bot
-            .types("alice", "/prod-access logs node=db-1 9h reading")
-            .await
-            .shown
-            .expect("one ephemeral answer");
+        let wrong = "/prod-access logs node=db-1 9h reading";
+        let (answer, form) = bot.fixes("alice", wrong).await;
         let told = answer.plain();
         assert!(told.contains("node can't be “db-1”"), "{told}");
         assert!(told.contains("logs allows 2 h at most"), "{told}");
-        bot.presses_on("alice", &answer, "Fix in form").await;
-        let form = bot.form_of("alice").await;
         assert!(
             form.plain().contains("logs allows 2 h at most"),
             "{}",
@@ -332,16 +205,8 @@ async fn what_is_wrong_is_told_and_put_right_in_the_form() {
         assert_eq!(typed(&form, "parameter:node"), "db-1");
         assert_eq!(typed(&form, "words"), "9h");
         assert_eq!(typed(&form, "reason"), "reading");
-        let sent = bot
-            .submits(
-                "alice",
-                json!({
-                    "parameter:node": { "value": "web-1" },
-                    "words": { "words": "1h" },
-                }),
-            )
-            .await;
-        assert!(sent.is_ok() && sent.errors.is_empty(), "{:?}", sent.errors);
+        let filled = bot.fills_in("alice").node("web-1").words("1h");
+        filled.sends_well().await;
         assert_eq!(bot.granted("logs/web-1").len(), 1);
     })
     .await;
@@ -350,13 +215,8 @@ async fn what_is_wrong_is_told_and_put_right_in_the_form() {
 #[tokio::test]
 async fn a_mistyped_role_is_corrected_and_said_so() {
     TestBot::run(async |bot| {
-        let answer = bot
-            .types("alice", "/prod-access db-admn 30m stuck")
-            .await
-            .shown
-            .unwrap();
-        bot.presses_on("alice", &answer, "Fix in form").await;
-        let form = bot.form_of("alice").await;
+        let wrong = "/prod-access db-admn 30m stuck";
+        let (_, form) = bot.fixes("alice", wrong).await;
         assert_eq!(typed(&form, "role"), "db-admin");
         assert!(
             form.plain().contains("There is no role “db-admn”"),
@@ -393,23 +253,11 @@ async fn what_was_typed_is_its_typers_and_not_kept_for_ever() {
 #[tokio::test]
 async fn a_change_takes_the_place_of_the_first_request() {
     everywhere(async |bot| {
-        let first = bot
-            .asks("alice", "/prod-access db-admin 30m INC-1 stuck")
-            .await;
-        let answer = bot.slack.ephemerals("alice").pop().unwrap();
-        bot.presses_on("alice", &answer, "Change").await;
-        let form = bot.form_of("alice").await;
+        let (first, form) = bot.changes("alice", STUCK).await;
         assert_eq!(typed(&form, "role"), "db-admin");
         assert_eq!(typed(&form, "reason"), "INC-1 stuck");
         assert!(form.plain().contains(&first.short), "{}", form.plain());
-        let suggested = block(&form, "duration:")["block_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let sent = bot
-            .submits("alice", json!({ suggested: { "chosen": "2h" } }))
-            .await;
-        assert!(sent.is_ok() && sent.errors.is_empty(), "{:?}", sent.errors);
+        bot.fills_in("alice").duration("2h").sends_well().await;
         let told = bot.shown_to("alice").plain();
         assert!(
             told.contains(&format!("`{}` is cancelled", first.short)),
@@ -430,17 +278,9 @@ async fn a_change_takes_the_place_of_the_first_request() {
 #[tokio::test]
 async fn what_is_decided_meanwhile_is_not_changed() {
     everywhere(async |bot| {
-        let first = bot
-            .asks("alice", "/prod-access db-admin 30m INC-1 stuck")
-            .await;
-        let answer = bot.slack.ephemerals("alice").pop().unwrap();
-        bot.presses_on("alice", &answer, "Change").await;
-        bot.form_of("alice").await;
+        let (first, _) = bot.changes("alice", STUCK).await;
         bot.approves("bob", &first).await;
-        let sent = bot
-            .submits("alice", json!({ "words": { "words": "2h" } }))
-            .await;
-        assert!(sent.is_ok(), "{:?}", sent.error);
+        bot.fills_in("alice").words("2h").sends_well().await;
         let told = bot.shown_to("alice").plain();
         assert!(told.contains("approved already"), "{told}");
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"], "it goes on");
@@ -452,9 +292,7 @@ async fn what_is_decided_meanwhile_is_not_changed() {
 #[tokio::test]
 async fn nobody_changes_what_another_asked() {
     TestBot::run(async |bot| {
-        let first = bot
-            .asks("alice", "/prod-access db-admin 30m INC-1 stuck")
-            .await;
+        let first = bot.asks("alice", STUCK).await;
         let id = bot.row(&first).await.id;
         bot.opens_form("rita", "/prod-access db-admin").await;
         let form = bot.shown_to("rita");
@@ -468,10 +306,7 @@ async fn nobody_changes_what_another_asked() {
             )
             .await;
         assert_eq!(changed["ok"], true, "{changed}");
-        let sent = bot
-            .submits("rita", json!({ "reason": { "reason": "mine now" } }))
-            .await;
-        assert!(sent.is_ok());
+        bot.fills_in("rita").reason("mine now").sends_well().await;
         let told = bot.shown_to("rita").plain();
         assert!(told.contains("Only whoever asked can change"), "{told}");
         assert_eq!(bot.only_pending().await, first);
@@ -511,20 +346,11 @@ async fn a_later_start_is_chosen_in_the_form() {
     everywhere(async |bot| {
         let now = bot.clock.now();
         bot.opens_form("alice", "/prod-access db-admin 30m").await;
-        let past = (now - minutes(10)).timestamp();
-        let sent = bot
-            .submits(
-                "alice",
-                json!({ "start": { "start": past }, "reason": { "reason": "planned work" } }),
-            )
-            .await;
-        let told = sent.errors["start"].as_str().unwrap();
+        let filled = bot.fills_in("alice").reason("planned work");
+        let told = filled.start(now - minutes(10)).told_at("start").await;
         assert!(told.contains("past"), "{told}");
-        let later = (now + minutes(180)).timestamp();
-        let sent = bot
-            .submits("alice", json!({ "start": { "start": later } }))
-            .await;
-        assert!(sent.is_ok() && sent.errors.is_empty(), "{:?}", sent.errors);
+        let later = bot.fills_in("alice").start(now + minutes(180));
+        later.sends_well().await;
         let request = bot.only_pending().await;
         bot.approves("bob", &request).await;
         assert!(matches!(

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use slack_sandbox::{Fault, FaultKind};
 
-use crate::story_form::typed;
+use crate::support::form::typed;
 use crate::support::{TestBot, minutes};
 
 #[tokio::test]

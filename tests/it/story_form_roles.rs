@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::story_form::{has, offered, typed};
+use crate::support::form::{has, offered, typed};
 use crate::support::everywhere;
 
 #[tokio::test]

@@ -7,28 +7,32 @@ mod watch;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
-use chrono::TimeDelta;
+use anyhow::{Context, Result, bail};
+use futures_util::future::try_join_all;
 use hallpass::app::answer::Answer;
-use hallpass::app::{App, Caller, Parts, Press, ReviewKey, Settings};
-use hallpass::config::{Config, OnCallSection};
+use hallpass::app::{App, Caller, Parts, Press, ReviewKey};
+use hallpass::audit::checkpoint::CheckpointKey;
+use hallpass::audit::{self, Keeper, Sealer};
+use hallpass::config::Config;
+use hallpass::config::env::Env;
 use hallpass::domain::command::Command;
 use hallpass::domain::{BackendName, EventKind, Lane, RequestId, SlackId};
-use hallpass::oncall::Static;
-use hallpass::ports::{Backend as _, Clock, Entropy, OnCall};
-use hallpass::store::{ServingLock, Store};
+use hallpass::ports::{Backend as _, Clock, Entropy};
+use hallpass::store::{ServingLock, Span, Store};
 use hallpass::telemetry::{Health, Metrics};
-use hallpass::wiring::{MovableClock, SystemEntropy};
+use hallpass::wiring::{self, MovableClock, SystemEntropy};
 use hallpass::worker::{self, Limits, Worker};
+use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use ports::{Mailbox, Target};
 pub(crate) use watch::Watch;
 
+use super::cycles::CROWD;
 use super::workplace::{self, ROLE};
 
 /// How long it may take until all is done.
@@ -43,13 +47,19 @@ pub(crate) struct Inside {
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) watch: Watch,
     asked: AtomicUsize,
+    /// The position up to which all was seen to be sealed.
+    sealed: AtomicI64,
     stop: CancellationToken,
     working: JoinHandle<()>,
+    /// It outlives the worker, as in `serve`.
+    seal_no_more: CancellationToken,
+    sealing: JoinHandle<()>,
     _lock: ServingLock,
 }
 
 impl Inside {
-    /// `folder` is where the configuration is written; the database must be empty or one of an earlier `Inside`.
+    /// `folder` is where its configuration and its anchor get a folder; the database must be empty or one of an earlier
+    /// `Inside`.
     pub(crate) async fn start(folder: &Path, database: &str) -> Result<Self> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let clock = Arc::new(MovableClock::default());
@@ -59,23 +69,28 @@ impl Inside {
         store.void_leases(&lock).await?;
         let target = Arc::new(Target::new(BackendName::new("orders")));
         let mailbox = Arc::new(Mailbox::default());
-        let config = configuration(folder)?;
+        let bot = Configured::new(folder, database)?;
         let app = Arc::new(App::new(Parts {
             store: store.clone(),
             directory: Arc::new(ports::Everybody),
-            on_call: on_call(&config),
+            on_call: wiring::on_call(&bot.config),
             backends: BTreeMap::from([(target.name().clone(), target.clone() as _)]),
             chat: mailbox.clone(),
             clock: Arc::clone(&clock) as _,
             entropy: Arc::clone(&entropy),
-            key: ReviewKey::new([7; 32]),
-            settings: settings(config),
+            key: ReviewKey::new(*bot.env.key.expose_secret()),
+            settings: wiring::settings(
+                &bot.config,
+                &bot.env.settings,
+                Some(workplace::TEAM.into()),
+            ),
             rules: Vec::new(),
         })?);
         let limits = Limits {
             concurrency: target.concurrency(),
             call: target.timeout(),
         };
+        let metrics = Arc::new(Metrics::default());
         let worker = Worker::new(worker::Parts {
             app: Arc::clone(&app),
             store: store.clone(),
@@ -83,32 +98,66 @@ impl Inside {
             entropy,
             backends: BTreeMap::from([(target.name().clone(), limits)]),
             health: Arc::new(Health::default()),
-            metrics: Arc::new(Metrics::default()),
+            metrics: Arc::clone(&metrics),
         });
-        let stop = CancellationToken::new();
+        let sealer = bot.sealer(&store, &clock, metrics)?;
+        let (stop, seal_no_more) = (CancellationToken::new(), CancellationToken::new());
         let watch = Watch::start(database, &store, stop.clone()).await?;
         Ok(Self {
             app,
-            store,
             clock,
             mailbox,
             watch,
             asked: AtomicUsize::new(0),
+            sealed: AtomicI64::new(store.sealed_up_to().await?),
+            store,
             working: tokio::spawn(worker.run(stop.clone())),
             stop,
+            sealing: tokio::spawn(sealer.run(seal_no_more.clone())),
+            seal_no_more,
             _lock: lock,
         })
     }
 
     /// The first sight of a person is a commit of its own.
-    pub(crate) async fn meet(&self, people: usize) -> Result<()> {
-        for number in 0..people {
-            self.app
-                .command(&caller(number)?, Command::Help, None)
-                .await;
-        }
+    pub(crate) async fn meet(self: &Arc<Self>, people: usize) -> Result<()> {
         self.app.command(&approver()?, Command::Help, None).await;
-        Ok(())
+        let meet = |inside: Arc<Self>, person| async move {
+            let me = caller(person)?;
+            inside.app.command(&me, Command::Help, None).await;
+            Ok(())
+        };
+        self.for_each(people, meet).await
+    }
+
+    /// Gives one grant to each of so many people.
+    pub(crate) async fn give(self: &Arc<Self>, people: usize, length: &'static str) -> Result<()> {
+        let give = move |inside: Arc<Self>, person| async move {
+            inside.grant(&caller(person)?, length).await.map(drop)
+        };
+        self.for_each(people, give).await
+    }
+
+    /// Works for each number below `count`, [`CROWD`] at a time.
+    pub(crate) async fn for_each<F>(
+        self: &Arc<Self>,
+        count: usize,
+        work: impl Fn(Arc<Self>, usize) -> F + Clone + Send + 'static,
+    ) -> Result<()>
+    where
+        F: Future<Output = Result<()>> + Send,
+    {
+        let working = (0..CROWD).map(|one| {
+            let (inside, work) = (Arc::clone(self), work.clone());
+            tokio::spawn(async move {
+                for number in (one..count).step_by(CROWD) {
+                    work(Arc::clone(&inside), number).await?;
+                }
+                anyhow::Ok(())
+            })
+        });
+        let worked = try_join_all(working).await?;
+        worked.into_iter().collect()
     }
 
     /// One whole cycle of one person: asked, approved, given, ended, and seen to be gone.
@@ -151,8 +200,26 @@ impl Inside {
         Ok(RequestId::new(asked.request.id))
     }
 
-    /// Waits until nothing but Slack's is due, and forgets that: it isn't part of what is measured, and telling it all
-    /// takes longer.
+    /// Waits until all that is on record by now has its place in the chain.
+    pub(crate) async fn sealed(&self) -> Result<()> {
+        let up_to = self.store.horizon().await?.highest;
+        let after = self.sealed.load(Ordering::Relaxed);
+        let mut span = Span { after, up_to };
+        let sealed = async {
+            while let Some(first) = self.store.unsealed(span, 1).await?.pop() {
+                span.after = first.position - 1;
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            anyhow::Ok(())
+        };
+        let sealed = tokio::time::timeout(PATIENCE, sealed).await;
+        sealed.context("the record wasn't sealed")??;
+        self.sealed.store(up_to, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Waits until nothing but Slack's is due and all is sealed. What is due in Slack's lane is forgotten: it isn't part of
+    /// what is measured, and telling it all takes longer.
     pub(crate) async fn settled(&self) -> Result<()> {
         let settled = async {
             loop {
@@ -167,16 +234,19 @@ impl Inside {
         };
         let settled = tokio::time::timeout(PATIENCE, settled).await;
         settled.context("the bot didn't come to rest")??;
+        self.sealed().await?;
         self.watch
             .execute("delete from effect where lane = 'slack'")
             .await
     }
 
-    /// Stops the worker and closes the database.
+    /// Stops the worker and then the sealer, and closes the database.
     pub(crate) async fn stop(self) -> Result<()> {
         self.stop.cancel();
         self.mailbox.open();
         self.working.await?;
+        self.seal_no_more.cancel();
+        self.sealing.await?;
         self.store.close().await;
         Ok(())
     }
@@ -194,7 +264,7 @@ pub(crate) fn caller(number: usize) -> Result<Caller> {
 }
 
 fn approver() -> Result<Caller> {
-    account("U0BOB")
+    account(workplace::APPROVER)
 }
 
 fn account(id: &str) -> Result<Caller> {
@@ -205,43 +275,51 @@ fn account(id: &str) -> Result<Caller> {
     })
 }
 
-fn configuration(folder: &Path) -> Result<Config> {
-    let path = folder.join("hallpass.toml");
-    std::fs::write(&path, workplace::CONFIGURATION)?;
-    let loaded = Config::load(&path, &BTreeMap::new()).map_err(|mistakes| anyhow!("{mistakes}"))?;
-    Ok(loaded.config)
+/// What `serve` reads of its folder and its environment.
+struct Configured {
+    config: Config,
+    env: Env,
+    variables: BTreeMap<String, String>,
 }
 
-fn on_call(config: &Config) -> BTreeMap<hallpass::domain::role::ScheduleName, Arc<dyn OnCall>> {
-    let schedules = config.on_call.iter().filter_map(|(name, section)| {
-        let OnCallSection::Static { people } = section else {
-            return None;
-        };
-        let schedule: Arc<dyn OnCall> = Arc::new(Static::new(name.clone(), people.clone()));
-        Some((name.clone(), schedule))
-    });
-    schedules.collect()
-}
+impl Configured {
+    fn new(folder: &Path, database: &str) -> Result<Self> {
+        // The anchor belongs to one record.
+        let name = database.rsplit('/').next().unwrap_or_default();
+        let home = folder.join(format!("home-of-{name}"));
+        std::fs::create_dir_all(&home)?;
+        // Neither the target nor Slack is reached by an address here.
+        let nowhere = "http://127.0.0.1:9/hallpass";
+        workplace::configure(&home, nowhere)?;
+        let variables = workplace::variables(&home, database, nowhere);
+        let env = wiring::environment(&variables, &home)?;
+        let config = wiring::configuration(&env.settings, &variables)?.config;
+        Ok(Self {
+            config,
+            env,
+            variables,
+        })
+    }
 
-fn settings(config: Config) -> Settings {
-    Settings {
-        command: config.slack.command,
-        approvals_channel: config.slack.approvals_channel,
-        security_channel: config.slack.security_channel,
-        roles: config.roles,
-        groups: config.groups,
-        operators: config.operators,
-        time_zone: config.access.time_zone,
-        email_domains: config.people.email_domains,
-        people: BTreeMap::new(),
-        principal_templates: BTreeMap::from([(
-            BackendName::new("orders"),
-            "{email_local}".to_owned(),
-        )]),
-        unknown_access: BTreeMap::new(),
-        reconcile_every: TimeDelta::hours(1),
-        keep_personal: None,
-        base_url: "http://127.0.0.1".into(),
-        team: Some(workplace::TEAM.into()),
+    /// With the anchor that `serve` would have.
+    fn sealer(
+        &self,
+        store: &Store,
+        clock: &Arc<MovableClock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Sealer> {
+        let key = CheckpointKey::derive(&self.env.key);
+        let anchor = wiring::anchor(&self.config, &self.variables, key.public())?;
+        let clock = Arc::clone(clock);
+        Ok(Sealer::new(audit::Parts {
+            store: store.clone(),
+            now: Box::new(move || clock.now()),
+            key,
+            keepers: vec![Keeper::of(anchor)],
+            metrics,
+            broken: false,
+            // Nobody restores or edits a record here.
+            on_broken: Box::new(|_| {}),
+        }))
     }
 }

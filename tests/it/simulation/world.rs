@@ -288,31 +288,13 @@ pub(super) fn gives(role: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-const CONFIGURATION: &str = r#"version = 1
-
-[slack]
-command           = "/prod-access"
-approvals_channel = "C0APPROVE"
-security_channel  = "C0SECURE"
-
-[access]
-time_zone       = "UTC"
-request_timeout = "1h"
-warn_before     = ["15m", "5m"]
-min_duration    = "1s"
-remind_after    = "10m"
-
-[people]
-email_domains = ["example.com"]
-
+const CONFIGURATION: &str = concat!(
+    include_str!("../../acme.toml"),
+    r#"
 [groups]
 backend  = ["U0ALICE", "U0RITA", "U0DANA"]
 dba      = ["U0BOB", "U0DANA", "U0FRANK"]
 security = ["U0EVE"]
-
-[oncall.incident-commander]
-kind   = "static"
-people = ["U0CAROL"]
 
 [backend.gate]
 kind       = "webhook"
@@ -325,16 +307,8 @@ kind      = "postgres"
 url_env   = "ORDERS_URL"
 principal = "{email_local}"
 
-[template.asked]
-requesters   = ["group:backend"]
-owner        = "group:dba"
-max_duration = "4h"
-default_duration = "1h"
-[template.asked.break_glass]
-commanders    = ["oncall:incident-commander"]
-max_duration  = "1h"
-review_by     = ["group:security"]
-review_within = "24h"
+[defaults.role]
+requesters = ["group:backend"]
 
 [role.db-admin]
 template     = "asked"
@@ -364,4 +338,5 @@ template     = "asked"
 description  = "Read the logs"
 entitlements = [ { backend = "orders", role = "logs" } ]
 stages       = []
-"#;
+"#
+);

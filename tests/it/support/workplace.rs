@@ -58,25 +58,12 @@ pub(crate) fn configuration(gate: &str) -> String {
     CONFIGURATION.replace("GATE_URL", gate)
 }
 
-const CONFIGURATION: &str = r#"version = 1
-
-[slack]
-command           = "/prod-access"
-approvals_channel = "C0APPROVE"
-security_channel  = "C0SECURE"
-
-[access]
-time_zone       = "UTC"
-request_timeout = "1h"
-warn_before     = ["15m", "5m"]
-min_duration    = "1s"
-remind_after    = "10m"
-
+const CONFIGURATION: &str = concat!(
+    include_str!("../../acme.toml"),
+    r#"
 [operators]
 people = ["U0PAT"]
 
-[people]
-email_domains = ["example.com"]
 [people.map."U0ALICE2"]
 email = "alice@example.com"
 
@@ -89,9 +76,6 @@ security = ["U0EVE"]
 [oncall.dba]
 kind   = "static"
 people = ["U0BOB"]
-[oncall.incident-commander]
-kind   = "static"
-people = ["U0CAROL"]
 
 [backend.gate]
 kind       = "webhook"
@@ -100,21 +84,8 @@ secret_env = "GATE_SECRET"
 timeout    = "5s"
 principal  = "{email_local}"
 
-[environment.prod]
-risk = "high"
-
-[template.asked]
-requesters   = ["group:everyone"]
-environment  = "prod"
-owner        = "group:dba"
-max_duration = "4h"
-default_duration = "1h"
-
-[template.asked.break_glass]
-commanders    = ["oncall:incident-commander"]
-max_duration  = "1h"
-review_by     = ["group:security"]
-review_within = "24h"
+[defaults.role]
+requesters = ["group:everyone"]
 
 [role.db-admin]
 template     = "asked"
@@ -170,7 +141,6 @@ approvers = ["group:dba"]
 
 [role.logs]
 description  = "Read application logs on one node"
-requesters   = ["group:everyone"]
 environment  = "prod"
 owner        = "group:dba"
 max_duration = "2h"
@@ -178,4 +148,5 @@ default_duration = "30m"
 parameters   = { node = { pattern = "web-[0-9]+", required = true } }
 entitlements = [ { backend = "gate", permission = "logs", node = "{node}" } ]
 stages       = []
-"#;
+"#
+);
