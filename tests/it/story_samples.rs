@@ -1,16 +1,13 @@
-//! Every payload of the official SDKs' own tests, sent as Slack would: over HTTP and over Socket Mode, as they are and as
-//! if they were our own people's. None is a server error, and none takes long.
-//!
-//! They lie beside the project, not in it; `SLACK_SAMPLES` names another folder. Without them there is nothing to send.
+//! Every payload of ours and of the official SDKs' own tests, sent as Slack would: over HTTP and over Socket Mode, as
+//! they are and as if they were our own people's. None is a server error, and none takes long.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::socket_mode::over_sockets;
 use crate::story_routes::{FORM, sends};
+use crate::support::samples::samples;
 use crate::support::soak::figure;
 use crate::support::{Database, TestBot};
 
@@ -18,31 +15,13 @@ use crate::support::{Database, TestBot};
 const SOON: Duration = Duration::from_millis(100);
 const TRIES: usize = 4;
 
-fn folder() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/slack/samples");
-    let folder = std::env::var_os("SLACK_SAMPLES").map_or_else(beside, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
-
-/// Path and text of everything of a kind.
-fn samples(kind: &str) -> Vec<(PathBuf, String)> {
-    let Some(root) = folder() else {
-        return Vec::new();
-    };
-    let (mut found, mut open) = (Vec::new(), vec![root.join(kind)]);
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let text = fs::read_to_string(&path).unwrap();
-                found.push((path, text));
-            }
-        }
-    }
-    found
-}
+/// The kinds of payloads, with how many of our own there are at least.
+const KINDS: [(&str, usize); 4] = [
+    ("interactivity", 20),
+    ("events", 20),
+    ("slash-commands", 1),
+    ("slash-commands-raw", 6),
+];
 
 fn form<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -79,27 +58,26 @@ fn ours(text: &str) -> String {
 async fn every_sample_is_answered_over_http() {
     TestBot::run(async |bot| {
         let (mut sent, mut slowest) = (0, Duration::ZERO);
-        for kind in [
-            "interactivity",
-            "events",
-            "slash-commands",
-            "slash-commands-raw",
-        ] {
-            for (path, sample) in samples(kind) {
-                for text in [sample.clone(), ours(&sample)] {
+        for (kind, least) in KINDS {
+            for sample in samples(kind, least) {
+                for text in [sample.text.clone(), ours(&sample.text)] {
                     let mut best = Duration::MAX;
                     for _ in 0..TRIES {
                         let (route, content, body) = delivery(kind, &text);
                         let began = Instant::now();
                         let status = sends(bot, route, content, body).await.status();
                         let took = began.elapsed();
-                        assert!(!status.is_server_error(), "{status}: {}", path.display());
+                        assert!(
+                            !status.is_server_error(),
+                            "{status}: {}",
+                            sample.path.display()
+                        );
                         best = best.min(took);
                         if took <= SOON {
                             break;
                         }
                     }
-                    assert!(best <= SOON, "{best:?}: {}", path.display());
+                    assert!(best <= SOON, "{best:?}: {}", sample.path.display());
                     slowest = slowest.max(best);
                     sent += 1;
                 }
@@ -107,7 +85,6 @@ async fn every_sample_is_answered_over_http() {
         }
         let line = format!("{sent} over HTTP, the slowest in {slowest:?}");
         figure("samples", &line);
-        assert!(folder().is_none() || sent > 100, "{sent}");
     })
     .await;
 }
@@ -116,24 +93,24 @@ async fn every_sample_is_answered_over_http() {
 async fn every_sample_is_acknowledged_over_socket_mode() {
     TestBot::in_setting(over_sockets(Database::Sqlite), async |bot| {
         let (mut sent, mut slowest) = (0, Duration::ZERO);
-        for kind in ["interactivity", "events"] {
-            for (path, sample) in samples(kind) {
-                for text in [sample.clone(), ours(&sample)] {
+        for (kind, least) in &KINDS[..2] {
+            for sample in samples(kind, *least) {
+                for text in [sample.text.clone(), ours(&sample.text)] {
                     let payload: Value = serde_json::from_str(&text).unwrap();
                     let mut best = Duration::MAX;
                     for _ in 0..TRIES {
-                        let outcome = if kind == "events" {
+                        let outcome = if *kind == "events" {
                             bot.slack.deliver_event(payload.clone()).await
                         } else {
                             bot.slack.deliver_interaction(payload.clone()).await
                         };
-                        assert!(outcome.is_ok(), "{outcome:?}: {}", path.display());
+                        assert!(outcome.is_ok(), "{outcome:?}: {}", sample.path.display());
                         best = best.min(outcome.took);
                         if best <= SOON {
                             break;
                         }
                     }
-                    assert!(best <= SOON, "{best:?}: {}", path.display());
+                    assert!(best <= SOON, "{best:?}: {}", sample.path.display());
                     slowest = slowest.max(best);
                     sent += 1;
                 }
@@ -141,7 +118,6 @@ async fn every_sample_is_acknowledged_over_socket_mode() {
         }
         let line = format!("{sent} over Socket Mode, the slowest in {slowest:?}");
         figure("samples", &line);
-        assert!(folder().is_none() || sent > 80, "{sent}");
         let odd = json!({ "type": "event_callback", "team_id": null, "event": null });
         assert!(bot.slack.deliver_event(odd).await.is_ok());
     })
