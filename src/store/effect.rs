@@ -66,18 +66,19 @@ pub(super) const CANCEL: Sql = sql!("effect":
     [rows subject text, kind text] ")");
 
 pub(super) const FINISH_DONE: Sql = sql!("effect":
-    "delete from effect where (subject, kind, token, wanted) in \
+    "delete from effect where claimed and (subject, kind, token, wanted) in \
      (select r.subject, r.kind, r.token, r.wanted from "
     [rows subject text, kind text, token bigint, wanted bigint, done boolean] " where r.done) \
      returning subject, kind");
 
-/// Those that stay: tried again, given back, or done but scheduled anew meanwhile.
+/// Those that stay: tried again, given back, or done but scheduled anew meanwhile. They keep their token, so what ended
+/// is told from what is claimed by `claimed`: a claim ends once.
 pub(super) const FINISH_REST: Sql = sql!("effect":
     "update effect set claimed = false, last_error = r.error, \
      next_at = case when r.at is null or effect.wanted > r.wanted then effect.due else r.at end, \
      attempts = case when effect.wanted > r.wanted then 0 else effect.attempts - r.given_back end from "
     [rows subject text, kind text, token bigint, wanted bigint, at bigint, given_back bigint, error text]
-    " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token \
+    " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token and effect.claimed \
      returning effect.subject, effect.kind");
 
 /// One range of the index for each urgency, so that a claim costs the same however many timers wait, and however many
@@ -180,6 +181,8 @@ pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a st
 pub(super) struct Ended {
     pub(super) row: String,
     pub(super) key: EndedRow,
+    /// Subject and kind in one: no claim of it is ended beside another, since only one of the two can be the effect's.
+    pub(super) effect: String,
 }
 
 row! {
@@ -212,6 +215,7 @@ pub(super) fn ended(finish: Finish) -> Ended {
     };
     Ended {
         row,
+        effect: format!("{subject} {kind}"),
         key: EndedRow { subject, kind },
     }
 }

@@ -6,9 +6,9 @@ use super::database::Readers;
 use super::sql::Sql;
 use super::{Store, StoreError, text};
 
-/// The server's clock at this instant, not at the transaction's begin.
-const SERVER_NOW: &str =
-    "select (extract(epoch from clock_timestamp()) * 1000000)::bigint as moment";
+/// The server's clock at this instant, not at the transaction's begin. Only PostgreSQL is asked.
+const SERVER_NOW: Sql = sql!("clock":
+    "select (extract(epoch from clock_timestamp()) * 1000000)::bigint as moment");
 
 const NEWEST: Sql = sql!("event":
     "select at as moment from event order by position desc limit 1");
@@ -22,15 +22,13 @@ impl Store {
         Ok(row.and_then(|row| text::time(row.moment)))
     }
 
-    /// The database server's clock; none with `SQLite`, whose clock is this machine's.
+    /// The database server's clock; none with `SQLite`, whose clock is this machine's. A server that falls silent is an
+    /// error, so that whoever keeps the time is not kept from looking at his own clock.
     pub async fn server_now(&self) -> Result<Option<Time>, StoreError> {
-        let Readers::Postgres(pool) = self.readers() else {
+        if let Readers::Sqlite(_) = self.readers() {
             return Ok(None);
-        };
-        let micros: i64 = sqlx::query_scalar(SERVER_NOW)
-            .fetch_one(&pool)
-            .await
-            .map_err(StoreError::unavailable)?;
-        Ok(text::time(micros))
+        }
+        let row = self.fetch::<Moment>(&SERVER_NOW, &[]).await?.pop();
+        Ok(row.and_then(|row| text::time(row.moment)))
     }
 }

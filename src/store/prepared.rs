@@ -111,6 +111,7 @@ impl Prepared {
             .flat_map(|rows| rows.inserts.iter().chain(&rows.updates))
             .map(|row| row.key.as_str())
             .chain(self.delivery.iter().map(|delivery| delivery.key.as_str()))
+            .chain(self.ended.iter().map(|ended| ended.effect.as_str()))
     }
 
     /// A change that writes a row twice has lost one of the two; that is a mistake of whoever made it.

@@ -1,5 +1,7 @@
 //! Revocations that are overdue: one alarm for a backend, brought up to date in its place, and told when it is over.
 
+use slack_sandbox::{Fault, FaultKind};
+
 use crate::support::gate::Mood;
 use crate::support::workplace::SECURITY;
 use crate::support::{TestBot, everywhere, minutes, seconds};
@@ -135,6 +137,35 @@ async fn break_glass_is_named_first() {
         let glass = said[0].find("Break-glass").expect("it is named");
         let other = said[0].find("rita@example.com").expect("the other too");
         assert!(glass < other, "{}", said[0]);
+    })
+    .await;
+}
+
+/// Slack recognises no repeated post, so what it took and didn't say so of is said again; but once, and the one that is
+/// known of is brought up to date, and what is over is told once.
+#[tokio::test]
+async fn an_answer_that_is_lost_costs_one_repetition() {
+    TestBot::run(async |bot| {
+        bot.asks("rita", "/prod-access logs node=web-1 5m look")
+            .await;
+        bot.backend.feels(Mood::Down);
+        bot.clock.advance(minutes(5));
+        bot.settle().await;
+        passes(bot, 11, 10).await;
+        let lost = Fault::new(FaultKind::DropAnswer).on("chat.postMessage");
+        let id = bot.slack.set_fault(lost);
+        while alarms(bot).is_empty() {
+            passes(bot, 1, 10).await;
+        }
+        bot.slack.clear_fault(id);
+        let before = alarms(bot).len();
+        passes(bot, 30, 10).await;
+        assert_eq!(alarms(bot).len(), before + 1, "{:#?}", alarms(bot));
+        bot.backend.feels(Mood::Well);
+        passes(bot, 12, 10).await;
+        let over = |text: &String| text.contains("It is over");
+        assert_eq!(alarms(bot).iter().filter(|text| over(text)).count(), 2);
+        assert_eq!(alarms(bot).len(), before + 2, "{:#?}", alarms(bot));
     })
     .await;
 }

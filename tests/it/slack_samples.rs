@@ -1,31 +1,18 @@
-//! Payloads from the official SDKs' own tests: each is read, none is refused.
-//! They lie beside the project, not in it; `SLACK_SAMPLES` names another folder.
-
-use std::fs;
-use std::path::{Path, PathBuf};
+//! Payloads as Slack sends them, ours and those from the official SDKs' own tests: each is read, none is refused.
 
 use hallpass::slack::inbound::{self, Event, Interaction};
 use serde_json::Value;
 use url::form_urlencoded;
 
-fn samples() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/slack/samples");
-    let folder = std::env::var_os("SLACK_SAMPLES").map_or_else(beside, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
+use crate::support::samples::{Sample, samples};
 
-fn files(folder: &Path) -> Vec<(PathBuf, Value)> {
-    let mut out = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            out.extend(files(&path));
-        } else if path.extension().is_some_and(|ending| ending == "json") {
-            let json = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-            out.push((path, json));
-        }
-    }
-    out
+/// So many of our own there are at least: a shape that isn't there isn't checked.
+const INTERACTIONS: usize = 20;
+const EVENTS: usize = 20;
+const COMMANDS: usize = 6;
+
+fn json(sample: &Sample) -> Value {
+    serde_json::from_str(&sample.text).unwrap()
 }
 
 fn as_form(payload: &Value) -> Vec<u8> {
@@ -36,11 +23,8 @@ fn as_form(payload: &Value) -> Vec<u8> {
 
 #[test]
 fn every_sample_is_read() {
-    let Some(folder) = samples() else { return };
-    let interactions = files(&folder.join("interactivity"));
-    let events = files(&folder.join("events"));
-    assert!(interactions.len() > 20 && events.len() > 20);
-    for (path, payload) in interactions {
+    for sample in samples("interactivity", INTERACTIONS) {
+        let payload = json(&sample);
         let kind = payload["type"].as_str().unwrap_or_default().to_owned();
         let read = inbound::interaction(&as_form(&payload));
         let fits = match kind.as_str() {
@@ -50,9 +34,10 @@ fn every_sample_is_read() {
             "shortcut" => matches!(read, Ok(Interaction::Shortcut(_))),
             _ => read == Ok(Interaction::Ignored { kind }),
         };
-        assert!(fits, "{}", path.display());
+        assert!(fits, "{}", sample.path.display());
     }
-    for (path, payload) in events {
+    for sample in samples("events", EVENTS) {
+        let payload = json(&sample);
         let kind = payload["event"]["type"].as_str().unwrap_or_default();
         let read = inbound::event(payload.to_string().as_bytes());
         let fits = match (payload["type"].as_str(), kind) {
@@ -71,6 +56,9 @@ fn every_sample_is_read() {
                     })
                 )
             }
+            (Some("event_callback"), "user_change") => {
+                matches!(read, Ok(Event::UserChanged { .. }))
+            }
             (Some("event_callback"), "app_uninstalled") => {
                 matches!(read, Ok(Event::Uninstalled { .. }))
             }
@@ -80,28 +68,35 @@ fn every_sample_is_read() {
             ),
             _ => matches!(read, Ok(Event::Ignored { .. })),
         };
-        assert!(fits, "{}: {read:?}", path.display());
+        assert!(fits, "{}: {read:?}", sample.path.display());
     }
 }
 
 #[test]
 fn every_sample_of_a_command_is_read() {
-    let Some(folder) = samples() else { return };
-    for (path, sample) in files(&folder.join("slash-commands-raw")) {
-        let body = sample["raw_body"].as_str().unwrap();
+    for sample in samples("slash-commands-raw", COMMANDS) {
+        let payload = json(&sample);
+        let body = payload["raw_body"].as_str().unwrap();
         let command = inbound::command(body.as_bytes()).unwrap();
-        assert!(command.origin.user.is_some(), "{}", path.display());
-        assert!(command.delivery().is_some(), "{}", path.display());
-        assert!(command.response_url.is_some(), "{}", path.display());
+        assert!(command.origin.user.is_some(), "{}", sample.path.display());
+        assert!(command.delivery().is_some(), "{}", sample.path.display());
+        assert!(command.response_url.is_some(), "{}", sample.path.display());
     }
 }
 
 #[test]
 fn no_sample_in_the_wrong_place_does_harm() {
-    let Some(folder) = samples() else { return };
-    for (path, payload) in files(&folder) {
+    let kinds = [
+        ("interactivity", INTERACTIONS),
+        ("events", EVENTS),
+        ("slash-commands", 1),
+        ("slash-commands-raw", COMMANDS),
+    ];
+    let all = kinds.map(|(kind, least)| samples(kind, least));
+    for sample in all.into_iter().flatten() {
+        let payload = json(&sample);
         let text = payload.to_string();
-        let named = path.display();
+        let named = sample.path.display();
         assert!(inbound::event(text.as_bytes()).is_ok(), "{named}");
         assert!(inbound::interaction(&as_form(&payload)).is_ok(), "{named}");
         // A form has no shape to break: anything is a command without an author.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use slack_sandbox::{Outcome, Sandbox};
 
 use crate::socket_mode::over_sockets;
-use crate::support::form::{has, typed};
 use crate::story_home::buttons;
+use crate::support::form::{has, typed};
 use crate::support::{Database, TestBot};
 
 async fn everywhere(story: impl AsyncFn(&TestBot)) {
@@ -33,12 +33,8 @@ async fn a_form_is_corrected_at_its_fields_and_sent() {
         bot.opens_form("alice", "/prod-access").await;
         let form = bot.chooses_role("alice", "logs").await;
         assert!(has(&form, "parameter:node"), "the form follows the role");
-        let wrong = json!({
-            "parameter:node": { "value": "db-1" },
-            "words": { "words": "9h" },
-            "reason": { "reason": "read one log" },
-        });
-        let refused = bot.submits("alice", wrong).await;
+        let wrong = bot.fills_in("alice").node("db-1").words("9h");
+        let refused = wrong.reason("read one log").sends().await;
         assert!(refused.is_ok(), "{refused:?}");
         let answer = acknowledged(bot);
         assert_eq!(answer["response_action"], "errors", "{answer}");
@@ -49,12 +45,8 @@ async fn a_form_is_corrected_at_its_fields_and_sent() {
         assert_eq!(typed(&form, "reason"), "read one log", "it stays open");
         assert!(bot.granted("logs/web-3").is_empty());
 
-        let right = json!({
-            "parameter:node": { "value": "web-3" },
-            "words": { "words": "20 minutes" },
-        });
-        let sent = bot.submits("alice", right).await;
-        assert!(sent.is_ok() && sent.errors.is_empty(), "{:?}", sent.errors);
+        let right = bot.fills_in("alice").node("web-3").words("20 minutes");
+        right.sends_well().await;
         assert_eq!(acknowledged(bot)["response_action"], "update");
         assert_eq!(bot.modal("alice").expect("it says so").title(), "Asked");
         assert_eq!(bot.granted("logs/web-3").len(), 1);
@@ -69,11 +61,8 @@ async fn what_was_typed_wrong_is_put_right_in_the_form() {
         let answer = bot.types("alice", typed).await.shown.expect("an answer");
         bot.presses_on("alice", &answer, "Fix in form").await;
         bot.form_of("alice").await;
-        let right = json!({
-            "parameter:node": { "value": "web-1" }, "words": { "words": "1h" },
-        });
-        let sent = bot.submits("alice", right).await;
-        assert!(sent.is_ok() && sent.errors.is_empty(), "{:?}", sent.errors);
+        let right = bot.fills_in("alice").node("web-1").words("1h");
+        right.sends_well().await;
         assert_eq!(bot.granted("logs/web-1").len(), 1);
 
         let outcome = bot.slack.shortcut("alice", "ask").await;

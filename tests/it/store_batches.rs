@@ -1,10 +1,12 @@
 //! Changes that come together: many in one batch, many callers at once, the same delivery twice.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use hallpass::domain::effect::Subject;
 use hallpass::domain::request::State;
-use hallpass::domain::{Actor, Change, EffectKind, Event, EventKind, GrantId, HoldingId};
-use hallpass::store::{Applied, RequestFilter, StoreError};
+use hallpass::domain::{Actor, Change, EffectKind, Event, EventKind, GrantId, HoldingId, Lane};
+use hallpass::store::{Applied, Claimed, Finish, RequestFilter, StoreError};
 
 use crate::store::{
     Fresh, at, effect, grant, holding, on_both, person, person_id, request, review, stored,
@@ -21,6 +23,8 @@ on_both! {
     a_failing_change_does_not_take_its_neighbours_with_it,
     callers_who_give_up_leave_whole_changes,
     changes_of_the_same_rows_in_any_order_all_get_through,
+    of_two_changes_that_end_one_claim_together_one_stands,
+    a_claim_that_was_ended_ends_nothing_more_although_its_effect_stays,
 }
 
 async fn an_update_that_takes_anothers_email_is_a_conflict_alone(db: Fresh) {
@@ -285,4 +289,54 @@ async fn changes_of_the_same_rows_in_any_order_all_get_through(db: Fresh) {
     for row in db.store.holdings(&ids.map(HoldingId::new)).await.unwrap() {
         assert_eq!((row.generation, row.version), (81, 81));
     }
+}
+
+/// A claim of a timer that was scheduled at once, and a change that records it by an event of its own.
+async fn claimed(db: &Fresh) -> Claimed {
+    let change = Change::default().schedule(effect(&timer(), EffectKind::Expire, at(1)));
+    db.store.apply_one(change).await.unwrap();
+    let lease = Duration::from_secs(10);
+    let claims = db.store.claim(&Lane::Internal, at(2), lease, 10).await;
+    claims.unwrap().pop().unwrap()
+}
+
+fn timer() -> Subject {
+    Subject::Grant(GrantId::new("grant-1"))
+}
+
+/// It guards no row: only the claim says whether it may stand.
+fn recorded() -> Change {
+    Change::default().event(Event::new(EventKind::Warned, Actor::Hallpass, at(2)))
+}
+
+async fn of_two_changes_that_end_one_claim_together_one_stands(db: Fresh) {
+    let claim = claimed(&db).await;
+    let both = [(); 2].map(|()| (recorded(), Finish::Done(claim.clone())));
+    let answers = db.store.apply_finishing(both.to_vec()).await;
+    assert_eq!(answers, Ok(vec![Applied::Done, Applied::Conflict]));
+    assert_eq!(db.store.events_after(0, 10).await.unwrap().len(), 1);
+}
+
+/// It was scheduled anew while it was carried out, so it stays, and keeps its token until it is claimed again.
+async fn a_claim_that_was_ended_ends_nothing_more_although_its_effect_stays(db: Fresh) {
+    let claim = claimed(&db).await;
+    let anew = Change::default().schedule(effect(&timer(), EffectKind::Expire, at(60)));
+    db.store.apply_one(anew).await.unwrap();
+    for expected in [Applied::Done, Applied::Conflict] {
+        let end = (recorded(), Finish::Done(claim.clone()));
+        let answers = db.store.apply_finishing(vec![end]).await;
+        assert_eq!(answers, Ok(vec![expected]));
+    }
+    // Whoever ends it late can neither forget it nor put it off.
+    let mut late = claim.clone();
+    late.wanted += 1;
+    let put_off = Finish::Retry {
+        claimed: claim,
+        at: at(600),
+        error: "late".into(),
+    };
+    let finished = db.store.finish(vec![Finish::Done(late), put_off]).await;
+    assert_eq!(finished, Ok(()));
+    assert_eq!(db.store.lanes().await, Ok(vec![(Lane::Internal, at(60))]));
+    assert_eq!(db.store.events_after(0, 10).await.unwrap().len(), 1);
 }

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::support::form::{has, offered, typed};
 use crate::support::everywhere;
+use crate::support::form::{has, offered, typed};
 
 #[tokio::test]
 async fn enter_behind_a_word_lists_the_roles_anew_and_keeps_what_was_typed() {

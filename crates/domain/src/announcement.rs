@@ -121,3 +121,41 @@ impl Announcement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Announcement;
+    use crate::effect::Subject;
+    use crate::testing::at;
+    use crate::{Actor, AnnouncementId, EffectKind, Lane, Urgency};
+
+    #[test]
+    fn what_knows_its_own_moment_says_it() {
+        let by = Actor::Operator("cli:pat@console".into());
+        let jumped = Announcement::ClockJumped {
+            by_seconds: 90,
+            at: at(3),
+        };
+        assert_eq!(jumped.at(), Some(at(3)));
+        assert_eq!(
+            Announcement::RestoreAccepted { by, at: at(4) }.at(),
+            Some(at(4))
+        );
+        let broken = Announcement::RecordBroken {
+            sequence: None,
+            why: "a row is gone".into(),
+        };
+        assert_eq!(broken.at(), None);
+    }
+
+    /// What security must hear is claimed before everything else that is said.
+    #[test]
+    fn it_goes_first_in_the_chat() {
+        let id = AnnouncementId::new("n1");
+        let effect = Announcement::effect(&id, at(3));
+        assert_eq!(effect.subject, Subject::Announcement(id));
+        assert_eq!(effect.kind, EffectKind::Announce);
+        assert_eq!((effect.lane, effect.urgency), (Lane::Slack, Urgency::First));
+        assert_eq!(effect.due, at(3));
+    }
+}

@@ -204,4 +204,48 @@ mod tests {
             Err(NotADuration::TooLong(_))
         ));
     }
+
+    #[test]
+    fn what_was_typed_is_said_again() {
+        for bad in ["2x", "30m1h", "0s", "9999999w"] {
+            let why = Duration::parse_word(bad).expect_err(bad);
+            assert_eq!(why.typed(), bad);
+            assert!(why.to_string().contains(bad), "{why}");
+        }
+    }
+
+    #[test]
+    fn it_counts_in_seconds_and_stops_at_the_longest() {
+        assert_eq!(Duration::from_mins(2), Duration::from_secs(120));
+        assert_eq!(Duration::from_hours(2), Duration::from_secs(7_200));
+        let (minute, most) = (Duration::from_mins(1), Duration::from_secs(u32::MAX));
+        assert_eq!(minute.to_delta(), chrono::TimeDelta::seconds(60));
+        assert_eq!(minute.saturating_add(minute), Duration::from_mins(2));
+        assert_eq!(most.saturating_add(minute), most);
+        assert_eq!(minute.saturating_mul(3), Duration::from_mins(3));
+        assert_eq!(most.saturating_mul(2), most);
+    }
+
+    #[test]
+    fn the_largest_unit_that_fits_is_written() {
+        for (seconds, word, shown) in [
+            (0, "0s", "0 s"),
+            (59, "59s", "59 s"),
+            (60, "1m", "1 min"),
+            (3_599, "59m59s", "59 min 59 s"),
+            (3_600, "1h", "1 h"),
+            (86_399, "23h59m59s", "23 h 59 min 59 s"),
+            (86_400, "1d", "1 d"),
+            (7 * 86_400, "7d", "7 d"),
+            (90_061, "1d1h1m1s", "1 d 1 h 1 min 1 s"),
+        ] {
+            let duration = Duration::from_secs(seconds);
+            assert_eq!(duration.word(), word);
+            assert_eq!(duration.to_string(), shown);
+        }
+        assert_eq!(
+            Duration::parse_word(&format!("{}s", u32::MAX)).map(Duration::as_secs),
+            Ok(u32::MAX)
+        );
+    }
 }

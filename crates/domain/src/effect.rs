@@ -206,3 +206,79 @@ impl EffectChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Effect, EffectChange, EffectKind, Lane, Notice, Subject, Urgency};
+    use crate::testing::{at, minutes, who};
+    use crate::{GrantId, RequestId};
+
+    fn grant() -> Subject {
+        Subject::Grant(GrantId::new("g1"))
+    }
+
+    #[test]
+    fn what_takes_access_away_goes_first() {
+        for (kind, urgency) in [
+            (EffectKind::Expire, Urgency::First),
+            (EffectKind::GiveUp, Urgency::First),
+            (EffectKind::TimeOut, Urgency::Normal),
+            (EffectKind::Start, Urgency::Normal),
+        ] {
+            let timer = Effect::timer(grant(), kind.clone(), at(1));
+            assert_eq!((timer.kind, timer.urgency), (kind, urgency));
+            assert_eq!((timer.subject, timer.lane), (grant(), Lane::Internal));
+            assert_eq!(timer.due, at(1));
+        }
+    }
+
+    #[test]
+    fn alarms_are_said_before_other_words_and_homes_after() {
+        for (notice, urgency) in [
+            (Notice::BreakGlass, Urgency::First),
+            (Notice::RevokeStuck, Urgency::First),
+            (Notice::Granted, Urgency::Normal),
+            (Notice::Ended, Urgency::Normal),
+        ] {
+            let said = Effect::say(grant(), notice, at(1));
+            assert_eq!(
+                (said.kind, said.urgency),
+                (EffectKind::Say(notice), urgency)
+            );
+            assert_eq!(
+                (said.subject, said.lane, said.due),
+                (grant(), Lane::Slack, at(1))
+            );
+        }
+        let home = Effect::sync_home(&who("rita"), at(1));
+        assert_eq!(
+            (home.kind, home.urgency),
+            (EffectKind::SyncHome, Urgency::Later)
+        );
+        assert_eq!(home.subject, Subject::Person(who("rita")));
+        let card = Effect::sync_card(&RequestId::new("r1"), at(1));
+        assert_eq!(
+            (card.kind, card.urgency),
+            (EffectKind::SyncCard, Urgency::Normal)
+        );
+        let warning = Effect::warn(&GrantId::new("g1"), minutes(5), at(1));
+        assert_eq!(warning.kind, EffectKind::Warn(minutes(5)));
+        assert_eq!(
+            (warning.subject, warning.urgency),
+            (grant(), Urgency::Normal)
+        );
+    }
+
+    #[test]
+    fn an_effect_is_one_by_subject_and_kind() {
+        let warning = Effect::warn(&GrantId::new("g1"), minutes(5), at(1));
+        let kind = warning.kind.clone();
+        let cancelled = EffectChange::Cancel {
+            subject: grant(),
+            kind: kind.clone(),
+        };
+        let scheduled = EffectChange::Schedule(warning);
+        assert_eq!(scheduled.about(), (&grant(), &kind));
+        assert_eq!(scheduled.about(), cancelled.about());
+    }
+}

@@ -172,3 +172,37 @@ impl Event {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Actor, Event, EventKind};
+    use crate::testing::at;
+    use crate::{GrantId, HoldingId, RequestId};
+
+    #[test]
+    fn it_keeps_all_that_it_was_told() {
+        let (request, grant) = (RequestId::new("r1"), GrantId::new("g1"));
+        let holding = HoldingId::new("h1");
+        let rules = ["base.cedar:12".to_owned()];
+        let event = Event::new(EventKind::GrantActive, Actor::Hallpass, at(1))
+            .request(&request)
+            .grant(&grant)
+            .holding(&holding)
+            .rules(&rules)
+            .fact("seconds", 60)
+            .fact("role", "db-admin")
+            .personal("reason", "orders stuck");
+        assert_eq!((event.request, event.grant), (Some(request), Some(grant)));
+        assert_eq!(event.holding, Some(holding));
+        assert_eq!(event.rules, rules);
+        assert_eq!(event.facts["seconds"], 60);
+        assert_eq!(event.facts["role"], "db-admin");
+        let [reason] = event.personal.as_slice() else {
+            panic!("{:?}", event.personal);
+        };
+        assert_eq!(
+            (reason.field.as_str(), reason.value.as_str()),
+            ("reason", "orders stuck")
+        );
+    }
+}

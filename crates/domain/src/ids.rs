@@ -147,4 +147,17 @@ mod tests {
         assert_eq!(ShortId::parse("7K!M"), None);
         assert_eq!(ShortId::parse("7K2"), None);
     }
+
+    #[test]
+    fn a_short_id_is_made_of_random_bytes_and_shown_for_both() {
+        let id = ShortId::from_random(&[7, 19, 2, 20]);
+        assert_eq!(id.as_str(), "7K2M");
+        assert_eq!(id.to_string(), "7K2M");
+        assert_eq!(id.of_request(), "R-7K2M");
+        assert_eq!(id.of_grant(), "G-7K2M");
+        // Five bits of a byte are used.
+        assert_eq!(ShortId::from_random(&[32 + 7, 64 + 19, 2, 20]), id);
+        assert!(ShortId::parse("7K2M7K2M7K2M").is_some());
+        assert_eq!(ShortId::parse("7K2M7K2M7K2M7"), None);
+    }
 }

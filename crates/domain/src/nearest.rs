@@ -52,4 +52,27 @@ mod tests {
         assert!(nearest("", ROLES).is_empty());
         assert!(nearest(&"db-admin".repeat(1_000), ROLES).is_empty());
     }
+
+    #[test]
+    fn a_part_of_a_name_is_near_once_it_says_something() {
+        assert_eq!(nearest("admin", ROLES), ["db-admin", "orders-admin"]);
+        assert_eq!(nearest("reader", ROLES), ["db-reader"]);
+        assert_eq!(nearest("ord", ROLES), ["orders-admin"]);
+        assert!(nearest("or", ROLES).is_empty());
+        assert!(nearest("ders", ROLES).is_empty(), "not in the middle");
+    }
+
+    #[test]
+    fn three_are_offered_the_nearest_first_and_each_once() {
+        let names = ["logs-c", "logs-b", "logs", "logs-a", "logs"];
+        assert_eq!(nearest("logs", names), ["logs", "logs-a", "logs-b"]);
+        // As long as a name may be compared, and no longer.
+        let longest = "a".repeat(64);
+        assert_eq!(nearest(&longest, [longest.as_str()]).len(), 1);
+        let longer = "a".repeat(65);
+        assert!(nearest(&longer, [longer.as_str()]).is_empty());
+        // Four slips in ten letters are the limit.
+        assert_eq!(nearest("abcdefxxxx", ["abcdefghij"]), ["abcdefghij"]);
+        assert!(nearest("abcdexxxxx", ["abcdefghij"]).is_empty());
+    }
 }

@@ -116,3 +116,76 @@ impl Person {
         self.membership == Membership::Member
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Email, Membership, Person, SlackId};
+    use crate::testing::who;
+
+    #[test]
+    fn a_slack_account_has_slacks_shape() {
+        for well in ["U01", "W0ALICE", &format!("U{}", "A".repeat(20))] {
+            let id = SlackId::parse(well).expect(well);
+            assert_eq!((id.as_str(), id.to_string().as_str()), (well, well));
+        }
+        let long = format!("U{}", "A".repeat(21));
+        for bad in ["", "U", "U0", "B0BOT", "u0alice", "U0-X", "U0alice", &long] {
+            assert_eq!(SlackId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_one_person_however_it_is_spelt() {
+        let alice = Email::parse("Alice.B@Example.COM").expect("an address");
+        assert_eq!(alice.as_str(), "alice.b@example.com");
+        assert_eq!(alice.to_string(), "alice.b@example.com");
+        assert_eq!((alice.local(), alice.domain()), ("alice.b", "example.com"));
+        assert_eq!(Email::parse("alice.b@example.com"), Some(alice));
+    }
+
+    #[test]
+    fn what_is_no_address_is_none() {
+        for bad in [
+            "alice",
+            "@example.com",
+            "alice@",
+            "a@b@c",
+            "al ice@example.com",
+            "alice@exa\u{7}mple.com",
+            "alice@example.com>",
+            "<alice@example.com",
+            "alice|@example.com",
+            "\"alice\"@example.com",
+        ] {
+            assert_eq!(Email::parse(bad), None, "{bad}");
+        }
+        let longest = format!("{}@b.c", "a".repeat(250));
+        assert_eq!(longest.len(), 254);
+        assert!(Email::parse(&longest).is_some());
+        assert_eq!(Email::parse(&format!("a{longest}")), None);
+    }
+
+    #[test]
+    fn only_a_member_is_active() {
+        let mut rita = Person {
+            id: who("rita"),
+            version: 1,
+            accounts: vec![],
+            email: None,
+            name: "Rita Roy".into(),
+            time_zone: "UTC".into(),
+            membership: Membership::Member,
+            principals: std::collections::BTreeMap::new(),
+        };
+        assert!(rita.is_active_member());
+        for other in [
+            Membership::Guest,
+            Membership::Bot,
+            Membership::Outsider,
+            Membership::Deactivated,
+        ] {
+            rita.membership = other;
+            assert!(!rita.is_active_member(), "{other:?}");
+        }
+    }
+}

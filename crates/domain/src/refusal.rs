@@ -54,3 +54,17 @@ impl fmt::Display for Refusal {
             .map_or(Ok(()), |allowed| write!(f, " {allowed}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Refusal, RefusalKind};
+
+    #[test]
+    fn it_says_what_was_wrong_and_what_would_do() {
+        let refused = Refusal::new(RefusalKind::OutOfBounds, "That is too long.");
+        assert_eq!(refused.to_string(), "That is too long.");
+        let refused = refused.allowed("At most 4 h.");
+        assert_eq!(refused.allowed.as_deref(), Some("At most 4 h."));
+        assert_eq!(refused.to_string(), "That is too long. At most 4 h.");
+    }
+}

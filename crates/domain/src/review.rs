@@ -66,3 +66,66 @@ impl Review {
         matches!(self.verdict, Verdict::Approve { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Review, Strength, Verdict};
+    use crate::testing::{at, minutes, who};
+    use crate::{RequestId, ReviewId};
+
+    fn yes() -> Verdict {
+        Verdict::Approve {
+            at_most: None,
+            note: None,
+        }
+    }
+
+    fn review() -> Review {
+        Review {
+            id: ReviewId::new("v1"),
+            request: RequestId::new("r1"),
+            stage: 0,
+            reviewer: who("bob"),
+            verdict: yes(),
+            strength: Strength::Slack,
+            at: at(1),
+            rules: vec![],
+            mac: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_an_approval_approves() {
+        let mut review = review();
+        assert!(review.approves());
+        review.verdict = Verdict::Deny { reason: None };
+        assert!(!review.approves());
+    }
+
+    /// Its MAC proves one decision: whatever is changed in a row, it isn't the statement that was proven.
+    #[test]
+    fn whatever_decides_is_in_the_statement() {
+        let said = review().statement("digest");
+        assert_eq!(review().statement("digest"), said);
+        assert_ne!(review().statement("other terms"), said);
+        let changes: [fn(&mut Review); 7] = [
+            |review| review.request = RequestId::new("r2"),
+            |review| review.stage = 1,
+            |review| review.reviewer = who("eve"),
+            |review| review.verdict = Verdict::Deny { reason: None },
+            |review| {
+                review.verdict = Verdict::Approve {
+                    at_most: Some(minutes(5)),
+                    note: None,
+                };
+            },
+            |review| review.strength = Strength::Passkey,
+            |review| review.at = at(2),
+        ];
+        for change in changes {
+            let mut other = review();
+            change(&mut other);
+            assert_ne!(other.statement("digest"), said, "{other:?}");
+        }
+    }
+}

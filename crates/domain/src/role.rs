@@ -307,3 +307,6 @@ impl Terms {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::{Variables, WELL, load, variables};
+use crate::support::soak::figure;
 
 /// What `.env.example` sets.
 fn example_variables() -> Variables {
@@ -134,8 +135,16 @@ fn slack_s_schema_takes_it() {
         own_rules(manifest);
     }
     let Ok(schemas) = Schemas::read(Path::new(SCHEMAS)) else {
+        figure(
+            "manifest",
+            &format!("our own rules; Slack's schema isn't there ({SCHEMAS})"),
+        );
         return;
     };
+    figure(
+        "manifest",
+        "our own rules and Slack's schema, versions 1 and 2",
+    );
     for (version, well) in [
         ("1", "valid"),
         ("2", "valid"),

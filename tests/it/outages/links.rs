@@ -1,9 +1,12 @@
 //! A proxy in each of the bot's links: to its database, to the target, to Slack.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use hallpass::store::{Store, StoreError};
+use hallpass::wiring::SystemEntropy;
 
 use super::{AFTER_RETURN, STEP, given};
 use crate::support::Database;
@@ -204,4 +207,23 @@ async fn the_link_to_the_target_bears_every_strain() {
 #[tokio::test]
 async fn the_link_to_slack_bears_every_strain() {
     every_strain("slack").await;
+}
+
+/// Whoever keeps the time would otherwise wait for ever, and see no jump of his own clock.
+#[tokio::test]
+async fn a_silent_database_keeps_nobody_waiting_for_its_time() {
+    let server = Postgres::shared().await;
+    let proxy = Proxy::to(SocketAddr::from(([127, 0, 0, 1], server.port()))).await;
+    let url = server.fresh_database().await;
+    let through = format!(":{}/", proxy.address().port());
+    let url = url.replace(&format!(":{}/", server.port()), &through);
+    let store = Store::open(&url, Arc::new(SystemEntropy)).await.unwrap();
+    assert!(matches!(store.server_now().await, Ok(Some(_))));
+    proxy.does(Fault::BlackHole);
+    let answer = tokio::time::timeout(STEP, store.server_now()).await;
+    assert!(
+        matches!(answer, Ok(Err(StoreError::Unavailable(_)))),
+        "{answer:?}"
+    );
+    assert!(proxy.fired() > 0);
 }

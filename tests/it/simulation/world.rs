@@ -19,6 +19,8 @@ use super::Run;
 use super::judge::Judge;
 use super::outside::{Dice, Outside};
 use super::ports::{LIMIT, People, Talk, Target};
+use crate::support::Database;
+use crate::support::postgres::Postgres;
 
 /// At one moment nothing takes more effects than this.
 const AT_ONE_MOMENT: usize = 3_000;
@@ -56,11 +58,12 @@ pub(super) struct World {
     scans: bool,
     loaded: Loaded,
     env: Env,
-    dir: TempDir,
+    url: String,
+    _dir: TempDir,
 }
 
 impl World {
-    pub(super) async fn new(seed: u64) -> Self {
+    pub(super) async fn new(database: Database, seed: u64) -> Self {
         let memory = std::path::Path::new("/dev/shm");
         let dir = if memory.is_dir() {
             tempfile::tempdir_in(memory).unwrap()
@@ -83,6 +86,10 @@ impl World {
         .into();
         let env = wiring::environment(&variables, dir.path()).unwrap();
         let loaded = wiring::configuration(&env.settings, &variables).unwrap();
+        let url = match database {
+            Database::Sqlite => format!("sqlite://{}", dir.path().join("hallpass.db").display()),
+            Database::Postgres => Postgres::shared().await.fresh_database().await,
+        };
         let outside = Outside::new(seed);
         let standing = ["gate", "dana", "orders_admin"].map(str::to_owned);
         outside.state().others.insert(standing.into());
@@ -96,7 +103,8 @@ impl World {
             scans: seed.is_multiple_of(2),
             loaded,
             env,
-            dir,
+            url,
+            _dir: dir,
         };
         world.starts().await;
         world
@@ -109,8 +117,7 @@ impl World {
     pub(super) async fn starts(&mut self) {
         let clock = Arc::clone(&self.outside) as Arc<dyn Clock>;
         let entropy = Arc::clone(&self.outside) as Arc<dyn Entropy>;
-        let url = format!("sqlite://{}", self.dir.path().join("hallpass.db").display());
-        let store = Store::open(&url, Arc::clone(&entropy)).await.unwrap();
+        let store = Store::open(&self.url, Arc::clone(&entropy)).await.unwrap();
         let lock = store.lock_for_serving().unwrap();
         store.migrate().await.unwrap();
         store.void_leases(&lock).await.unwrap();
@@ -263,6 +270,15 @@ impl World {
             }
         }
         self.dies().await;
+        if let Some((_, name)) = self
+            .url
+            .rsplit_once('/')
+            .filter(|(_, name)| name.starts_with("fresh_"))
+        {
+            // Thousands of them would fill the disk.
+            let drop = format!("drop database {name} with (force)");
+            Postgres::shared().await.execute(&drop).await;
+        }
         let mut state = self.outside.state();
         let left: Vec<_> = state.ours.iter().cloned().collect();
         let mut violations = self.judge.found;

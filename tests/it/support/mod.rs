@@ -12,6 +12,7 @@ pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod proof;
 pub(crate) mod proxy;
+pub(crate) mod samples;
 pub(crate) mod soak;
 pub(crate) mod workplace;
 pub(crate) mod world;

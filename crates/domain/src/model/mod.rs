@@ -103,7 +103,7 @@ fn explore(bounds: Bounds) {
         .spawn_bfs()
         .join();
     eprintln!(
-        "{bounds:?}: {} states, {} transitions, {} steps deep",
+        "model: {bounds:?}: {} states, {} transitions, {} steps deep",
         checker.unique_state_count(),
         checker.state_count(),
         checker.max_depth(),
