@@ -96,6 +96,9 @@ fn number(what: &impl Hash) -> u64 {
 
 /// The request that a message is about, however it changes from try to try.
 fn request(message: &Message) -> Option<&str> {
+    if let Message::Past { access, .. } = message {
+        return Some(&access.id);
+    }
     let (Message::Card { request, .. }
     | Message::Reminder { request }
     | Message::Climbed { request }
@@ -111,10 +114,7 @@ fn request(message: &Message) -> Option<&str> {
     | Message::PostUseReviewed { request }
     | Message::PostUseOverdue { request }) = message
     else {
-        return match message {
-            Message::Past { access, .. } => Some(&access.id),
-            _ => None,
-        };
+        return None;
     };
     Some(&request.id)
 }
