@@ -26,7 +26,7 @@ const FILL: &str = "with recursive n(n) as (select 1 union all select n + 1 from
     insert into effect (subject, kind, lane, urgency, due, next_at, claimed, wanted, token, attempts) \
     select 'grant:timer-' || n, 'expire', 'internal', 0, 1e15 * 4 + n, 1e15 * 4 + n, false, 1, 0, 0 from n";
 const SLICES: usize = 4;
-const EACH: usize = 6;
+const EACH: usize = 24;
 
 const LATENESS: &str = "Lateness of an end at rest";
 /// One after the other in a round; the shortest grant that the role gives.

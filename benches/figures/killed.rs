@@ -150,7 +150,7 @@ async fn given(folder: &Path, database: &str, grants: usize) -> Result<()> {
     inside.mailbox.close();
     inside.meet(grants).await?;
     inside.give(grants, LENGTH).await?;
-    inside.settled().await?;
+    inside.settled_to_last().await?;
     cycles::drained(inside).await
 }
 

@@ -361,6 +361,7 @@ mod tests {
 
     use super::{CLAIM, LANES, Sql};
     use crate::store::migrations;
+    use crate::store::serving::VOID;
 
     /// The steps in which `SQLite` carries out a statement that touch the effects.
     async fn steps(statement: &Sql) -> Vec<String> {
@@ -389,6 +390,16 @@ mod tests {
         assert_eq!(due.count(), 3, "{steps:#?}");
         assert!(
             steps.iter().all(|step| step.starts_with("SEARCH effect ")),
+            "{steps:#?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_start_reads_only_what_was_claimed() {
+        let steps = steps(&VOID).await;
+        assert_eq!(steps.len(), 1, "{steps:#?}");
+        assert!(
+            steps[0].ends_with("USING INDEX effect_claimed"),
             "{steps:#?}"
         );
     }

@@ -12,7 +12,7 @@ use super::sql::{Sql, array};
 use super::writer::Job;
 use super::{Claimed, Store, StoreError, text};
 
-const VOID: Sql = sql!("effect":
+pub(super) const VOID: Sql = sql!("effect":
     "update effect set claimed = false, next_at = due where claimed");
 
 const RENEW: Sql = sql!("effect":

@@ -1,0 +1,1 @@
+-- Nothing: here other replicas may be alive, so no start voids a claim; leases run out by themselves.
