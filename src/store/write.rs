@@ -340,14 +340,14 @@ pub(super) async fn finish(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = array(rows);
+    let (all, rows) = (rows.len(), array(rows));
     let mut mine: Vec<EndedRow> = conn
         .fetch(&effect::FINISH_DONE, &[rows.clone().into()])
         .await?;
-    mine.extend(
-        conn.fetch::<EndedRow>(&effect::FINISH_REST, &[rows.into()])
-            .await?,
-    );
+    if mine.len() < all {
+        let rows = [rows.into()];
+        mine.extend(conn.fetch(&effect::FINISH_REST, &rows).await?);
+    }
     Ok(mine)
 }
 
@@ -356,7 +356,8 @@ pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claim
         claim.lane.as_str().into(),
         claim.now.into(),
         claim.until.into(),
-        claim.limit.into(),
+        claim.revoking.into(),
+        claim.all.into(),
         claim.patient.into(),
     ];
     if planted(Fault::CostGrowsWithTimers) {

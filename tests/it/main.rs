@@ -59,6 +59,7 @@ mod socket_links;
 mod socket_mode;
 mod store;
 mod store_batches;
+mod store_claims;
 mod store_effects;
 mod store_events;
 mod store_open;
