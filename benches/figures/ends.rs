@@ -21,6 +21,7 @@ const CONCURRENCIES: [usize; 3] = [4, 16, 64];
 
 const TIMERS: &str = "Cycles with pending timers, on SQLite";
 const PENDING: &str = "100,000";
+const LIVE: &str = "select id from access_grant where live limit 1";
 /// Effects that are due in a year.
 const FILL: &str = "with recursive n(n) as (select 1 union all select n + 1 from n where n < 100000) \
     insert into effect (subject, kind, lane, urgency, due, next_at, claimed, wanted, token, attempts) \
@@ -63,7 +64,9 @@ pub(crate) async fn at_once(
     );
     let began = Instant::now();
     inside.clock.advance(TimeDelta::minutes(61));
-    while inside.store.counts().await?.live_grants > 0 {
+    let mut look = inside.watch.look().await?;
+    // Counting them costs more than ending them: it is only looked whether one is left.
+    while look.finds(LIVE).await? {
         ensure!(
             began.elapsed() < Duration::from_secs(300),
             "they didn't end in time"

@@ -3,8 +3,6 @@
 
 mod call;
 
-use std::time::Duration;
-
 use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::holding::{Attempt, Known, Outcome, Step, Wanted};
 use hallpass_domain::planted::{Fault, planted};
@@ -28,6 +26,8 @@ struct Work<'a> {
     lease: &'a Lease,
     backend: &'a dyn Backend,
     order: HoldingRef,
+    /// The grant whose claim opened the holding, as it was read with it.
+    opener: Option<Grant>,
     attempt: Attempt,
     /// Authority was looked at in this attempt.
     authorised: bool,
@@ -79,10 +79,15 @@ impl App {
             // Whoever tried before may have called and died.
             self.unanswered(id, backend.timeout() + LEASE).await?;
         }
+        let opener = match &holding.opened_by {
+            Some(id) => self.store.grant(id).await?,
+            None => None,
+        };
         let mut work = Work {
             claimed,
             lease,
-            order: self.reference(&holding).await?,
+            order: reference(&holding, opener.as_ref()),
+            opener,
             backend: backend.as_ref(),
             attempt: Attempt {
                 tracks_expiry: backend.tracks_expiry(),
@@ -95,8 +100,7 @@ impl App {
                 Next::On => {}
                 Next::Again => return Ok(Carried::Again),
                 Next::Settled(outcome) => {
-                    let again = backend.timeout() + LEASE;
-                    return self.settle(holding, outcome, again).await;
+                    return self.settle(holding, outcome, &work).await;
                 }
                 Next::Failed(error, failure) => {
                     return self.failed(claimed, &holding, error, failure).await;
@@ -162,23 +166,6 @@ impl App {
         })
     }
 
-    async fn reference(&self, holding: &Holding) -> Result<HoldingRef, StoreError> {
-        let opened_by = match &holding.opened_by {
-            Some(id) => self.store.grant(id).await?,
-            None => None,
-        };
-        Ok(HoldingRef {
-            principal: holding.principal.clone(),
-            entitlement: holding.entitlement.clone(),
-            grant: opened_by.map_or_else(String::new, |grant| grant.short.of_grant()),
-            sequence: holding.generation,
-            expires_at: match holding.wanted() {
-                Wanted::Held { until } => Some(until),
-                Wanted::Absent => None,
-            },
-        })
-    }
-
     /// Whether every grant that claims this holding stands, and nothing changed while that was looked at. Those that
     /// don't stand are ended, claims of nobody's grant are taken out; the holding is then synced anew.
     async fn authorised(&self, holding: &Holding, calls: bool) -> Result<Authorised, StoreError> {
@@ -230,20 +217,26 @@ impl App {
     }
 
     /// Where a grant was ordered and never seen to be there, its call may still be on the way (lost, or of a process
-    /// that was paused): then it is looked once more, `again` later.
+    /// that was paused): then it is looked once more, when that is over.
     async fn settle(
         &self,
         holding: Holding,
         outcome: Outcome,
-        again: Duration,
+        work: &Work<'_>,
     ) -> Result<Carried, StoreError> {
-        // What is recorded is what is true now: the row may have moved on while the backend was called.
-        let Some(now) = self.store.holding(&holding.id).await? else {
-            return Ok(Carried::nothing());
+        let (generation, again) = (holding.generation, work.backend.timeout() + LEASE);
+        let (now, grants, siblings) = if let Some(grant) = work.alone(&holding) {
+            (holding, vec![grant.clone()], Vec::new())
+        } else {
+            // What is recorded is what is true now: the row may have moved on while the backend was called.
+            let Some(now) = self.store.holding(&holding.id).await? else {
+                return Ok(Carried::nothing());
+            };
+            let concerned = concerned(&now).cloned().collect::<Vec<GrantId>>();
+            let grants = self.store.grants(&concerned).await?;
+            let siblings = self.siblings(&now, &grants).await?;
+            (now, grants, siblings)
         };
-        let concerned: Vec<GrantId> = now.claims.keys().chain(&now.releasing).cloned().collect();
-        let grants = self.store.grants(&concerned).await?;
-        let siblings = self.siblings(&now, &grants).await?;
         let unsure = match &now.known {
             Known::Unknown => matches!(outcome, Outcome::Absent { .. }),
             Known::Absent { .. } | Known::Standing { .. } => {
@@ -256,7 +249,7 @@ impl App {
         let look = unsure.then(|| now.sync(self.now() + again));
         let told_stuck = grants.iter().any(is_told_stuck);
         let now_backend = now.backend.clone();
-        let settled = now.settle(holding.generation, outcome, grants, siblings, self.now());
+        let settled = now.settle(generation, outcome, grants, siblings, self.now());
         let alarm = told_stuck.then(|| alarm_effect(&now_backend, self.now()));
         Ok(match settled {
             Ok(mut change) => {
@@ -368,6 +361,36 @@ impl App {
             }
         }
         Ok(())
+    }
+}
+
+impl Work<'_> {
+    /// The one grant that this is about, where it is about nothing else: taken away with its end, at the first attempt,
+    /// and no other holding is a part of it. Nobody but who holds this claim has reason to write those two rows, so
+    /// what was read before the call is decided on; where somebody did, their versions say so when it is recorded.
+    fn alone(&self, holding: &Holding) -> Option<&Grant> {
+        let grant = self.opener.as_ref()?;
+        let only = concerned(holding).all(|id| *id == grant.id) && grant.parts.len() == 1;
+        let ends = holding.claims.is_empty() && holding.releasing.contains(&grant.id);
+        (only && ends && self.claimed.attempts == 1).then_some(grant)
+    }
+}
+
+/// The grants that what is known of a holding may move on.
+fn concerned(holding: &Holding) -> impl Iterator<Item = &GrantId> {
+    holding.claims.keys().chain(&holding.releasing)
+}
+
+fn reference(holding: &Holding, opened_by: Option<&Grant>) -> HoldingRef {
+    HoldingRef {
+        principal: holding.principal.clone(),
+        entitlement: holding.entitlement.clone(),
+        grant: opened_by.map_or_else(String::new, |grant| grant.short.of_grant()),
+        sequence: holding.generation,
+        expires_at: match holding.wanted() {
+            Wanted::Held { until } => Some(until),
+            Wanted::Absent => None,
+        },
     }
 }
 

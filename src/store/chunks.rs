@@ -7,8 +7,9 @@ use super::error::{Applied, Failed, StoreError};
 use super::prepared::Prepared;
 use super::write;
 
-/// Changes written together, at most.
-pub(super) const CHUNK: usize = 64;
+/// Changes written together, at most. A commit and a dozen round trips are shared by so many; whoever comes meanwhile
+/// waits for the one chunk that is under way, some tens of milliseconds.
+pub(super) const CHUNK: usize = 256;
 
 /// Changes and what became of them.
 pub(super) struct Chunks<'a> {

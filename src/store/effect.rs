@@ -82,17 +82,18 @@ pub(super) const FINISH_REST: Sql = sql!("effect":
      returning effect.subject, effect.kind");
 
 /// One range of the index for each urgency, so that a claim costs the same however many timers wait, and however many
-/// are due. An effect that was put off while its holder died (`due` is later) is not claimed but put back.
+/// are due. `$4` of the first urgency; of the others `$6`, and only as far as `$5` in all leaves room. An effect that was put off while its holder died (`due` is later) is not claimed but put back.
 pub(super) const CLAIM: Sql = sql!("effect":
     "with revoke_first as materialized (select subject, kind from effect \
      where lane = $1 and urgency = 0 and next_at <= $2 order by next_at limit $4" [skip_locked] "), \
+     room as materialized (select case when $5 < count(*) then 0 when $5 - count(*) < $6 then $5 - count(*) else $6 end as places \
+     from revoke_first), \
      then_normal as materialized (select subject, kind from effect \
      where lane = $1 and urgency = 1 and next_at <= $2 order by next_at \
-     limit (select case when $4 - count(*) < $5 then $4 - count(*) else $5 end from revoke_first)" [skip_locked] "), \
+     limit (select places from room)" [skip_locked] "), \
      then_later as materialized (select subject, kind from effect \
      where lane = $1 and urgency = 2 and next_at <= $2 order by next_at \
-     limit (select case when $4 - count(*) < $5 then $4 - count(*) else $5 end from revoke_first) \
-     - (select count(*) from then_normal)" [skip_locked] "), \
+     limit (select places from room) - (select count(*) from then_normal)" [skip_locked] "), \
      chosen as materialized (select subject, kind from revoke_first union all \
      select subject, kind from then_normal union all select subject, kind from then_later) \
      update effect set claimed = effect.due <= $2, token = effect.token + 1, \
@@ -107,9 +108,9 @@ const LANES: Sql = sql!("effect":
     "with recursive lanes(lane) as (select min(lane) from effect union all \
      select (select min(effect.lane) from effect where effect.lane > lanes.lane) from lanes \
      where lanes.lane is not null) \
-     select lanes.lane, (select min(effect.next_at) from effect \
+     select lanes.lane, u.urgency, (select min(effect.next_at) from effect \
      where effect.lane = lanes.lane and effect.urgency = u.urgency) as next_at \
-     from lanes cross join (select 0 as urgency union all select 1 union all select 2) as u \
+     from lanes cross join (select cast(0 as bigint) as urgency union all select 1 union all select 2) as u \
      where lanes.lane is not null");
 
 /// An effect's change as it is written.
@@ -220,13 +221,36 @@ pub(super) fn ended(finish: Finish) -> Ended {
     }
 }
 
+/// How many effects of a lane may be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Take {
+    /// Such as take access away.
+    pub revoking: usize,
+    /// Others,
+    pub patient: usize,
+    /// and these only as far as there are fewer than this with those that take access away.
+    pub all: usize,
+}
+
+impl Take {
+    /// So many, whatever they do.
+    pub fn of(limit: usize) -> Self {
+        Self {
+            revoking: limit,
+            patient: limit,
+            all: limit,
+        }
+    }
+}
+
 /// What a claim asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) lane: String,
     pub(super) now: i64,
     pub(super) until: i64,
-    pub(super) limit: i64,
+    pub(super) revoking: i64,
+    pub(super) all: i64,
     pub(super) patient: i64,
 }
 
@@ -264,7 +288,16 @@ impl TryFrom<&ClaimedRow> for Claimed {
     }
 }
 
-row! { LaneRow { lane: String, next_at: Option<i64> } }
+row! { LaneRow { lane: String, urgency: i64, next_at: Option<i64> } }
+
+/// When the next of a lane may be claimed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Due {
+    /// The next that takes access away.
+    pub revoking: Option<Time>,
+    /// The next of the others.
+    pub others: Option<Time>,
+}
 
 impl Store {
     /// Takes effects of a lane that are due, for `lease` from `now`: by urgency, then by due moment. A broken row is
@@ -276,17 +309,16 @@ impl Store {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Claimed>, StoreError> {
-        self.claim_within(lane, now, lease, limit, limit).await
+        self.claim_within(lane, now, lease, Take::of(limit)).await
     }
 
-    /// The same, with at most `patient` that don't take access away.
+    /// The same, with limits of their own for those that take access away and for the others.
     pub async fn claim_within(
         &self,
         lane: &Lane,
         now: Time,
         lease: Duration,
-        limit: usize,
-        patient: usize,
+        take: Take,
     ) -> Result<Vec<Claimed>, StoreError> {
         let mut lease = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
         if planted(Fault::LeaseNeverExpires) {
@@ -297,8 +329,9 @@ impl Store {
             lane: text::lane(lane),
             now: text::micros(now),
             until: text::micros(now).saturating_add(lease),
-            limit: i64::try_from(limit).unwrap_or(i64::MAX),
-            patient: i64::try_from(patient).unwrap_or(i64::MAX),
+            revoking: i64::try_from(take.revoking).unwrap_or(i64::MAX),
+            all: i64::try_from(take.all).unwrap_or(i64::MAX),
+            patient: i64::try_from(take.patient).unwrap_or(i64::MAX),
         };
         let Outcome::Claimed(rows) = self.run(Job::Claim(claim)).await? else {
             return Ok(Vec::new());
@@ -337,21 +370,32 @@ impl Store {
     /// Every lane that has effects, and the moment when the next of them may be claimed; in no order. A lane that can't
     /// be read is told in the log and left out, so that it doesn't hold up the others.
     pub async fn lanes(&self) -> Result<Vec<(Lane, Time)>, StoreError> {
-        let mut lanes: BTreeMap<String, i64> = BTreeMap::new();
+        let due = self.due().await?.into_iter();
+        let first = due.filter_map(|(lane, due)| {
+            let first = [due.revoking, due.others].into_iter().flatten().min()?;
+            Some((lane, first))
+        });
+        Ok(first.collect())
+    }
+
+    /// The same, of those that take access away and of the others.
+    pub async fn due(&self) -> Result<BTreeMap<Lane, Due>, StoreError> {
+        let mut lanes: BTreeMap<Lane, Due> = BTreeMap::new();
         for row in self.look_up::<LaneRow>(&LANES, &[]).await? {
-            if let Some(next_at) = row.next_at {
-                let earliest = lanes.entry(row.lane).or_insert(next_at);
-                *earliest = next_at.min(*earliest);
+            let Some(next_at) = row.next_at else { continue };
+            let read = text::parse_lane(&row.lane).zip(text::time(next_at));
+            let Some((lane, next_at)) = read else {
+                tracing::error!(lane = row.lane, next_at, "a lane of effects can't be read");
+                continue;
+            };
+            let due = lanes.entry(lane).or_default();
+            if text::parse_urgency(row.urgency) == Some(Urgency::First) {
+                due.revoking = Some(next_at);
+            } else {
+                due.others = Some(due.others.map_or(next_at, |others| others.min(next_at)));
             }
         }
-        let readable = lanes.into_iter().filter_map(|(lane, next_at)| {
-            let read = text::parse_lane(&lane).zip(text::time(next_at));
-            if read.is_none() {
-                tracing::error!(lane, next_at, "a lane of effects can't be read");
-            }
-            read
-        });
-        Ok(readable.collect())
+        Ok(lanes)
     }
 }
 

@@ -58,7 +58,7 @@ pub use backlog::Backlog;
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use draft::Draft;
-pub use effect::{Claimed, Finish};
+pub use effect::{Claimed, Due, Finish, Take};
 pub use erase::{About, Erasure, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;

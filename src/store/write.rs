@@ -343,13 +343,10 @@ pub(super) async fn finish(
     let mut mine: Vec<EndedRow> = conn
         .fetch(&effect::FINISH_DONE, &[rows.clone().into()])
         .await?;
-    if mine.len() == all {
-        return Ok(mine);
+    if mine.len() < all {
+        let rows = [rows.into()];
+        mine.extend(conn.fetch(&effect::FINISH_REST, &rows).await?);
     }
-    mine.extend(
-        conn.fetch::<EndedRow>(&effect::FINISH_REST, &[rows.into()])
-            .await?,
-    );
     Ok(mine)
 }
 
@@ -358,7 +355,8 @@ pub(super) async fn take(conn: &mut Conn<'_>, claim: &Claim) -> Result<Vec<Claim
         claim.lane.as_str().into(),
         claim.now.into(),
         claim.until.into(),
-        claim.limit.into(),
+        claim.revoking.into(),
+        claim.all.into(),
         claim.patient.into(),
     ];
     if planted(Fault::CostGrowsWithTimers) {

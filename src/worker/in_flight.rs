@@ -1,7 +1,7 @@
 //! What was claimed and isn't recorded yet. Kept apart from the tasks, so that it can be renewed while they run, given back
 //! when they are cut off, and recognised when it is claimed a second time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hallpass_domain::{Lane, Urgency};
@@ -15,9 +15,46 @@ use crate::store::Claimed;
 struct Task {
     claimed: Vec<Claimed>,
     lease: Arc<Lease>,
+    stage: Stage,
 }
 
-/// By the number of the task that carries it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Claimed ahead: the next free place of its lane takes it.
+    Waiting,
+    Begun,
+}
+
+/// What a place is to carry out.
+pub(super) struct Begun {
+    pub(super) number: u64,
+    pub(super) claimed: Vec<Claimed>,
+    pub(super) lease: Arc<Lease>,
+}
+
+impl Begun {
+    pub(super) fn is_taking(&self) -> bool {
+        self.claimed.first().is_some_and(is_taking)
+    }
+}
+
+/// Takes access away.
+pub(super) fn is_taking(claimed: &Claimed) -> bool {
+    claimed.urgency == Urgency::First
+}
+
+impl Task {
+    fn is_of(&self, lane: &Lane) -> bool {
+        let first = self.claimed.first();
+        first.is_some_and(|one| one.lane == *lane)
+    }
+
+    fn waits_in(&self, lane: &Lane) -> bool {
+        self.stage == Stage::Waiting && self.is_of(lane)
+    }
+}
+
+/// By the number of the task that carries it out, in the order in which they were claimed.
 #[derive(Default)]
 pub(super) struct InFlight(Mutex<BTreeMap<u64, Task>>);
 
@@ -26,8 +63,54 @@ impl InFlight {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn enter(&self, task: u64, claimed: Vec<Claimed>, lease: Arc<Lease>) {
-        self.tasks().insert(task, Task { claimed, lease });
+    pub(super) fn enter(&self, task: u64, claimed: Vec<Claimed>, lease: Arc<Lease>, stage: Stage) {
+        let task_of = Task {
+            claimed,
+            lease,
+            stage,
+        };
+        self.tasks().insert(task, task_of);
+    }
+
+    /// The first that waits in this lane, for a place that is free.
+    pub(super) fn begin_next(&self, lane: &Lane) -> Option<Begun> {
+        let mut tasks = self.tasks();
+        let (number, task) = tasks.iter_mut().find(|(_, task)| task.waits_in(lane))?;
+        task.stage = Stage::Begun;
+        Some(Begun {
+            number: *number,
+            claimed: task.claimed.clone(),
+            lease: Arc::clone(&task.lease),
+        })
+    }
+
+    /// Takes out what waits in this lane, or in all of them.
+    pub(super) fn take_waiting(&self, lane: Option<&Lane>) -> Vec<Claimed> {
+        let mut taken = Vec::new();
+        self.tasks().retain(|_, task| {
+            let waits = task.stage == Stage::Waiting && lane.is_none_or(|lane| task.is_of(lane));
+            if waits {
+                taken.append(&mut task.claimed);
+            }
+            !waits
+        });
+        taken
+    }
+
+    /// The lanes in which something waits.
+    pub(super) fn waiting(&self) -> BTreeSet<Lane> {
+        let tasks = self.tasks();
+        let waiting = tasks.values().filter(|task| task.stage == Stage::Waiting);
+        let lanes = waiting.filter_map(|task| task.claimed.first());
+        lanes.map(|one| one.lane.clone()).collect()
+    }
+
+    /// How many that take access away are claimed in this lane and not on record yet.
+    pub(super) fn taking_in(&self, lane: &Lane) -> usize {
+        let tasks = self.tasks();
+        let of_lane = tasks.values().filter(|task| task.is_of(lane));
+        let taking = of_lane.flat_map(|task| task.claimed.iter().filter(|one| is_taking(one)));
+        taking.count()
     }
 
     /// Answers what was claimed anew since the claims that were recorded: nobody runs that.
@@ -72,7 +155,7 @@ impl InFlight {
     /// Moves the leases of the tasks whose claims are all still ours; the others lost theirs. Answers how many did.
     pub(super) fn renewed(&self, asked: Instant, claimed: &[Claimed], ours: &[bool]) -> usize {
         let mut lost = 0;
-        for task in self.tasks().values() {
+        self.tasks().retain(|_, task| {
             let known = |one: &Claimed| claimed.iter().position(|seen| seen == one);
             let still: Option<Vec<bool>> = task
                 .claimed
@@ -84,21 +167,21 @@ impl InFlight {
                 Some(_) => {
                     lost += 1;
                     task.lease.lose();
+                    // Nothing was begun of what only waits: there is nothing to cut off.
+                    return task.stage == Stage::Begun;
                 }
                 // Claimed after it was asked.
                 None => {}
             }
-        }
+            true
+        });
         lost
     }
 
     /// Asks what gives access in this lane to give way; answers what is cancelled once it has.
     pub(super) fn give_way(&self, lane: &Lane) -> Option<CancellationToken> {
         let tasks = self.tasks();
-        let gives = |task: &&Task| {
-            let first = task.claimed.first();
-            first.is_some_and(|one| one.lane == *lane && one.urgency != Urgency::First)
-        };
+        let gives = |task: &&Task| task.is_of(lane) && !task.claimed.first().is_some_and(is_taking);
         let task = tasks.values().find(gives)?;
         task.lease.give_way();
         Some(task.lease.left())
@@ -131,7 +214,7 @@ mod tests {
     async fn what_is_claimed_anew_behind_its_record_is_handed_back() {
         let (in_flight, now) = (InFlight::default(), Instant::now());
         let both = vec![claimed("first"), claimed("second")];
-        in_flight.enter(1, both, Arc::new(Lease::since(now)));
+        in_flight.enter(1, both, Arc::new(Lease::since(now)), Stage::Begun);
         let recorded = in_flight.of(1);
 
         let again = Claimed {
@@ -146,7 +229,8 @@ mod tests {
     #[tokio::test]
     async fn what_took_over_before_the_record_is_not_handed_back() {
         let (in_flight, now) = (InFlight::default(), Instant::now());
-        in_flight.enter(1, vec![claimed("first")], Arc::new(Lease::since(now)));
+        let lease = Arc::new(Lease::since(now));
+        in_flight.enter(1, vec![claimed("first")], lease, Stage::Begun);
         let again = Claimed {
             token: 8,
             ..claimed("first")
@@ -154,5 +238,29 @@ mod tests {
         assert!(in_flight.takes_over(&again, now));
         let recorded = in_flight.of(1);
         assert_eq!(in_flight.leave(1, &recorded), []);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_begun_in_its_order_and_only_once() {
+        let (in_flight, now) = (InFlight::default(), Instant::now());
+        for (number, holding) in [(1, "first"), (2, "second"), (3, "third")] {
+            let stage = if number == 1 {
+                Stage::Begun
+            } else {
+                Stage::Waiting
+            };
+            let lease = Arc::new(Lease::since(now));
+            in_flight.enter(number, vec![claimed(holding)], lease, stage);
+        }
+        assert_eq!(in_flight.taking_in(&Lane::Internal), 3);
+        assert!(in_flight.begin_next(&Lane::Slack).is_none());
+        let next = in_flight.begin_next(&Lane::Internal);
+        assert_eq!(next.map(|next| next.claimed), Some(vec![claimed("second")]));
+        assert_eq!(
+            in_flight.take_waiting(Some(&Lane::Internal)),
+            [claimed("third")]
+        );
+        assert!(in_flight.begin_next(&Lane::Internal).is_none());
+        assert_eq!(in_flight.all(), [claimed("first"), claimed("second")]);
     }
 }

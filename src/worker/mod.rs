@@ -9,6 +9,7 @@ mod circuit;
 mod heard;
 mod heartbeat;
 mod in_flight;
+mod place;
 mod record;
 mod retry;
 mod round;
@@ -38,6 +39,11 @@ pub use heartbeat::{Heartbeat, Watched};
 const RENEW: Duration = Duration::from_secs(3);
 /// At most so many effects of a lane at a time.
 const BATCH: usize = 64;
+/// Of those that take access away, which only read rows, decide and write: what they share with each other is most of
+/// what one costs alone.
+const ENDS: usize = 256;
+/// So many that take access away are claimed for each place of a backend.
+const AHEAD: usize = 4;
 /// How often it looks without being woken.
 const SLOW_POLL: Duration = Duration::from_secs(5);
 /// What only reads and decides.

@@ -1,23 +1,22 @@
 //! One round: which lanes have something due, how much of it may run now, and what is in flight.
 
 use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::FutureExt;
-use hallpass_domain::{Lane, Time, Urgency};
+use hallpass_domain::{Lane, Time};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{LEASE, Lease};
-use crate::store::{Claimed, Finish, StoreError};
+use crate::store::{Claimed, Due, Finish, StoreError, Take};
 
 use super::circuit::Gate;
-use super::in_flight::InFlight;
-use super::{BATCH, RENEW, Worker, heard, lane_label, record, run};
+use super::in_flight::{Begun, InFlight, Stage, is_taking};
+use super::place::{Place, Recording};
+use super::{AHEAD, BATCH, ENDS, RENEW, Worker, lane_label};
 
 /// Which of a lane's places a task takes: those for taking access away are kept apart.
 type Kept = (Lane, bool);
@@ -25,27 +24,44 @@ type Kept = (Lane, bool);
 /// How many effects of a lane may be claimed now.
 #[derive(Debug, Clone, Copy)]
 struct Room {
-    all: usize,
-    /// Of these, such as don't take access away.
-    patient: usize,
+    take: Take,
+    /// How many of them can begin at once; what takes access away may be claimed ahead of that.
+    places: usize,
     /// Every place is taken by what gives access: what takes it away has it give way.
     gives_way: bool,
 }
 
 impl Room {
+    const NONE: Self = Self {
+        take: Take {
+            revoking: 0,
+            patient: 0,
+            all: 0,
+        },
+        places: 0,
+        gives_way: false,
+    };
+
     /// One effect, or as many as there are places.
     fn for_a_probe(self, gives: bool, wide: bool) -> Self {
-        let all = if wide { self.all } else { self.all.min(1) };
+        let all = self.places.min(if wide { usize::MAX } else { 1 });
         Self {
-            all,
-            patient: if gives { self.patient.min(all) } else { 0 },
-            gives_way: self.gives_way,
+            take: Take {
+                revoking: all,
+                patient: if gives { self.take.patient.min(all) } else { 0 },
+                all,
+            },
+            ..self
         }
     }
-}
 
-/// How long what takes access away waits for the call that it cut off to be gone.
-const GIVES_WAY: Duration = Duration::from_millis(500);
+    /// Whether something is due for which there is room.
+    fn finds(self, due: Due, now: Time) -> bool {
+        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        self.take.revoking > 0 && is_due(due.revoking)
+            || self.take.patient > 0 && is_due(due.others)
+    }
+}
 
 /// While something due waits for a place, it is looked again for what is more urgent.
 const CROWDED: TimeDelta = TimeDelta::milliseconds(500);
@@ -55,6 +71,7 @@ pub(super) struct Round {
     tasks: JoinSet<Kept>,
     busy: BTreeMap<Kept, usize>,
     in_flight: Arc<InFlight>,
+    recording: Arc<Recording>,
     number: u64,
     renewed: Instant,
 }
@@ -66,24 +83,28 @@ impl Round {
             tasks: JoinSet::new(),
             busy: BTreeMap::new(),
             in_flight: Arc::default(),
+            recording: Arc::default(),
             number: 0,
             renewed: Instant::now(),
         }
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.tasks.is_empty()
+        self.tasks.is_empty() && self.recording.is_idle()
     }
 
     /// Claims and starts what is due at `now`, as far as each lane's limit allows. Answers when the next is due.
     pub(super) async fn claim_due(&mut self, now: Time) -> Result<Option<Time>, StoreError> {
         self.collect();
+        self.fill().await;
         self.renew(now).await?;
         let store = self.worker.parts.store.clone();
         let mut next: Option<Time> = None;
-        for (lane, due) in store.lanes().await? {
-            if due > now {
-                next = Some(next.map_or(due, |next| next.min(due)));
+        for (lane, due) in store.due().await? {
+            let moments = [due.revoking, due.others].into_iter().flatten();
+            let (later, by_now): (Vec<Time>, Vec<Time>) = moments.partition(|at| *at > now);
+            next = next.into_iter().chain(later).min();
+            if by_now.is_empty() {
                 continue;
             }
             let room = match self.worker.circuits.gate(&lane, now) {
@@ -97,10 +118,10 @@ impl Round {
                     self.room_in(&lane).for_a_probe(gives, wide)
                 }
             };
-            if room.patient == 0 {
+            if room.take.patient == 0 {
                 next = Some(next.map_or(now + CROWDED, |next| next.min(now + CROWDED)));
             }
-            if room.all > 0 {
+            if room.finds(due, now) {
                 self.claim(lane, now, room).await?;
             }
         }
@@ -109,19 +130,25 @@ impl Round {
 
     async fn claim(&mut self, lane: Lane, now: Time, room: Room) -> Result<(), StoreError> {
         let (store, asked) = (&self.worker.parts.store, Instant::now());
-        let claimed = store.claim_within(&lane, now, LEASE, room.all, room.patient);
+        let claimed = store.claim_within(&lane, now, LEASE, room.take);
         let mut claimed = claimed.await?;
         claimed.retain(|one| !self.in_flight.takes_over(one, asked));
         if lane == Lane::Internal {
             // What takes access away asks nobody; the rest may have to wait for Slack.
             let (taking, others) = claimed.into_iter().partition(is_taking);
-            self.start(lane.clone(), taking, asked, None);
-            self.start(lane, others, asked, None);
+            self.start(&lane, taking, asked, None);
+            self.start(&lane, others, asked, None);
             return Ok(());
         }
+        let mut places = room.places;
         for one in claimed {
+            if places == 0 {
+                self.enter(vec![one], asked, Stage::Waiting);
+                continue;
+            }
+            places -= 1;
             let before = room.gives_way.then(|| self.in_flight.give_way(&lane));
-            self.start(lane.clone(), vec![one], asked, before.flatten());
+            self.start(&lane, vec![one], asked, before.flatten());
         }
         Ok(())
     }
@@ -136,29 +163,90 @@ impl Round {
             busy.copied().unwrap_or(0)
         };
         let (taking, others) = (busy(true), busy(false));
-        if *lane == Lane::Internal {
-            let all = if taking == 0 { BATCH } else { 0 };
-            let patient = if others == 0 { all } else { 0 };
-            return Room {
-                all,
-                patient,
-                gives_way: false,
-            };
-        }
         let places = self.worker.bounds(lane).tasks;
-        let for_others = match lane {
-            Lane::Backend(_) => places.saturating_sub(1).max(1),
-            Lane::Internal | Lane::Slack => places,
-        };
-        let all = places.saturating_sub(taking + others).min(BATCH);
-        let patient = for_others.saturating_sub(others).min(all);
-        let gives_way =
-            matches!(lane, Lane::Backend(_)) && places == 1 && others == 1 && taking == 0;
+        match lane {
+            Lane::Internal => {
+                let revoking = if taking == 0 { ENDS } else { 0 };
+                let patient = if others == 0 { BATCH } else { 0 };
+                Room {
+                    take: Take {
+                        revoking,
+                        patient,
+                        // However many ends there are, the others come too.
+                        all: revoking + patient,
+                    },
+                    places: revoking + patient,
+                    gives_way: false,
+                }
+            }
+            Lane::Slack => {
+                let free = places.saturating_sub(taking + others).min(BATCH);
+                Room {
+                    take: Take::of(free),
+                    places: free,
+                    gives_way: false,
+                }
+            }
+            Lane::Backend(_) => {
+                let free = places.saturating_sub(taking + others).min(BATCH);
+                let for_others = places.saturating_sub(1).max(1);
+                let patient = for_others.saturating_sub(others).min(free);
+                let gives_way = places == 1 && others == 1 && taking == 0;
+                let free = if gives_way { 1 } else { free };
+                self.ahead(lane, places, free, patient, gives_way)
+            }
+        }
+    }
+
+    /// What takes access away is claimed ahead of the places, so that many share one claim. No more is claimed while
+    /// half of that waits still, for a place or for its record: what others could do isn't kept from them, and a claim
+    /// is for many or for what a place is free for.
+    fn ahead(
+        &self,
+        lane: &Lane,
+        places: usize,
+        free: usize,
+        patient: usize,
+        gives_way: bool,
+    ) -> Room {
+        let most = (places * AHEAD).min(ENDS);
+        let claimed = self.in_flight.taking_in(lane);
+        if claimed > most / 2 {
+            return Room::NONE;
+        }
+        let revoking = if gives_way { free } else { most - claimed };
         Room {
-            all: if gives_way { 1 } else { all },
-            patient,
+            take: Take {
+                revoking,
+                patient,
+                all: free,
+            },
+            places: free,
             gives_way,
         }
+    }
+
+    /// Gives free places to what waits for one; where the target is away, what waits is given back.
+    async fn fill(&mut self) {
+        for lane in self.in_flight.waiting() {
+            if self.worker.circuits.is_away(&lane) {
+                self.place(&lane).give_back_waiting().await;
+                continue;
+            }
+            let mut free = self.room_of_places(&lane);
+            while free > 0
+                && let Some(begun) = self.in_flight.begin_next(&lane)
+            {
+                free -= 1;
+                self.begin(&lane, begun, None);
+            }
+        }
+    }
+
+    fn room_of_places(&self, lane: &Lane) -> usize {
+        let of_lane = self.busy.iter().filter(|((busy, _), _)| busy == lane);
+        let busy: usize = of_lane.map(|(_, busy)| busy).sum();
+        self.worker.bounds(lane).tasks.saturating_sub(busy)
     }
 
     /// Keeps the leases of what runs, so that a lease can be short and a call long. What was lost is cut off.
@@ -182,10 +270,24 @@ impl Round {
         Ok(())
     }
 
-    /// `asked`: a moment before it was claimed. `before`: what it waits for a moment, so that there aren't two at once.
+    /// `asked`: a moment before it was claimed.
+    fn enter(&mut self, claimed: Vec<Claimed>, asked: Instant, stage: Stage) -> Begun {
+        self.number += 1;
+        let lease = Arc::new(Lease::since(asked));
+        let begun = Begun {
+            number: self.number,
+            claimed,
+            lease,
+        };
+        let lease = Arc::clone(&begun.lease);
+        self.in_flight
+            .enter(self.number, begun.claimed.clone(), lease, stage);
+        begun
+    }
+
     fn start(
         &mut self,
-        lane: Lane,
+        lane: &Lane,
         claimed: Vec<Claimed>,
         asked: Instant,
         before: Option<CancellationToken>,
@@ -193,48 +295,35 @@ impl Round {
         if claimed.is_empty() {
             return;
         }
-        self.number += 1;
-        let (number, in_flight) = (self.number, Arc::clone(&self.in_flight));
-        let lease = Arc::new(Lease::since(asked));
-        in_flight.enter(number, claimed.clone(), Arc::clone(&lease));
-        let place = (lane.clone(), claimed.first().is_some_and(is_taking));
-        *self.busy.entry(place.clone()).or_default() += 1;
-        let worker = Arc::clone(&self.worker);
+        let begun = self.enter(claimed, asked, Stage::Begun);
+        self.begin(lane, begun, before);
+    }
+
+    /// `before`: what it waits for a moment, so that there aren't two at once.
+    fn begin(&mut self, lane: &Lane, begun: Begun, before: Option<CancellationToken>) {
+        let kept = (lane.clone(), begun.is_taking());
+        *self.busy.entry(kept.clone()).or_default() += 1;
+        let place = self.place(lane);
         self.tasks.spawn(async move {
-            let work = async {
-                if let Some(before) = before {
-                    // A revocation waits for nothing, not even for who doesn't give way.
-                    drop(timeout(GIVES_WAY, before.cancelled()).await);
-                }
-                let answers = worker.parts.app.answers(&lane);
-                let carried = run::carry_out(&worker, &lane, &claimed, &lease).await;
-                lease.leave();
-                let answered = worker.parts.app.answers(&lane) > answers;
-                let claimed = in_flight.of(number);
-                let outcomes: Vec<_> = claimed.iter().cloned().zip(carried).collect();
-                heard::take_note(&worker, &lane, answered, &outcomes).await;
-                record::outcomes(&worker, &lane, outcomes).await;
-                claimed
-            };
-            let recorded = AssertUnwindSafe(work).catch_unwind().await;
-            if let Ok(recorded) = recorded {
-                // Asked for anew and claimed again between the record and the end of this task.
-                let anew = in_flight.leave(number, &recorded).into_iter();
-                let back = anew.map(Finish::GiveBack).collect();
-                record::finish(&worker, &lane_label(&lane), back).await;
-            } else {
-                // Panics of effects are caught before, so this one is ours; its claims go back to their leases.
-                in_flight.leave(number, &[]);
-                tracing::error!(lane = %lane_label(&lane), "recording an outcome panicked");
-            }
-            place
+            place.work(begun, before).await;
+            kept
         });
     }
 
-    /// Waits until one of the running is done.
+    fn place(&self, lane: &Lane) -> Place {
+        Place {
+            worker: Arc::clone(&self.worker),
+            lane: lane.clone(),
+            in_flight: Arc::clone(&self.in_flight),
+            recording: Arc::clone(&self.recording),
+        }
+    }
+
+    /// Waits until one of the running is done, or on record.
     pub(super) async fn one_done(&mut self) {
-        if let Some(done) = self.tasks.join_next().await {
-            self.free(done);
+        tokio::select! {
+            Some(done) = self.tasks.join_next() => self.free(done),
+            () = self.recording.one_done() => {}
         }
     }
 
@@ -255,9 +344,14 @@ impl Round {
         }
     }
 
-    /// Lets what runs finish within `limit`, then gives the rest back, due at once for whoever comes next.
+    /// Lets what runs finish within `limit`; the rest, and what only waits, is given back, due at once for whoever comes
+    /// next.
     pub(super) async fn wind_up(mut self, limit: Duration) {
-        let all = async { while self.tasks.join_next().await.is_some() {} };
+        self.give_back(self.in_flight.take_waiting(None)).await;
+        let all = async {
+            while self.tasks.join_next().await.is_some() {}
+            self.recording.all_done().await;
+        };
         let in_time = tokio::time::timeout(limit, all).await.is_ok();
         if !in_time {
             self.tasks.shutdown().await;
@@ -266,13 +360,13 @@ impl Round {
         for claimed in &left {
             tracing::warn!(lane = %lane_label(&claimed.lane), kind = ?claimed.kind, "given back at the stop");
         }
-        let back = left.into_iter().map(Finish::GiveBack).collect();
+        self.give_back(left).await;
+    }
+
+    async fn give_back(&self, claimed: Vec<Claimed>) {
+        let back = claimed.into_iter().map(Finish::GiveBack).collect();
         if let Err(error) = self.worker.parts.store.finish(back).await {
-            tracing::error!(%error, "what was running could not be given back; its lease will end");
+            tracing::error!(%error, "what was claimed could not be given back; its lease will end");
         }
     }
-}
-
-fn is_taking(claimed: &Claimed) -> bool {
-    claimed.urgency == Urgency::First
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::circuit::Gate;
 use super::{Worker, heard, record, run};
 use crate::app::{LEASE, Lease};
-use crate::store::{Claimed, StoreError};
+use crate::store::{Claimed, StoreError, Take};
 
 impl Worker {
     /// Claims one effect that is due, carries it out and records it, all before it answers; false where none is due. Where
@@ -33,7 +33,12 @@ impl Worker {
             };
             let asked = Instant::now();
             let store = &self.parts.store;
-            let claimed = store.claim_within(&lane, now, LEASE, all, patient).await?;
+            let take = Take {
+                revoking: all,
+                patient,
+                all,
+            };
+            let claimed = store.claim_within(&lane, now, LEASE, take).await?;
             let any = !claimed.is_empty();
             for one in claimed {
                 self.take(&lane, one, asked).await;

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection, SqliteConnection};
+use hallpass::domain::grant::State;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
+use crate::support::bot::Setting;
 use crate::support::postgres;
 use crate::support::proof::until;
 use crate::support::world::World;
@@ -25,6 +27,79 @@ async fn ends_at_once_are_no_more_calls_than_the_target_bears() {
         bot.settle().await;
         assert_eq!(bot.backend.done("revoke").len(), 24);
         assert_eq!(bot.backend.most_in_all(), CONCURRENCY);
+    })
+    .await;
+}
+
+/// More than its target bears are claimed together; each is recorded as soon as its own calls are over.
+#[tokio::test]
+async fn an_end_that_hangs_keeps_no_other_from_its_record() {
+    let patient = Setting {
+        edit: Box::new(|text| text.replace("timeout    = \"5s\"", "timeout    = \"30s\"")),
+        ..Setting::default()
+    };
+    TestBot::in_setting(patient, async |bot| {
+        for node in 0..24 {
+            let ask = format!("/prod-access logs node=web-{node} 30m looking");
+            bot.says("rita", &ask).await;
+        }
+        bot.settle().await;
+        bot.backend.holds_next("revoke");
+        bot.clock.advance(minutes(31));
+        until("all but one are over", async || {
+            bot.store.live_grants(99).await.unwrap().len() == 1
+        })
+        .await;
+        bot.backend.release();
+        bot.settle().await;
+        assert!(bot.store.live_grants(99).await.unwrap().is_empty());
+        assert_eq!(bot.backend.done("revoke").len(), 24);
+        assert_eq!(bot.backend.most_at_once(), 1, "one call a holding");
+    })
+    .await;
+}
+
+/// A grant whose row can't be read ends with those that can.
+#[tokio::test]
+async fn a_broken_row_among_many_ends_keeps_none_from_ending() {
+    TestBot::on(Database::Postgres, async |bot| {
+        for node in 0..24 {
+            let ask = format!("/prod-access logs node=web-{node} 30m looking");
+            bot.says("rita", &ask).await;
+        }
+        bot.settle().await;
+        let broken = bot.store.live_grants(1).await.unwrap().remove(0);
+        let mut database = PgConnection::connect(&bot.database_url).await.unwrap();
+        let breaks = format!(
+            "update access_grant set body = '{{}}' where id = '{}'",
+            broken.id
+        );
+        let mended = format!(
+            "update access_grant set body = '{}' where id = '{}'",
+            serde_json::to_string(&broken).unwrap(),
+            broken.id
+        );
+        sqlx::raw_sql(AssertSqlSafe(breaks))
+            .execute(&mut database)
+            .await
+            .unwrap();
+        bot.clock.advance(minutes(31));
+        until("the others are over", async || {
+            bot.backend.done("revoke").len() == 23
+        })
+        .await;
+        sqlx::raw_sql(AssertSqlSafe(mended))
+            .execute(&mut database)
+            .await
+            .unwrap();
+        database.close().await.unwrap();
+        // Revocations are tried again within ten seconds.
+        bot.clock.advance(seconds(10));
+        bot.settle().await;
+        let all = bot.store.all_grants(99).await.unwrap();
+        let ended = |state: &State| matches!(state, State::Ended { .. });
+        assert!(all.iter().all(|grant| ended(&grant.state)), "{all:#?}");
+        assert_eq!(bot.backend.done("revoke").len(), 24);
     })
     .await;
 }

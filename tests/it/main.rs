@@ -63,6 +63,7 @@ mod socket_mode;
 mod socket_secure;
 mod store;
 mod store_batches;
+mod store_claims;
 mod store_effects;
 mod store_events;
 mod store_open;

@@ -59,6 +59,20 @@ impl Reader {
     }
 }
 
+/// Looks beside the store.
+pub(crate) struct Look(Reader);
+
+impl Look {
+    /// Whether a statement finds any row.
+    pub(crate) async fn finds(&mut self, sql: &'static str) -> Result<bool> {
+        let found = match &mut self.0 {
+            Reader::Sqlite(conn) => sqlx::query(sql).fetch_optional(conn).await?.is_some(),
+            Reader::Postgres(conn) => sqlx::query(sql).fetch_optional(conn).await?.is_some(),
+        };
+        Ok(found)
+    }
+}
+
 /// How far all is read, and what was read beyond a gap.
 struct Position {
     whole: i64,
@@ -114,6 +128,11 @@ impl Watch {
             }
         }));
         Ok(watch)
+    }
+
+    /// A connection of its own, to look at what is there again and again.
+    pub(crate) async fn look(&self) -> Result<Look> {
+        Ok(Look(Reader::open(&self.database).await?))
     }
 
     /// Runs a statement beside the store.
