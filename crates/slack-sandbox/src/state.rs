@@ -2,7 +2,7 @@
 //!
 //! One struct behind one lock; nothing in here waits or talks to anybody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -95,6 +95,8 @@ pub(crate) struct State {
     pub(crate) deliveries: Vec<Delivery>,
     /// Last post per channel, in microseconds, for the rate limit.
     pub(crate) posted: HashMap<String, i64>,
+    /// When each method was called within the last minute.
+    pub(crate) called: HashMap<String, VecDeque<i64>>,
     /// What each person has read: (person, conversation) → ts.
     pub(crate) read: BTreeMap<(String, String), String>,
     /// Unused Socket Mode tickets, and when they were given out (microseconds since 1970).
@@ -135,6 +137,7 @@ impl State {
             calls: Vec::new(),
             deliveries: Vec::new(),
             posted: HashMap::new(),
+            called: HashMap::new(),
             read: BTreeMap::new(),
             tickets: Vec::new(),
             last_ts: 0,

@@ -25,7 +25,7 @@ const SOONEST: Duration = Duration::from_millis(1);
 
 pub(super) struct Gate {
     limit: Limit,
-    /// When all that went would have gone, one every `limit.every`; none before the first.
+    /// When all that went would have gone, one after another; none before the first.
     next: Option<Time>,
     /// When the last one went, until it is answered.
     sent: Option<Time>,
@@ -77,14 +77,15 @@ impl Gate {
             |one: &&Waiting| one.key != key && (one.priority, one.ticket) < (priority, ticket);
         let free = self.free(priority, now).max(now);
         // Who is about to come counts, too: a store rounds its moments, a machine isn't that exact.
-        let soon = now + self.limit.every / 4;
+        let every = self.every(now);
+        let soon = now + every / 4;
         let present = |one: &Waiting| one.promised <= soon && one.promised + LATE >= now;
         let mut before = self.waiting.iter().filter(ahead);
         if free <= now && held.is_none() && !before.any(present) {
             return self.pass(key, now);
         }
         let before = self.waiting.iter().filter(ahead).count();
-        let queue = self.limit.every * i32::try_from(before).unwrap_or(i32::MAX / 1_000);
+        let queue = every * i32::try_from(before).unwrap_or(i32::MAX / 1_000);
         let free = held.map_or(free, |_| free.max(self.held.unwrap_or(now)));
         let left = (free + queue - now).to_std().unwrap_or(SOONEST);
         Err(self.told(key, (priority, ticket), now, left))
@@ -101,6 +102,15 @@ impl Gate {
         self.held = self.held.max(Some(until));
         self.next = self.held;
         self.strict = Some(until + STRICT);
+    }
+
+    /// Between two, on the average.
+    fn every(&self, now: Time) -> TimeDelta {
+        if self.is_strict(now) {
+            self.limit.evenly
+        } else {
+            self.limit.every
+        }
     }
 
     fn is_strict(&self, now: Time) -> bool {
@@ -138,7 +148,7 @@ impl Gate {
     fn pass(&mut self, key: u64, now: Time) -> Result<(), Duration> {
         self.waiting.retain(|one| one.key != key);
         let from = self.next.map_or(now, |next| next.clamp(now, now + DEBT));
-        self.next = Some(from + self.limit.every);
+        self.next = Some(from + self.every(now));
         self.sent = Some(now);
         Ok(())
     }
@@ -154,7 +164,7 @@ impl Gate {
         } else {
             (self.limit.burst - 1 - kept).max(0)
         };
-        self.next.map_or(now, |next| next - self.limit.every * room)
+        self.next.map_or(now, |next| next - self.every(now) * room)
     }
 
     fn ticket(&mut self, key: u64) -> u64 {

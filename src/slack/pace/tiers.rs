@@ -7,6 +7,8 @@ use chrono::TimeDelta;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit {
     pub(super) every: TimeDelta,
+    /// The same where nothing may go at once any more.
+    pub(super) evenly: TimeDelta,
     /// So many may go at once before the pace is `every`.
     pub(super) burst: i32,
     /// People wait for it: what is done in the background keeps to it before Slack says anything.
@@ -16,6 +18,7 @@ pub(super) struct Limit {
 /// One post a second in a channel, short bursts tolerated (the page on rate limits, "Posting messages").
 const ONE_A_SECOND: Limit = Limit {
     every: TimeDelta::seconds(1),
+    evenly: TimeDelta::seconds(1),
     burst: 1,
     spared: false,
 };
@@ -29,7 +32,7 @@ pub(super) fn limit(method: &str) -> Limit {
         // Tier 3.
         "users.lookupByEmail" => spared(a_minute(50)),
         // Tier 4.
-        "users.info" => spared(a_minute(100)),
+        "users.info" | "conversations.members" => spared(a_minute(100)),
         "chat.postEphemeral" | "views.open" | "views.push" | "views.update" | "views.publish" => {
             a_minute(100)
         }
@@ -40,11 +43,12 @@ pub(super) fn limit(method: &str) -> Limit {
     }
 }
 
-/// Three tenths at once, the rest evenly: in no minute more than `calls`.
+/// Three tenths at once, the rest evenly, or all of them evenly: in no minute more than `calls`.
 fn a_minute(calls: i32) -> Limit {
     let burst = calls * 3 / 10;
     Limit {
         every: TimeDelta::minutes(1) / (calls - burst),
+        evenly: TimeDelta::minutes(1) / calls,
         burst,
         spared: false,
     }
@@ -65,14 +69,15 @@ mod tests {
 
     #[test]
     fn in_no_minute_are_there_more_than_the_tier_allows() {
+        let in_a_minute = |pace: TimeDelta| {
+            let minute = TimeDelta::minutes(1).num_microseconds();
+            minute.unwrap_or_default() / pace.num_microseconds().unwrap_or(1)
+        };
         for calls in [20, 50, 100, 300] {
             let limit = a_minute(calls);
-            let evenly = TimeDelta::minutes(1).num_microseconds().unwrap_or_default()
-                / limit.every.num_microseconds().unwrap_or(1);
-            assert!(
-                i64::from(limit.burst) + evenly <= i64::from(calls),
-                "{limit:?}"
-            );
+            let with_a_burst = i64::from(limit.burst) + in_a_minute(limit.every);
+            assert!(with_a_burst <= i64::from(calls), "{limit:?}");
+            assert_eq!(in_a_minute(limit.evenly), i64::from(calls), "{limit:?}");
         }
         assert_eq!(limit("chat.postMessage").every, TimeDelta::seconds(1));
         assert_eq!(limit("chat.update"), a_minute(50));

@@ -13,7 +13,7 @@ use crate::state::{Conversation, ConversationKind, State};
 const SHORT_TEXT: usize = 4_000;
 /// `chat.postMessage` cuts longer ones; here they are refused, since nobody wants half a message.
 const LONG_TEXT: usize = 40_000;
-/// About one message a second per channel, a short burst allowed.
+/// One message a second per channel, where posting is limited; how large a burst Slack would bear it doesn't say.
 const POST_INTERVAL_MICROS: i64 = 1_000_000;
 
 /// Text and blocks of a call, checked.

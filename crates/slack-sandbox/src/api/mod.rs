@@ -8,6 +8,7 @@ pub(crate) mod chat;
 mod conversations;
 mod error;
 mod people;
+mod tiers;
 pub(crate) mod views;
 
 use std::sync::Arc;
@@ -147,6 +148,7 @@ fn answer(
         method,
     };
     shared.write(|state| {
+        tiers::keep(state, &context)?;
         auth::check(state, method, headers, &args)?;
         call(state, &context, &args).map(|mut answer| {
             answer.insert("ok".into(), json!(true));

@@ -308,6 +308,28 @@ async fn posting_faster_than_once_a_second_is_refused_where_that_is_switched_on(
     assert_eq!(call(&sandbox, "chat.postMessage", post).await["ok"], true);
 }
 
+/// In any sixty seconds, and what is refused doesn't count.
+#[tokio::test]
+async fn a_method_called_more_often_than_its_tier_allows_is_refused_where_that_is_switched_on() {
+    let (sandbox, app) = sandbox().await;
+    sandbox.set_limit_posting(true);
+    sandbox.stand_clock_at(1_000_000_000);
+    let rita = json!({ "email": "rita@example.com" });
+    let look_up = async || {
+        let answered = app.raw_call(&sandbox, "users.lookupByEmail", &rita).await;
+        answered.expect("an answer")
+    };
+    for _ in 0..50 {
+        assert_eq!(look_up().await.0, 200);
+    }
+    sandbox.stand_clock_at(1_010_000_000);
+    assert_eq!(look_up().await, (429, Some("51".into())));
+    let other = call(&sandbox, "users.info", json!({ "user": "U0RITA" })).await;
+    assert_ne!(other["error"], "ratelimited", "each method for itself");
+    sandbox.stand_clock_at(1_061_000_000);
+    assert_eq!(look_up().await.0, 200);
+}
+
 #[tokio::test]
 async fn a_call_may_be_json_a_form_or_a_query() {
     let (sandbox, _app) = sandbox().await;
