@@ -1,22 +1,24 @@
 //! A running bot: the real router, worker and database, Slack over HTTP from the sandbox, a target with its own log,
-//! and a clock that is moved. What people do reads as a story; nothing here sleeps.
+//! and a clock that is moved. Here it is started, stopped and waited for; nothing sleeps. `acts`: what people do with it,
+//! `seen`: what is to be seen then.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod acts;
+mod seen;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use hallpass::app::App;
-use hallpass::domain::{Request as Row, ShortId};
+use hallpass::domain::ShortId;
 use hallpass::ports::{Clock, Entropy};
 use hallpass::slack::socket::CONNECTIONS;
-use hallpass::store::{RequestFilter, Store};
+use hallpass::store::Store;
 use hallpass::telemetry;
 use hallpass::wiring::{self, MovableClock, Outside, SystemEntropy};
 use hallpass::worker::Circuits;
-use regex::Regex;
-use serde_json::json;
-use slack_sandbox::{Message, Outcome, Person, RequestUrls, Sandbox, View, Workspace};
+use slack_sandbox::{RequestUrls, Sandbox, Workspace};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,7 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use super::gate::{self, Gate};
 use super::postgres::Postgres;
-use super::workplace::{self, APPROVALS, GENERAL};
+use super::workplace;
 
 /// How long `settle` waits at most.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -325,226 +327,6 @@ impl TestBot {
         tokio::time::timeout(PATIENCE, settled)
             .await
             .expect("every due effect is carried out in time");
-    }
-}
-
-/// What people type and press.
-impl TestBot {
-    /// Types a command into a channel, as Slack shows its answer.
-    pub(crate) async fn types(&self, person: &str, text: &str) -> Outcome {
-        let outcome = self.slack.type_command(person, GENERAL, text).await;
-        assert!(
-            outcome.is_ok(),
-            "{text}: {:?} {}",
-            outcome.error,
-            outcome.body
-        );
-        outcome
-    }
-
-    /// Types a command, and answers what the person reads in answer.
-    pub(crate) async fn says(&self, person: &str, text: &str) -> String {
-        let before = self.slack.ephemerals(person).len();
-        let outcome = self.types(person, text).await;
-        if let Some(shown) = outcome.shown {
-            assert!(
-                shown.ephemeral_to.is_some(),
-                "only {person} sees what {text} was answered"
-            );
-            return shown.plain();
-        }
-        let shown = self.slack.until("an answer", |slack| {
-            let whispered = slack.ephemerals(person).get(before).map(Message::plain);
-            whispered.or_else(|| slack.open_views(person).last().map(View::plain))
-        });
-        let shown = shown.await.unwrap();
-        // A form that they didn't want.
-        for view in self.slack.open_views(person) {
-            self.slack.close_view(person, &view.id).await;
-        }
-        shown
-    }
-
-    /// Asks, and carries out what follows.
-    pub(crate) async fn asks(&self, person: &str, text: &str) -> Request {
-        let answer = self.says(person, text).await;
-        let letters = Regex::new(r"[RG]-[0-9A-Z]{4,12}").unwrap();
-        let short = letters
-            .find(&answer)
-            .unwrap_or_else(|| panic!("{person}: {text}\nwas answered: {answer}"));
-        self.settle().await;
-        Request {
-            short: short.as_str().replace("G-", "R-"),
-        }
-    }
-
-    /// Presses Approve on the request's card, and carries out what follows.
-    pub(crate) async fn approves(&self, person: &str, request: &Request) -> Outcome {
-        self.presses(person, request, "Approve").await
-    }
-
-    pub(crate) async fn denies(&self, person: &str, request: &Request) -> Outcome {
-        let pressed = self.presses(person, request, "Deny").await;
-        match self.modal(person) {
-            Some(modal) => {
-                let reason = json!({ "reason": { "reason": "not now" } });
-                let sent = self.slack.submit_view(person, &modal.id, reason).await;
-                self.settle().await;
-                sent
-            }
-            None => pressed,
-        }
-    }
-
-    /// The topmost modal that somebody has open.
-    pub(crate) fn modal(&self, person: &str) -> Option<View> {
-        self.slack.open_views(person).pop()
-    }
-
-    /// Presses the first button on the card whose label begins with `label`.
-    pub(crate) async fn presses(&self, person: &str, request: &Request, label: &str) -> Outcome {
-        let card = self.card(request);
-        let outcome = self.presses_on(person, &card, label).await;
-        self.settle().await;
-        outcome
-    }
-
-    pub(crate) async fn presses_on(&self, person: &str, message: &Message, label: &str) -> Outcome {
-        let label = message
-            .buttons()
-            .into_iter()
-            .find(|button| button.starts_with(label))
-            .unwrap_or_else(|| panic!("no {label} on:\n{}", message.plain()))
-            .to_owned();
-        let outcome = self.slack.press_label(person, message, &label).await;
-        assert!(
-            outcome.is_ok(),
-            "{label}: {:?} {}",
-            outcome.error,
-            outcome.body
-        );
-        outcome
-    }
-}
-
-/// What is to be seen.
-impl TestBot {
-    /// The request's card in the approvals channel.
-    pub(crate) fn card(&self, request: &Request) -> Message {
-        self.card_in(APPROVALS, request)
-    }
-
-    pub(crate) fn card_in(&self, channel: &str, request: &Request) -> Message {
-        let messages = self.slack.messages(channel);
-        let found = messages
-            .iter()
-            .find(|message| message.plain().contains(&request.short));
-        found
-            .unwrap_or_else(|| panic!("{} has no card in {channel}: {messages:#?}", request.short))
-            .clone()
-    }
-
-    /// The card and what was said under it.
-    pub(crate) fn thread(&self, request: &Request) -> String {
-        let card = self.card(request);
-        let lines: Vec<String> = self
-            .slack
-            .thread(APPROVALS, &card.ts)
-            .iter()
-            .map(Message::plain)
-            .collect();
-        lines.join("\n\n")
-    }
-
-    /// Everything that was said to a person alone, direct or ephemeral.
-    pub(crate) fn told(&self, person: &str) -> String {
-        let mut messages = self.slack.dms(person);
-        messages.extend(self.slack.ephemerals(person));
-        let lines: Vec<String> = messages.iter().map(Message::plain).collect();
-        lines.join("\n\n")
-    }
-
-    /// Everything that was said in a channel, with its threads.
-    pub(crate) fn said_in(&self, channel: &str) -> String {
-        let messages = self.slack.messages(channel);
-        let lines: Vec<String> = messages
-            .iter()
-            .flat_map(|message| self.slack.thread(channel, &message.ts))
-            .map(|message| message.plain())
-            .collect();
-        lines.join("\n\n")
-    }
-
-    /// The request as the store has it.
-    pub(crate) async fn row(&self, request: &Request) -> Row {
-        let row = self
-            .store
-            .request_by_short(&request.letters())
-            .await
-            .unwrap();
-        row.unwrap_or_else(|| panic!("{} is on record", request.short))
-    }
-
-    /// Every request that waits to be decided.
-    pub(crate) async fn pending(&self) -> Vec<Request> {
-        let rows = self
-            .store
-            .requests(RequestFilter::Pending, 100)
-            .await
-            .unwrap();
-        let named = |row: &Row| Request {
-            short: row.short.of_request(),
-        };
-        rows.iter().map(named).collect()
-    }
-
-    /// The grants, by their letters, for which the target was told to give this permission.
-    pub(crate) fn granted(&self, permission: &str) -> BTreeSet<String> {
-        let given = self.backend.done("grant").into_iter();
-        given
-            .filter(|call| call.permission == permission)
-            .map(|call| call.grant)
-            .collect()
-    }
-
-    /// Somebody's account is deactivated, and the event is lost on its way.
-    pub(crate) async fn leaves_unheard(&self, person: &str) {
-        let nowhere = RequestUrls {
-            events: None,
-            ..RequestUrls::under(&self.base)
-        };
-        self.slack.set_request_urls(nowhere);
-        self.slack
-            .set_person(person, |person| person.deleted = true);
-        self.settle().await;
-    }
-
-    /// An administrator changes somebody's account, and Slack tells the bot.
-    pub(crate) async fn account_changes(&self, person: &str, change: impl FnOnce(&mut Person)) {
-        let told = |slack: &Sandbox| {
-            let events = slack.deliveries();
-            events
-                .iter()
-                .filter(|event| event.body.contains("user_change") && event.status == 200)
-                .count()
-        };
-        let before = told(&self.slack);
-        self.slack.set_person(person, change);
-        let heard = self
-            .slack
-            .until("the event", |slack| (told(slack) > before).then_some(()));
-        heard.await.unwrap();
-        self.settle().await;
-    }
-
-    /// The kinds of the events of a request, in order.
-    pub(crate) async fn record(&self, request: &Request) -> Vec<&'static str> {
-        let row = self.row(request).await;
-        let events = self.store.events_of(&row.id).await.unwrap();
-        events
-            .iter()
-            .map(|stored| stored.event.kind.as_str())
-            .collect()
     }
 }
 
