@@ -48,23 +48,30 @@ pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
     let certificate = certificate_error(error)?;
     // Variants come in two forms, with and without details; their words begin the same.
     let what = certificate.to_string();
-    let sentence = match certificate {
-        CertificateError::UnknownIssuer => {
-            "its certificate is of an authority that this machine doesn't trust. Where a proxy inspects TLS, name the \
-             file with that proxy's authority in SSL_CERT_FILE"
-                .into()
-        }
+    let of_time = matches!(
+        certificate,
         CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => {
-            format!("{what}. Look at this machine's clock first")
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("{what}. Something else answers in Slack's place: look at name resolution and proxies")
-        }
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+    );
+    let of_name = matches!(
+        certificate,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    );
+    let sentence = if *certificate == CertificateError::UnknownIssuer {
+        "its certificate is of an authority that this machine doesn't trust. Where a proxy inspects TLS, name the file with \
+         that proxy's authority in SSL_CERT_FILE"
+            .into()
+    } else if of_time {
+        format!("{what}. Look at this machine's clock first")
+    } else if of_name {
+        format!(
+            "{what}. Something else answers in Slack's place: look at name resolution and proxies"
+        )
+    } else {
         // What rustls invents next, and what nobody can do much about.
-        _ => format!("its certificate is refused: {what}"),
+        format!("its certificate is refused: {what}")
     };
     Some(sentence)
 }
