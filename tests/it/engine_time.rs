@@ -106,8 +106,8 @@ async fn receiving(redirects: bool) -> (Receiver, Setting) {
     let setting = Setting {
         edit: Box::new(|text| {
             text.replace(
-                "[operators]",
-                "heartbeat_url_env = \"HEARTBEAT_URL\"\n\n[operators]",
+                "[people]",
+                "heartbeat_url_env = \"HEARTBEAT_URL\"\n\n[people]",
             )
         }),
         variables: vec![("HEARTBEAT_URL".into(), url)],
