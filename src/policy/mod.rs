@@ -9,6 +9,8 @@ mod explain;
 mod rules;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod word_tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -11,11 +11,11 @@ use hallpass_domain::{
 
 use super::{Decision, Policy, PolicyError, Subject};
 
-fn account(id: &str) -> Who {
+pub(super) fn account(id: &str) -> Who {
     Who::Account(SlackId::parse(id).expect("an account"))
 }
 
-fn group(name: &str) -> Who {
+pub(super) fn group(name: &str) -> Who {
     Who::Group(GroupName::new(name))
 }
 
@@ -34,11 +34,11 @@ fn person(name: &str, membership: Membership) -> Person {
     }
 }
 
-fn member(name: &str) -> Person {
+pub(super) fn member(name: &str) -> Person {
     person(name, Membership::Member)
 }
 
-fn role() -> Role {
+pub(super) fn role() -> Role {
     let hours = Duration::from_hours;
     Role {
         name: RoleName::new("db-admin"),
@@ -76,7 +76,7 @@ fn role() -> Role {
     }
 }
 
-fn groups() -> BTreeMap<GroupName, Vec<Who>> {
+pub(super) fn groups() -> BTreeMap<GroupName, Vec<Who>> {
     let email = Email::parse("dana@example.com").expect("an e-mail");
     BTreeMap::from([
         (
@@ -99,14 +99,14 @@ fn groups() -> BTreeMap<GroupName, Vec<Who>> {
     ])
 }
 
-fn policy() -> Policy {
+pub(super) fn policy() -> Policy {
     let roles = BTreeMap::from([(RoleName::new("db-admin"), role())]);
     Policy::new(&roles, &groups(), &[])
         .and_then(|policy| policy.with_operators(&[account("U0PAT")]))
         .expect("the rules that ship are valid")
 }
 
-fn request(kind: Kind) -> Request {
+pub(super) fn request(kind: Kind) -> Request {
     let now: Time = "2026-01-05T09:00:00Z".parse().expect("a time");
     Request {
         id: RequestId::new("r1"),
