@@ -75,7 +75,7 @@ impl Lease {
     }
 
     /// So much is left that a call may begin without looking.
-    pub(super) fn is_sure(&self) -> bool {
+    pub fn is_sure(&self) -> bool {
         self.remaining() > SURE
     }
 

@@ -345,7 +345,9 @@ impl Store {
             })
             .filter(|claimed| claimed.due <= now)
             .collect();
-        claimed.sort_by_key(|claimed| (claimed.urgency, claimed.due));
+        // In a backend's lane one that failed before may hang again: what wasn't tried yet doesn't wait behind it.
+        let again = |one: &Claimed| matches!(one.lane, Lane::Backend(_)) && one.attempts > 1;
+        claimed.sort_by_key(|one| (one.urgency, again(one), one.due));
         Ok(claimed)
     }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hallpass_domain::{Lane, Urgency};
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ struct Task {
     claimed: Vec<Claimed>,
     lease: Arc<Lease>,
     stage: Stage,
+    entered: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +70,17 @@ impl InFlight {
             claimed,
             lease,
             stage,
+            entered: Instant::now(),
         };
         self.tasks().insert(task, task_of);
     }
 
-    /// The first that waits in this lane, for a place that is free.
+    /// The first that waits in this lane, for a place that is free. Whose lease may be over (the process was paused) waits
+    /// until it is renewed or lost.
     pub(super) fn begin_next(&self, lane: &Lane) -> Option<Begun> {
         let mut tasks = self.tasks();
-        let (number, task) = tasks.iter_mut().find(|(_, task)| task.waits_in(lane))?;
+        let ready = |task: &Task| task.waits_in(lane) && task.lease.is_sure();
+        let (number, task) = tasks.iter_mut().find(|(_, task)| ready(task))?;
         task.stage = Stage::Begun;
         Some(Begun {
             number: *number,
@@ -95,6 +100,13 @@ impl InFlight {
             !waits
         });
         taken
+    }
+
+    /// Whether something waits in this lane for longer than that.
+    pub(super) fn has_waited(&self, lane: &Lane, longer: Duration) -> bool {
+        let tasks = self.tasks();
+        let mut waiting = tasks.values().filter(|task| task.waits_in(lane));
+        waiting.any(|task| task.entered.elapsed() > longer)
     }
 
     /// The lanes in which something waits.
@@ -181,7 +193,11 @@ impl InFlight {
     /// Asks what gives access in this lane to give way; answers what is cancelled once it has.
     pub(super) fn give_way(&self, lane: &Lane) -> Option<CancellationToken> {
         let tasks = self.tasks();
-        let gives = |task: &&Task| task.is_of(lane) && !task.claimed.first().is_some_and(is_taking);
+        let gives = |task: &&Task| {
+            let taking = task.claimed.first().is_some_and(is_taking);
+            // What is only being recorded has no call to cut off.
+            task.is_of(lane) && !taking && !task.lease.left().is_cancelled()
+        };
         let task = tasks.values().find(gives)?;
         task.lease.give_way();
         Some(task.lease.left())
@@ -194,6 +210,7 @@ mod tests {
     use hallpass_domain::{EffectKind, HoldingId, Time};
 
     use super::*;
+    use crate::app::LEASE;
 
     fn claimed(holding: &str) -> Claimed {
         Claimed {
@@ -262,5 +279,40 @@ mod tests {
         );
         assert!(in_flight.begin_next(&Lane::Internal).is_none());
         assert_eq!(in_flight.all(), [claimed("first"), claimed("second")]);
+    }
+
+    /// After a pause the lease of what waits may be over: it is another process's by then.
+    #[tokio::test]
+    async fn what_may_be_lost_is_not_begun_before_its_lease_is_renewed() {
+        let (in_flight, now) = (InFlight::default(), Instant::now());
+        let lease = Arc::new(Lease::since(now - LEASE));
+        in_flight.enter(1, vec![claimed("first")], lease, Stage::Waiting);
+        assert!(in_flight.begin_next(&Lane::Internal).is_none());
+        let waiting = in_flight.all();
+        in_flight.renewed(now, &waiting, &[true]);
+        assert!(in_flight.begin_next(&Lane::Internal).is_some());
+    }
+
+    #[tokio::test]
+    async fn only_a_call_under_way_is_asked_to_give_way() {
+        let (in_flight, now) = (InFlight::default(), Instant::now());
+        let giving = |holding: &str| Claimed {
+            urgency: Urgency::Normal,
+            ..claimed(holding)
+        };
+        let (over, under_way) = (Arc::new(Lease::since(now)), Arc::new(Lease::since(now)));
+        over.leave();
+        in_flight.enter(1, vec![giving("first")], over, Stage::Begun);
+        assert!(in_flight.give_way(&Lane::Internal).is_none());
+        in_flight.enter(
+            2,
+            vec![giving("second")],
+            Arc::clone(&under_way),
+            Stage::Begun,
+        );
+        let left = in_flight.give_way(&Lane::Internal).expect("it is asked");
+        assert!(!left.is_cancelled());
+        under_way.leave();
+        assert!(left.is_cancelled());
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Recording {
 }
 
 impl Recording {
-    fn begin(self: &Arc<Self>) -> Recorded {
+    pub(super) fn begin(self: &Arc<Self>) -> Recorded {
         self.running.fetch_add(1, Ordering::AcqRel);
         Recorded(Arc::clone(self))
     }
@@ -50,7 +50,7 @@ impl Recording {
 }
 
 /// Says so when dropped, also by a panic.
-struct Recorded(Arc<Recording>);
+pub(super) struct Recorded(Arc<Recording>);
 
 impl Drop for Recorded {
     fn drop(&mut self) {

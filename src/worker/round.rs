@@ -63,6 +63,11 @@ impl Room {
     }
 }
 
+/// What was claimed ahead and waits longer for a place stands behind calls that hang.
+const STANDS: Duration = Duration::from_secs(1);
+/// After that nothing is claimed ahead in its lane for so long.
+const NONE_AHEAD: Duration = Duration::from_secs(10);
+
 /// While something due waits for a place, it is looked again for what is more urgent.
 const CROWDED: TimeDelta = TimeDelta::milliseconds(500);
 
@@ -72,6 +77,8 @@ pub(super) struct Round {
     busy: BTreeMap<Kept, usize>,
     in_flight: Arc<InFlight>,
     recording: Arc<Recording>,
+    /// When what was claimed ahead in a lane last stood without a place.
+    stood: BTreeMap<Lane, Instant>,
     number: u64,
     renewed: Instant,
 }
@@ -84,6 +91,7 @@ impl Round {
             busy: BTreeMap::new(),
             in_flight: Arc::default(),
             recording: Arc::default(),
+            stood: BTreeMap::new(),
             number: 0,
             renewed: Instant::now(),
         }
@@ -96,8 +104,8 @@ impl Round {
     /// Claims and starts what is due at `now`, as far as each lane's limit allows. Answers when the next is due.
     pub(super) async fn claim_due(&mut self, now: Time) -> Result<Option<Time>, StoreError> {
         self.collect();
-        self.fill().await;
         self.renew(now).await?;
+        self.fill();
         let store = self.worker.parts.store.clone();
         let mut next: Option<Time> = None;
         for (lane, due) in store.due().await? {
@@ -211,10 +219,14 @@ impl Round {
     ) -> Room {
         let most = (places * AHEAD).min(ENDS);
         let claimed = self.in_flight.taking_in(lane);
-        if claimed > most / 2 {
+        let stood = self.stood.get(lane);
+        let revoking = if gives_way || stood.is_some_and(|stood| stood.elapsed() < NONE_AHEAD) {
+            free
+        } else if claimed > most / 2 {
             return Room::NONE;
-        }
-        let revoking = if gives_way { free } else { most - claimed };
+        } else {
+            most - claimed
+        };
         Room {
             take: Take {
                 revoking,
@@ -226,11 +238,20 @@ impl Round {
         }
     }
 
-    /// Gives free places to what waits for one; where the target is away, what waits is given back.
-    async fn fill(&mut self) {
+    /// Gives free places to what waits for one. Where the target is away, or no place was free for a while, what waits is
+    /// given back: another process may have a place.
+    fn fill(&mut self) {
         for lane in self.in_flight.waiting() {
-            if self.worker.circuits.is_away(&lane) {
-                self.place(&lane).give_back_waiting().await;
+            let stands = self.in_flight.has_waited(&lane, STANDS);
+            if stands {
+                self.stood.insert(lane.clone(), Instant::now());
+            }
+            if stands || self.worker.circuits.is_away(&lane) {
+                let (place, recorded) = (self.place(&lane), self.recording.begin());
+                tokio::spawn(async move {
+                    place.give_back_waiting().await;
+                    drop(recorded);
+                });
                 continue;
             }
             let mut free = self.room_of_places(&lane);
