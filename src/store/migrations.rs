@@ -38,6 +38,7 @@ migrations! {
     "20261122040000" "create_home",
     "20261123010000" "keep_alarm_copies",
     "20261123030000" "index_waiting",
+    "20261123090000" "index_claimed",
 }
 
 pub(super) fn sqlite() -> Migrator {
