@@ -61,6 +61,12 @@ pub(super) const SCHEDULE: Sql = sql!("effect":
      next_at = case when effect.claimed then effect.next_at else excluded.due end, \
      attempts = case when effect.claimed then effect.attempts else 0 end");
 
+/// All that a batch writes here, in one order, before any of it: two batches, or a batch and a renewal, that lock the same
+/// rows in different orders would wait for each other.
+pub(super) const LOCK: Sql = sql!("effect":
+    "select e.subject, e.kind from effect as e join " [rows subject text, kind text]
+    " on e.subject = r.subject and e.kind = r.kind order by e.subject, e.kind" [for_update]);
+
 pub(super) const CANCEL: Sql = sql!("effect":
     "delete from effect where (subject, kind) in (select r.subject, r.kind from "
     [rows subject text, kind text] ")");
@@ -240,6 +246,18 @@ impl Take {
             patient: limit,
             all: limit,
         }
+    }
+}
+
+impl EndedRow {
+    pub(super) fn named(&self) -> String {
+        object! { subject: self.subject, kind: self.kind }
+    }
+}
+
+impl EffectOp {
+    pub(super) fn named(&self) -> String {
+        object! { subject: self.subject, kind: self.kind }
     }
 }
 

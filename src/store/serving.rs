@@ -16,8 +16,10 @@ pub(super) const VOID: Sql = sql!("effect":
     "update effect set claimed = false, next_at = due where claimed");
 
 const RENEW: Sql = sql!("effect":
-    "update effect set next_at = $2 where claimed and (subject, kind, token) in \
-     (select r.subject, r.kind, r.token from " [rows subject text, kind text, token bigint] ")");
+    "update effect set next_at = $2 where (subject, kind) in \
+     (select e.subject, e.kind from effect as e join " [rows subject text, kind text, token bigint]
+    " on e.subject = r.subject and e.kind = r.kind and e.token = r.token where e.claimed \
+     order by e.subject, e.kind" [for_update] ")");
 
 /// Of those, the claims that still are somebody's own.
 const STILL: Sql = sql!("effect":

@@ -7,7 +7,7 @@ use hallpass_domain::RequestId;
 use hallpass_domain::planted::{Fault, planted};
 
 use super::database::Conn;
-use super::effect::{self, Claim, ClaimedRow, Ended, EndedRow};
+use super::effect::{self, Claim, ClaimedRow, EffectOp, Ended, EndedRow};
 use super::error::{Applied, Failed};
 use super::prepared::{Delivery, Owned, Prepared, Row, Rows};
 use super::sql::{Sql, array, list};
@@ -57,6 +57,10 @@ pub(super) async fn changes(
     if all_well(&verdicts) {
         reviews(conn, batch).await?;
         events(conn, batch).await?;
+        let ended = batch.iter().filter_map(|prepared| prepared.ended.as_ref());
+        let ops = batch.iter().flat_map(|prepared| &prepared.effects);
+        let named = ended.map(|ended| ended.key.named());
+        lock_effects(conn, named.chain(ops.map(EffectOp::named))).await?;
         ends(conn, batch, &mut verdicts).await?;
     }
     if all_well(&verdicts) {
@@ -327,6 +331,22 @@ async fn insert<'a>(
     let rows: Vec<&str> = rows.map(String::as_str).collect();
     if !rows.is_empty() {
         conn.execute(sql, &[array(rows).into()]).await?;
+    }
+    Ok(())
+}
+
+/// What `SQLite`, with its one writer, needn't do.
+pub(super) async fn lock_effects(
+    conn: &mut Conn<'_>,
+    named: impl Iterator<Item = String>,
+) -> Result<(), Failed> {
+    if !conn.is_postgres() {
+        return Ok(());
+    }
+    let rows: Vec<String> = named.collect();
+    if rows.len() > 1 {
+        let rows = array(rows.iter().map(String::as_str));
+        conn.execute(&effect::LOCK, &[rows.into()]).await?;
     }
     Ok(())
 }

@@ -234,6 +234,7 @@ pub(super) async fn outcome(conn: &mut Conn<'_>, job: &Job) -> Result<Outcome, F
         }
         Job::Claim(claim) => Outcome::Claimed(write::take(conn, claim).await?),
         Job::Finish(ended) => {
+            write::lock_effects(conn, ended.iter().map(|ended| ended.key.named())).await?;
             write::finish(conn, ended.iter()).await?;
             Outcome::Finished
         }
