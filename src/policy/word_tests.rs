@@ -118,9 +118,9 @@ fn a_role_without_break_glass_says_so() {
 }
 
 /// Rita, who may ask, under a rule of the user.
-fn under(rule: &str, role: &Role) -> Decision {
+fn under(text: &str, role: &Role) -> Decision {
     let roles = BTreeMap::from([(RoleName::new("db-admin"), role.clone())]);
-    let extra = [("team.cedar".to_owned(), rule.to_owned())];
+    let extra = [("team.cedar".to_owned(), text.to_owned())];
     let policy = Policy::new(&roles, &groups(), &extra).expect("valid");
     let (rita, none) = (member("rita"), (BTreeSet::new(), BTreeSet::new()));
     let subject = Subject {
@@ -196,9 +196,8 @@ fn mistake(text: &str) -> (String, usize, String) {
 
 #[test]
 fn a_mistake_is_told_with_its_own_line() {
-    let many: String = (0..12)
-        .map(|number| format!("@id(\"r{number}\")\npermit (principal, action, resource);\n"))
-        .collect();
+    let rule = |number| format!("@id(\"r{number}\")\npermit (principal, action, resource);\n");
+    let many = (0..12).map(rule).collect::<Vec<String>>().concat();
     // The thirteenth rule stands on line 25: more than nine, whose order by text would be another.
     let (file, line, why) = mistake(&format!("{many}permit (principal, action, resource);"));
     assert_eq!((file.as_str(), line), ("team.cedar", 25));

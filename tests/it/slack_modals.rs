@@ -208,6 +208,11 @@ fn a_thousand_roles_and_long_words_fit() {
         .map(|block| &block["element"])
         .unwrap();
     assert_eq!(element["initial_option"]["value"], "yours-999");
+}
+
+#[test]
+fn hostile_words_fit_into_a_decision() {
+    let mad = "\u{202e}<!channel> *bold* 🔥".repeat(300);
     let hostile = ReviewShownFirst {
         request: hallpass::ports::chat::RequestShown {
             reason: mad.clone(),

@@ -156,7 +156,7 @@ const KINDS: [(&str, usize); 6] = [
 ];
 
 /// Sends all of them one way, each as it is and as ours.
-async fn all_are_answered(bot: &TestBot, way: &str, send: impl AsyncFn(Sent, usize)) {
+async fn all_are_answered(bot: &TestBot, way: &str, deliver: impl AsyncFn(Sent, usize)) {
     let (mut sent, mut slowest, mut number) = (0, Duration::ZERO, 0);
     for (kind, least) in KINDS {
         for Sample { path, text } in samples(kind, least) {
@@ -166,7 +166,7 @@ async fn all_are_answered(bot: &TestBot, way: &str, send: impl AsyncFn(Sent, usi
                     for _ in 0..TRIES {
                         number += 1;
                         let began = Instant::now();
-                        send(one.clone(), number).await;
+                        deliver(one.clone(), number).await;
                         best = best.min(began.elapsed());
                         if best <= SOON {
                             break;

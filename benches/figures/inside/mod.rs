@@ -190,10 +190,12 @@ impl Inside {
         let delivery = format!("ask-{number}");
         for _ in 0..TRIES {
             let command = Command::parse(&text);
-            match self.app.command(me, command, Some(&delivery)).await {
-                Answer::Asked(asked) => return Ok(RequestId::new(asked.request.id)),
-                Answer::NotConfirmed => {}
-                answer => bail!("an ask was answered: {answer:?}"),
+            let answer = self.app.command(me, command, Some(&delivery)).await;
+            if let Answer::Asked(asked) = answer {
+                return Ok(RequestId::new(asked.request.id));
+            }
+            if !matches!(answer, Answer::NotConfirmed) {
+                bail!("an ask was answered: {answer:?}");
             }
         }
         bail!("an ask couldn't be confirmed {TRIES} times")
@@ -202,12 +204,14 @@ impl Inside {
     async fn press(&self, who: &Caller, press: &Press, delivery: &str) -> Result<()> {
         for tried in 0..TRIES {
             let press = press.clone();
-            match self.app.press(who, press, Some(delivery), None).await {
-                Answer::Done { .. } => return Ok(()),
-                Answer::NotConfirmed => {}
-                // The press before took effect, which is waited for.
-                Answer::Refused { .. } if tried > 0 => return Ok(()),
-                answer => bail!("a press was answered: {answer:?}"),
+            let answer = self.app.press(who, press, Some(delivery), None).await;
+            // Refused later: the press before took effect, which is waited for.
+            let counted = tried > 0 && matches!(answer, Answer::Refused { .. });
+            if counted || matches!(answer, Answer::Done { .. }) {
+                return Ok(());
+            }
+            if !matches!(answer, Answer::NotConfirmed) {
+                bail!("a press was answered: {answer:?}");
             }
         }
         bail!("a press couldn't be confirmed {TRIES} times")
