@@ -118,9 +118,9 @@ fn a_role_without_break_glass_says_so() {
 }
 
 /// Rita, who may ask, under a rule of the user.
-fn under(rule: &str, role: &Role) -> Decision {
+fn under(text: &str, role: &Role) -> Decision {
     let roles = BTreeMap::from([(RoleName::new("db-admin"), role.clone())]);
-    let extra = [("team.cedar".to_owned(), rule.to_owned())];
+    let extra = [("team.cedar".to_owned(), text.to_owned())];
     let policy = Policy::new(&roles, &groups(), &extra).expect("valid");
     let (rita, none) = (member("rita"), (BTreeSet::new(), BTreeSet::new()));
     let subject = Subject {
@@ -152,8 +152,8 @@ fn rules_of_the_user_can_ask_for_environment_and_risk() {
         (role(), "medium"),
     ] {
         for other in ["high", "medium", "low"] {
-            let rule = forbid(&format!("resource.risk == \"{other}\""));
-            assert_eq!(under(&rule, &own).allowed, other != risk, "{other} {risk}");
+            let text = forbid(&format!("resource.risk == \"{other}\""));
+            assert_eq!(under(&text, &own).allowed, other != risk, "{other} {risk}");
         }
     }
     let prod = within("prod", Risk::High);
