@@ -117,7 +117,7 @@ mutated() {
 mutants() {
     local failed=0
     mutated domain --package hallpass-domain -- --lib -- --skip model:: --skip sequences:: || failed=1
-    policy_alone && mutated policy --dir "$target/soak/policy" -- --lib || failed=1
+    policy_alone && mutated policy --dir "$target/soak/policy" --gitignore false -- --lib || failed=1
     CARGO_TARGET_DIR=$target/soak/policy-target tests/mutants/rules.py "$target/soak/policy" |
         tee >(grep '^mutants: ' >>"$HALLPASS_FIGURES") || failed=1
     return "$failed"

@@ -152,8 +152,8 @@ fn rules_of_the_user_can_ask_for_environment_and_risk() {
         (role(), "medium"),
     ] {
         for other in ["high", "medium", "low"] {
-            let rule = forbid(&format!("resource.risk == \"{other}\""));
-            assert_eq!(under(&rule, &own).allowed, other != risk, "{other} {risk}");
+            let text = forbid(&format!("resource.risk == \"{other}\""));
+            assert_eq!(under(&text, &own).allowed, other != risk, "{other} {risk}");
         }
     }
     let prod = within("prod", Risk::High);

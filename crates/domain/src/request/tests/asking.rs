@@ -352,3 +352,13 @@ fn a_grant_that_ends_calls_on_what_asks_for_more_of_it() {
     world.apply(change.expect("dropped"));
     assert_eq!(world.effects[&timer].due, at(4), "its timer is due at once");
 }
+
+#[test]
+fn a_request_is_its_requesters_and_its_holders_own() {
+    let asked = Request::ask(ask(db_admin()), &bob_dana_then_eve(), None, at(0)).expect("asked");
+    let mut request = asked.request;
+    request.holder = who("alice");
+    assert!(request.is_own(&who("rita")) && request.is_own(&who("alice")));
+    assert!(!request.is_own(&who("bob")));
+    assert_eq!(request.state.name(), "pending");
+}
