@@ -228,6 +228,16 @@ impl Change {
             .expect("the change writes a grant")
     }
 
+    pub(crate) fn the_holding(&self) -> &Holding {
+        self.writes
+            .iter()
+            .find_map(|write| match write {
+                Write::Holding(holding) => Some(holding.as_ref()),
+                Write::Request(_) | Write::Grant(_) | Write::Person(_) => None,
+            })
+            .expect("the change writes a holding")
+    }
+
     pub(crate) fn writes_a_grant(&self) -> bool {
         self.writes
             .iter()

@@ -74,6 +74,25 @@ fn ending_the_first_grant_does_not_end_the_second() {
 }
 
 #[test]
+fn that_another_grant_covers_it_is_on_record_where_one_ended_and_nowhere_else() {
+    let mut world = World::default();
+    world.asks(ask(at_once()), "g1", &[], at(0));
+    world.settles(at(0));
+    world.asks(second(ask(at_once())), "g2", &[], at(30));
+    world.settles(at(30));
+    let covered = |world: &World| -> Vec<_> {
+        let told = world.events.iter();
+        told.filter(|event| event.facts.contains_key("still_covered"))
+            .map(|event| event.grant.clone())
+            .collect()
+    };
+    assert!(covered(&world).is_empty(), "nothing has ended");
+    expires(&mut world, "g1", 120);
+    world.settles(at(120));
+    assert_eq!(covered(&world), [Some(world.grant("g1").id)]);
+}
+
+#[test]
 fn a_second_grant_that_is_refused_leaves_the_first_alone() {
     let mut world = World::default();
     world.backend.tracks_expiry = true;

@@ -79,6 +79,16 @@ fn closed_sessions_are_told_where_there_were_some() {
 }
 
 #[test]
+fn one_release_is_one_line_of_the_record() {
+    let change = ends_with(1);
+    for kind in [EventKind::HoldingRevoked, EventKind::HoldingVerified] {
+        let told = change.events.iter().filter(|event| event.kind == kind);
+        let grants: Vec<_> = told.map(|event| event.grant.clone()).collect();
+        assert_eq!(grants, [Some(GrantId::new("g1"))], "{kind:?}");
+    }
+}
+
+#[test]
 fn who_opened_it_is_forgotten_only_when_nobody_is_left() {
     let (own, forged) = (GrantId::new("g1"), GrantId::new("forged"));
     let opened_by = |row: Holding| {
