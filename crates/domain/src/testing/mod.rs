@@ -14,8 +14,8 @@ use crate::role::{
     BackendName, BreakGlassRule, Entitlement, ExtendRule, Role, Rung, Sharing, StageRule, Terms,
 };
 use crate::{
-    Change, Duration, EffectChange, EffectKind, EventKind, Grant, GrantId, Holding, HoldingId,
-    PersonId, Request, RequestId, Review, ReviewId, RoleName, ShortId, Time,
+    Change, Duration, EffectChange, EffectKind, Event, EventKind, Grant, GrantId, Holding,
+    HoldingId, PersonId, Request, RequestId, Review, ReviewId, RoleName, ShortId, Time,
 };
 
 /// Minutes after the morning on which all stories begin.
@@ -236,6 +236,14 @@ impl Change {
                 Write::Request(_) | Write::Grant(_) | Write::Person(_) => None,
             })
             .expect("the change writes a holding")
+    }
+
+    /// The first event of this kind.
+    pub(crate) fn event_of(&self, kind: EventKind) -> &Event {
+        self.events
+            .iter()
+            .find(|event| event.kind == kind)
+            .expect("the change tells of it")
     }
 
     pub(crate) fn writes_a_grant(&self) -> bool {

@@ -126,6 +126,18 @@ fn where_nobody_could_ever_decide_nothing_is_asked() {
 }
 
 #[test]
+fn a_role_that_nobody_can_approve_says_how_many_it_needs() {
+    let nobody = panels(&[&[&[]], &[&[]]]);
+    for (role, needed) in [
+        (db_admin(), "needs an approval by 1 other person than"),
+        (two_stages(1, 1), "needs approvals by 2 other people than"),
+    ] {
+        let refusal = Request::ask(ask(role), &nobody, None, at(0)).expect_err("nobody");
+        assert!(refusal.sentence.contains(needed), "{refusal}");
+    }
+}
+
+#[test]
 fn stages_need_distinct_people() {
     let same = panels(&[&[&["bob"]], &[&["bob"]]]);
     let refusal = Request::ask(ask(two_stages(1, 1)), &same, None, at(0)).expect_err("one person");
@@ -265,6 +277,33 @@ fn an_extension_beyond_the_budget_is_a_request_for_an_active_grant() {
         State::Approved { .. }
     ));
     assert!(world.said.contains(&Notice::Extended));
+}
+
+#[test]
+fn more_time_is_given_to_the_grant_that_it_was_asked_for() {
+    let mut world = World::default();
+    let at_once = Role {
+        stages: vec![],
+        ..db_admin()
+    };
+    world.asks(ask(at_once.clone()), "g1", &[], at(0));
+    world.settles(at(1));
+    for (wanted, given) in [("g1", true), ("g9", false)] {
+        let more = Ask {
+            id: crate::RequestId::new("r2"),
+            kind: Kind::Extend {
+                grant: crate::GrantId::new(wanted),
+            },
+            ..ask(at_once.clone())
+        };
+        let grant = world.grant("g1");
+        let opening = Opening::Extend {
+            holdings: world.parts_of(&grant),
+            grant: Box::new(grant),
+        };
+        let asked = Request::ask(more, &[], Some(opening), at(2));
+        assert_eq!(asked.is_ok(), given, "{wanted}");
+    }
 }
 
 #[test]

@@ -113,6 +113,19 @@ fn the_ladder_is_climbed_step_by_step() {
 }
 
 #[test]
+fn a_step_that_asks_nobody_new_is_climbed_in_silence() {
+    let panels = panels(&[&[&["bob"], &["bob", "rita"]]]);
+    let change = asked(db_admin(), &panels).climb(&panels, at(10));
+    let change = change.expect("climbed");
+    assert!(!change.says(Notice::Climbed));
+    assert_eq!(change.event_of(EventKind::Climbed).facts["asked"], 0);
+    assert!(
+        change.cancels(&EffectKind::Climb),
+        "there is no further one"
+    );
+}
+
+#[test]
 fn whoever_goes_off_call_before_the_click_no_longer_decides() {
     let request = asked(db_admin(), &bob_dana_then_eve());
     let now_on_call = panels(&[&[&["dana"], &["eve"]]]);
@@ -227,6 +240,22 @@ fn terms_without_stages_leave_it_scheduled() {
 
     let hopeless = scheduled().reopen(terms(db_admin()), &panels(&[&[&["rita"]]]), at(780));
     assert_eq!(hopeless.expect_err("nobody").kind, RefusalKind::NobodyToAsk);
+}
+
+#[test]
+fn that_it_starts_later_is_said_only_where_it_does() {
+    let without = || {
+        terms(Role {
+            stages: vec![],
+            ..db_admin()
+        })
+    };
+    for (minute, starts_at, said) in [(779, 780, true), (780, 780, false), (781, 781, false)] {
+        let change = scheduled().reopen(without(), &[], at(minute));
+        let change = change.expect("reopened");
+        assert_eq!(change.due(&EffectKind::Start), Some(at(starts_at)));
+        assert_eq!(change.says(Notice::Decided), said, "{minute}");
+    }
 }
 
 #[test]

@@ -237,20 +237,50 @@ fn a_later_start_is_scheduled_and_starts_when_it_comes() {
 }
 
 #[test]
-fn an_approval_after_the_start_that_was_wished_starts_at_once() {
+fn an_approval_from_the_start_that_was_wished_on_starts_at_once() {
     let panels = bob_dana_then_eve();
-    let soon = Ask {
-        start: Start::At(at(3)),
-        ..ask(db_admin())
+    // Approved at 5.
+    for (wished, at_once) in [(3, true), (5, true), (6, false)] {
+        let soon = Ask {
+            start: Start::At(at(wished)),
+            ..ask(db_admin())
+        };
+        let request = Request::ask(soon, &panels, None, at(0))
+            .expect("asked")
+            .request;
+        let change = decide(&request, 0, "bob", yes(), &panels).expect("approved");
+        assert_eq!(change.writes_a_grant(), at_once, "{wished}");
+        assert_eq!(change.tells(EventKind::Scheduled), !at_once, "{wished}");
+    }
+}
+
+#[test]
+fn the_record_counts_stages_from_one_and_who_is_newly_asked() {
+    let role = Role {
+        stages: vec![stage(1, &[10]), stage(1, &[10])],
+        ..db_admin()
     };
-    let request = Request::ask(soon, &panels, None, at(0))
-        .expect("asked")
-        .request;
-    assert!(
-        decide(&request, 0, "bob", yes(), &panels)
-            .expect("approved")
-            .writes_a_grant()
-    );
+    let panels = panels(&[&[&["bob", "dana"], &["eve"]], &[&["pat", "zoe"], &["kim"]]]);
+    let opens = Request::ask(ask(role), &panels, None, at(0)).expect("asked");
+    let (first, opens) = (opens.request, opens.change);
+    let counted = decide(&first, 0, "bob", yes(), &panels).expect("counted");
+    let second = counted.the_request().clone();
+    let through = decide(&second, 1, "pat", yes(), &panels).expect("approved");
+
+    for (request, opened, reviewed, number) in [
+        (first, opens, &counted, 1),
+        (second, counted.clone(), &through, 2),
+    ] {
+        let fact = |change: &Change, kind, name: &str| change.event_of(kind).facts[name].clone();
+        assert_eq!(fact(&opened, EventKind::StageOpened, "stage"), number);
+        assert_eq!(fact(&opened, EventKind::StageOpened, "asked"), 2);
+        let reminded = request.clone().remind(at(15)).expect("reminded");
+        assert_eq!(fact(&reminded, EventKind::Reminded, "stage"), number);
+        let climbed = request.climb(&panels, at(15)).expect("climbed");
+        assert_eq!(fact(&climbed, EventKind::Climbed, "stage"), number);
+        assert_eq!(fact(&climbed, EventKind::Climbed, "asked"), 1);
+        assert_eq!(fact(reviewed, EventKind::Reviewed, "stage"), number);
+    }
 }
 
 #[test]
