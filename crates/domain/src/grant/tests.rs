@@ -234,6 +234,23 @@ fn the_budget_adds_time_so_often_and_so_much() {
 }
 
 #[test]
+fn what_is_left_of_the_agreed_extensions_is_counted_down() {
+    let mut world = active();
+    for left in [2, 1] {
+        assert_eq!(world.grant("g1").agreed_left(BUDGET), left);
+        let change = extend(&world, 60, Some(BUDGET)).expect("extended");
+        world.apply(change);
+    }
+    assert_eq!(world.grant("g1").agreed_left(BUDGET), 0);
+    let fewer = ExtendRule { times: 1, ..BUDGET };
+    assert_eq!(
+        world.grant("g1").agreed_left(fewer),
+        0,
+        "the role was changed to fewer than were used"
+    );
+}
+
+#[test]
 fn provisioning_that_takes_too_long_is_taken_back_and_told() {
     let mut world = intended();
     for _ in 0..4 {
