@@ -117,6 +117,25 @@ fn a_number_without_a_unit_begins_the_reason() {
 }
 
 #[test]
+fn what_is_counted_or_classed_is_no_number_before_a_unit() {
+    for reason in [
+        "2nd day of the outage",
+        "5xx hours on end",
+        ".5 hours are lost",
+    ] {
+        let ask = ask(&format!("db {reason}"));
+        assert_eq!((ask.duration, ask.reason.as_str()), (None, reason));
+    }
+}
+
+#[test]
+fn a_number_that_is_not_whole_is_told_before_the_order_of_units() {
+    let ask = ask("db 30 minutes 1 hour 1.5 seconds why");
+    let typed = "30 minutes 1 hour 1.5 seconds".to_owned();
+    assert_eq!(ask.duration, Some(Err(NotADuration::Shape(typed))));
+}
+
+#[test]
 fn what_was_meant_as_a_duration_and_is_none_is_kept_to_be_told() {
     for wrong in [
         "2x",
@@ -165,6 +184,20 @@ fn at_counts_only_right_before_a_time() {
         "at 22:0 x",
         "attic 22:00",
         "look at 22:00",
+    ] {
+        let ask = ask(&format!("db 2h {reason}"));
+        assert_eq!((ask.at, ask.reason.as_str()), (None, reason));
+    }
+}
+
+#[test]
+fn a_time_is_a_whole_date_and_a_clock() {
+    for reason in [
+        "at 2026-03-0T22:00 migrate",
+        "at 2026/03/01T22:00 migrate",
+        "at nextT22:00 migrate",
+        "at 2026-03-01Tnoon migrate",
+        "at 2026-03-01 migrate",
     ] {
         let ask = ask(&format!("db 2h {reason}"));
         assert_eq!((ask.at, ask.reason.as_str()), (None, reason));
@@ -348,6 +381,18 @@ fn slacks_escapes_are_undone() {
         "web-3.io"
     );
     assert_eq!(plain(" a\u{202e}b\r\nc "), "ab  c");
+}
+
+#[test]
+fn brackets_around_what_is_no_tag_of_slacks_stay() {
+    for reason in [
+        "the <b> is missing",
+        "Vec<String> is empty",
+        "see <a|b>",
+        "<ftp://x.io>",
+    ] {
+        assert_eq!(ask(&format!("db 2h {reason}")).reason, reason);
+    }
 }
 
 #[test]
