@@ -86,6 +86,10 @@ mod tests {
     use crate::{BackendName, Entitlement, GrantId, HoldingId, PersonId, Time};
 
     fn found() -> Holding {
+        found_as(Known::Unknown)
+    }
+
+    fn found_as(known: Known) -> Holding {
         let backend = BackendName::new("gate");
         let entitlement = Entitlement {
             backend: backend.clone(),
@@ -96,8 +100,15 @@ mod tests {
             backend,
             "alice".into(),
             entitlement,
-            Known::Unknown,
+            known,
         )
+    }
+
+    #[test]
+    fn what_was_seen_where_it_was_found_is_written_down() {
+        let at: Time = "2026-01-05T09:00:00Z".parse().expect("a time");
+        let seen = Known::Held { at, until: None };
+        assert_eq!(found_as(seen.clone()).known, seen);
     }
 
     #[test]
