@@ -88,7 +88,8 @@ pub(super) const FINISH_REST: Sql = sql!("effect":
      returning effect.subject, effect.kind");
 
 /// One range of the index for each urgency, so that a claim costs the same however many timers wait, and however many
-/// are due. `$4` of the first urgency; of the others `$6`, and only as far as `$5` in all leaves room. An effect that was put off while its holder died (`due` is later) is not claimed but put back.
+/// are due. `$4` of the first urgency; of the others `$6`, and only as far as `$5` in all leaves room. An effect that
+/// was put off while its holder died (`due` is later) is not claimed but put back.
 pub(super) const CLAIM: Sql = sql!("effect":
     "with revoke_first as materialized (select subject, kind from effect \
      where lane = $1 and urgency = 0 and next_at <= $2 order by next_at limit $4" [skip_locked] "), \
@@ -178,7 +179,7 @@ pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a st
     let cancelled = last
         .iter()
         .filter(|(_, schedule)| schedule.is_none())
-        .map(|((subject, kind), _)| object! { subject: subject, kind: kind })
+        .map(|((subject, kind), _)| named(subject, kind))
         .collect();
     (scheduled, cancelled)
 }
@@ -249,15 +250,20 @@ impl Take {
     }
 }
 
+/// An effect by its key, for [`LOCK`] and [`CANCEL`].
+fn named(subject: &str, kind: &str) -> String {
+    object! { subject: subject, kind: kind }
+}
+
 impl EndedRow {
     pub(super) fn named(&self) -> String {
-        object! { subject: self.subject, kind: self.kind }
+        named(&self.subject, &self.kind)
     }
 }
 
 impl EffectOp {
     pub(super) fn named(&self) -> String {
-        object! { subject: self.subject, kind: self.kind }
+        named(&self.subject, &self.kind)
     }
 }
 
