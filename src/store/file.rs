@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hallpass_domain::planted::{Fault, planted};
+use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
@@ -18,6 +19,8 @@ use super::error::Failed;
 const BUSY: Duration = Duration::from_secs(5);
 /// Statements that stay prepared on a connection: more than there are.
 const PREPARED: usize = 256;
+/// Pages that the writer keeps, in KiB: nobody else changes them.
+const WRITERS_CACHE: i64 = 16_384;
 /// Long reads at a time.
 const LONG_READS: usize = 4;
 
@@ -42,11 +45,17 @@ pub(super) fn open(path: &Path, purpose: Use) -> rusqlite::Result<Connection> {
         Use::Write | Use::Read => BUSY,
         Use::LookUp => Duration::ZERO,
     })?;
+    // One plan for a statement, whatever it is asked with: else it is parsed and planned anew for other values, which
+    // takes longer than the statement.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     match purpose {
         Use::Write => {
             conn.pragma_update(None, "journal_mode", "wal")?;
             conn.pragma_update(None, "synchronous", "full")?;
+            // What a savepoint takes back stays in memory: else each batch made a file, and unlinked it.
+            conn.pragma_update(None, "temp_store", "memory")?;
+            conn.pragma_update(None, "cache_size", -WRITERS_CACHE)?;
         }
         Use::LookUp | Use::Read => conn.pragma_update(None, "query_only", true)?,
     }
