@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use hallpass_domain::grant::State;
 use hallpass_domain::{
     Actor, Announcement, BackendName, Change, Event, EventKind, Grant, GrantId, ShortId,
@@ -12,6 +13,9 @@ use super::App;
 use super::leave::people_effect;
 use super::{ledger, reconcile};
 use crate::store::{Store, StoreError};
+
+/// After a start, until everything is looked at: it may be a hundred thousand grants.
+const PEOPLE_FIRST: TimeDelta = TimeDelta::seconds(1);
 
 /// How many holdings are read at a time.
 const PAGE: u32 = 500;
@@ -44,17 +48,18 @@ pub async fn living_in(store: &Store, backend: &BackendName) -> Result<Vec<Short
 }
 
 impl App {
-    /// Looks at everything from now on: each backend, the ledger, the people. What is scheduled already comes at once.
+    /// Looks at everything from now on: each backend, the ledger, the people; also where it was scheduled for later. People
+    /// who waited for the start come first.
     ///
     /// # Errors
     /// Where the store fails.
     pub async fn look_at_everything(&self) -> Result<(), StoreError> {
-        let now = self.now();
+        let at = self.now() + PEOPLE_FIRST;
         let mut change = Change::default()
-            .schedule(ledger::effect(now))
-            .schedule(people_effect(now));
+            .schedule(ledger::effect(at))
+            .schedule(people_effect(at));
         for name in self.backends.keys() {
-            change = change.schedule(reconcile::effect(name, now));
+            change = change.schedule(reconcile::effect(name, at));
         }
         self.store.apply_one(change).await.map(drop)
     }

@@ -177,7 +177,7 @@ async fn the_heartbeat_comes_every_minute_while_there_is_progress() {
 async fn a_heartbeat_follows_nobody_elsewhere() {
     let (receiver, setting) = receiving(true).await;
     TestBot::in_setting(setting, async |bot| {
-        bot.clock.advance(seconds(61));
+        passes(bot).await;
         heard(&receiver, 1).await;
         shows(bot, "hallpass_heartbeat_total{outcome=\"failed\"} ").await;
         assert_eq!(receiver.elsewhere.load(Ordering::Relaxed), 0);
