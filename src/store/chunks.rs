@@ -83,7 +83,7 @@ impl<'a> Chunks<'a> {
                 let verdict = if conflict {
                     Ok(Applied::Conflict)
                 } else {
-                    Err(StoreError::unavailable(&error))
+                    Err(StoreError::refused(&error))
                 };
                 self.verdicts[chunk[0]] = Some(verdict);
             }

@@ -154,7 +154,10 @@ impl Store {
     /// Where the database failed some of them may have been written: read again.
     pub async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         let changes = changes.into_iter().map(|change| (change, None));
-        self.apply_prepared(self.prepare(changes)?).await
+        self.apply_each(changes.collect())
+            .await
+            .into_iter()
+            .collect()
     }
 
     pub async fn apply_one(&self, change: Change) -> Result<Applied, StoreError> {
@@ -165,40 +168,41 @@ impl Store {
     }
 
     /// Writes each change and the end of the effect that caused it in one commit. On a conflict neither is written; an end
-    /// whose claim was lost or cancelled meanwhile is left out.
+    /// whose claim was lost or cancelled meanwhile is left out. Each is answered by itself: one that is refused keeps
+    /// none of the others from its answer.
     pub async fn apply_finishing(
         &self,
         work: Vec<(Change, Finish)>,
-    ) -> Result<Vec<Applied>, StoreError> {
-        let work = work
-            .into_iter()
-            .map(|(change, finish)| (change, Some(finish)));
-        self.apply_prepared(self.prepare(work)?).await
+    ) -> Vec<Result<Applied, StoreError>> {
+        let work = work.into_iter();
+        let work = work.map(|(change, finish)| (change, Some(finish)));
+        self.apply_each(work.collect()).await
     }
 
-    fn prepare(
+    async fn apply_each(
         &self,
-        work: impl Iterator<Item = (Change, Option<Finish>)>,
-    ) -> Result<Vec<Prepared>, StoreError> {
-        work.map(|(change, finish)| Prepared::new(change, finish, self.entropy()))
-            .collect()
+        work: Vec<(Change, Option<Finish>)>,
+    ) -> Vec<Result<Applied, StoreError>> {
+        // All of them are handed over before the first is waited for: they are written together.
+        let mut sent = Vec::with_capacity(work.len());
+        for (change, finish) in work {
+            sent.push(match Prepared::new(change, finish, self.entropy()) {
+                Ok(change) => send(self.writer(), Job::Apply(Box::new(change))).await,
+                Err(error) => Err(error),
+            });
+        }
+        let mut applied = Vec::with_capacity(sent.len());
+        for answer in sent {
+            applied.push(match answer {
+                Ok(answer) => answered(answer).await,
+                Err(error) => Err(error),
+            });
+        }
+        applied
     }
 
-    async fn apply_prepared(&self, changes: Vec<Prepared>) -> Result<Vec<Applied>, StoreError> {
-        let mut answers = Vec::with_capacity(changes.len());
-        for change in changes {
-            answers.push(send(self.writer(), Job::Apply(Box::new(change))).await?);
-        }
-        let mut applied = Vec::with_capacity(answers.len());
-        for answer in answers {
-            match answer.await.map_err(|_| StoreError::closed())?? {
-                Outcome::Applied(one) => applied.push(one),
-                Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
-                    unreachable!("a change is answered as a change")
-                }
-            }
-        }
-        Ok(applied)
+    async fn apply_prepared(&self, change: Prepared) -> Result<Applied, StoreError> {
+        answered(send(self.writer(), Job::Apply(Box::new(change))).await?).await
     }
 
     fn writer(&self) -> &mpsc::Sender<Message> {
@@ -291,6 +295,18 @@ impl Store {
         drop(self.writer().send(Message::Close).await);
         self.0.tasks.running.wait().await;
         self.readers().close().await;
+    }
+}
+
+/// What became of a change.
+async fn answered(
+    answer: oneshot::Receiver<Result<Outcome, StoreError>>,
+) -> Result<Applied, StoreError> {
+    match answer.await.map_err(|_| StoreError::closed())?? {
+        Outcome::Applied(one) => Ok(one),
+        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
+            unreachable!("a change is answered as a change")
+        }
     }
 }
 

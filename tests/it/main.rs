@@ -24,6 +24,7 @@ mod command_line;
 mod config;
 mod crash_points;
 mod engine_alarm;
+mod engine_batches;
 mod engine_bounds;
 mod engine_circuit;
 mod engine_drill;
