@@ -111,6 +111,20 @@ impl Failed {
         }
     }
 
+    /// It took longer than it may (`PostgreSQL`'s SQLSTATE `query_canceled`, or our own limit on an answer): with less in
+    /// it, it may be written.
+    pub(super) fn is_too_slow(&self) -> bool {
+        let Self::Postgres(error) = self else {
+            return false;
+        };
+        let cancelled =
+            |error: &dyn sqlx::error::DatabaseError| error.code().as_deref() == Some("57014");
+        match error {
+            sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
+            other => other.as_database_error().is_some_and(cancelled),
+        }
+    }
+
     pub(super) fn is_unique_violation(&self) -> bool {
         use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
 

@@ -31,6 +31,7 @@ mod lock;
 mod migrations;
 mod moments;
 mod open;
+mod pace;
 mod person;
 mod prepared;
 mod record;
@@ -65,6 +66,7 @@ pub use event::StoredEvent;
 pub use holding::place_of;
 pub use home::HomeRow;
 pub use lock::ServingLock;
+pub use pace::Pace;
 pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::ports::{Clock, Entropy};
-use crate::store::Store;
+use crate::store::{Pace, Store};
 use crate::telemetry::{Health, Metrics};
 
 use round::Round;
@@ -79,6 +79,8 @@ pub struct Worker {
     parts: Parts,
     resting: watch::Sender<Option<u64>>,
     circuits: Arc<Circuits>,
+    /// How many ends are decided and written together.
+    ends: Pace,
 }
 
 impl Worker {
@@ -87,6 +89,7 @@ impl Worker {
             parts,
             resting: watch::Sender::new(None),
             circuits: Arc::default(),
+            ends: Pace::up_to(ENDS),
         })
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hallpass_domain::Lane;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Carried;
@@ -104,6 +104,7 @@ impl Place {
 
     async fn carry_out(&self, begun: Begun) {
         let (worker, lane, number) = (&self.worker, &self.lane, begun.number);
+        let (together, began) = (begun.claimed.len(), Instant::now());
         let work = async {
             let answers = worker.parts.app.answers(lane);
             let carried = run::carry_out(worker, lane, &begun.claimed, &begun.lease).await;
@@ -128,7 +129,13 @@ impl Place {
         match self.lane {
             Lane::Backend(_) => drop(tokio::spawn(record)),
             // What comes next in these lanes looks at what this one wrote.
-            Lane::Internal | Lane::Slack => record.await,
+            Lane::Slack => record.await,
+            Lane::Internal => {
+                record.await;
+                if begun.is_taking() {
+                    worker.ends.took(together, began.elapsed());
+                }
+            }
         }
     }
 

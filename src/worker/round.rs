@@ -174,7 +174,11 @@ impl Round {
         let places = self.worker.bounds(lane).tasks;
         match lane {
             Lane::Internal => {
-                let revoking = if taking == 0 { ENDS } else { 0 };
+                let revoking = if taking == 0 {
+                    self.worker.ends.most()
+                } else {
+                    0
+                };
                 let patient = if others == 0 { BATCH } else { 0 };
                 Room {
                     take: Take {

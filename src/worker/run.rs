@@ -46,11 +46,19 @@ async fn decide(worker: &Worker, claimed: &[Claimed], lease: &Lease) -> Vec<Carr
     let work: Vec<_> = (claimed.iter().enumerate())
         .map(|(at, one)| numbered(at, Box::pin(app.carry_out(one, lease))))
         .collect();
-    as_many_as_are_done(limit, at_once, work).await
+    let (carried, in_time) = as_many_as_are_done(limit, at_once, work).await;
+    if ends && !in_time {
+        worker.ends.cut(claimed.len());
+    }
+    carried
 }
 
 /// The outcome of each, in their order; of what wasn't done within `limit`, that it comes again.
-async fn as_many_as_are_done<F>(limit: Duration, at_once: usize, work: Vec<F>) -> Vec<Carried>
+async fn as_many_as_are_done<F>(
+    limit: Duration,
+    at_once: usize,
+    work: Vec<F>,
+) -> (Vec<Carried>, bool)
 where
     F: Future<Output = (usize, Result<Carried, String>)>,
 {
@@ -62,10 +70,10 @@ where
             done[at] = Some(outcome.unwrap_or_else(again));
         }
     };
-    let _in_time = timeout(limit, all).await;
+    let in_time = timeout(limit, all).await.is_ok();
     let carried = done.into_iter();
     let carried = carried.map(|one| one.unwrap_or_else(|| again(too_long(limit))));
-    carried.collect()
+    (carried.collect(), in_time)
 }
 
 async fn numbered(
@@ -149,7 +157,8 @@ mod tests {
             numbered(at, one.boxed())
         });
         let limit = Duration::from_millis(50);
-        let carried = as_many_as_are_done(limit, 9, work.collect()).await;
+        let (carried, in_time) = as_many_as_are_done(limit, 9, work.collect()).await;
+        assert!(!in_time);
         let why = |at: usize| match &carried[at] {
             Carried::Retry { after: None, why } => why.as_str(),
             other => panic!("{at} comes again, not {other:?}"),

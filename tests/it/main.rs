@@ -69,6 +69,7 @@ mod store_effects;
 mod store_events;
 mod store_open;
 mod store_rows;
+mod store_slow;
 mod store_upgrade;
 mod story_again;
 mod story_approvals;
