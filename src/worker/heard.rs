@@ -52,7 +52,7 @@ pub(super) async fn take_note(
 fn silences(outcomes: &[(Claimed, Carried)]) -> impl Iterator<Item = (Option<Duration>, &str)> {
     outcomes.iter().filter_map(|(_, carried)| match carried {
         Carried::Away { after, why } => Some((*after, why.as_str())),
-        Carried::Done(_) | Carried::Retry { .. } | Carried::Again => None,
+        Carried::Done(_) | Carried::Settled(..) | Carried::Retry { .. } | Carried::Again => None,
     })
 }
 

@@ -8,7 +8,7 @@ use hallpass_domain::grant::{EndReason, State};
 use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{Change, EffectKind, HoldingId, Lane, Time, Urgency, Write};
 
-use crate::app::Carried;
+use crate::app::{Carried, Seen};
 use crate::store::{Applied, Claimed, Finish, StoreError};
 
 use super::circuit::PROBE;
@@ -17,6 +17,8 @@ use super::{Worker, lane_label, retry};
 /// A store that fails for a moment shouldn't cost the record of a call that was made.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
+/// How often an outcome is decided anew on rows that changed meanwhile: as often as a grant may have other parts.
+const ANEW: u32 = 16;
 
 pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed, Carried)>) {
     let label = lane_label(lane);
@@ -24,7 +26,10 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
     let (mut bare, mut doubtful) = (Vec::new(), Vec::new());
     for (claimed, outcome) in carried {
         match outcome {
-            Carried::Done(change) => changes.push(Recorded { claimed, change }),
+            Carried::Done(change) => changes.push(Recorded::new(claimed, change, None)),
+            Carried::Settled(change, seen) => {
+                changes.push(Recorded::new(claimed, change, Some(seen)));
+            }
             Carried::Again => {
                 worker.parts.metrics.effect(&label, "given_back");
                 doubtful.extend(holding_of(&claimed));
@@ -63,6 +68,20 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
 struct Recorded {
     claimed: Claimed,
     change: Change,
+    /// What the backend said, where the change was decided by that: it can be decided anew without another call.
+    seen: Option<Box<Seen>>,
+    anew: u32,
+}
+
+impl Recorded {
+    fn new(claimed: Claimed, change: Change, seen: Option<Box<Seen>>) -> Self {
+        Self {
+            claimed,
+            change,
+            seen,
+            anew: 0,
+        }
+    }
 }
 
 /// Why something isn't on record.
@@ -178,7 +197,10 @@ async fn done(worker: &Worker, label: &str, mut left: Vec<Recorded>) -> Vec<(Cla
         for (one, applied) in left.into_iter().zip(applied) {
             match applied {
                 Ok(Applied::Done | Applied::Delivered(_)) => told_of(worker, label, &one.change),
-                Ok(Applied::Conflict) => unrecorded.push((one.claimed, Unrecorded::Moved)),
+                Ok(Applied::Conflict) => match decided_anew(worker, one).await {
+                    Ok(one) => again.push(one),
+                    Err(claimed) => unrecorded.push((claimed, Unrecorded::Moved)),
+                },
                 Err(StoreError::Unavailable(_)) if failures + 1 < TRIES => {
                     away = true;
                     again.push(one);
@@ -193,6 +215,38 @@ async fn done(worker: &Worker, label: &str, mut left: Vec<Recorded>) -> Vec<(Cla
         }
     }
     unrecorded
+}
+
+/// Another part of the same grant was recorded in between, or somebody extended it: what the backend said is as true as
+/// before, so it is decided on the rows as they are now, without another call.
+async fn decided_anew(worker: &Worker, one: Recorded) -> Result<Recorded, Claimed> {
+    let Recorded {
+        claimed,
+        seen: Some(seen),
+        anew,
+        ..
+    } = one
+    else {
+        return Err(one.claimed);
+    };
+    let store = &worker.parts.store;
+    let ours = store.still_ours(std::slice::from_ref(&claimed)).await;
+    if anew == ANEW || ours != Ok(vec![true]) {
+        return Err(claimed);
+    }
+    match worker.parts.app.settle_anew(&seen).await {
+        Ok(Carried::Settled(change, seen)) => Ok(Recorded {
+            claimed,
+            change,
+            seen: Some(seen),
+            anew: anew + 1,
+        }),
+        Ok(_) => Err(claimed),
+        Err(error) => {
+            tracing::info!(%error, subject = ?claimed.subject, "an outcome could not be decided anew");
+            Err(claimed)
+        }
+    }
 }
 
 fn told_of(worker: &Worker, label: &str, change: &Change) {

@@ -1,10 +1,15 @@
-//! What is decided or recorded together stands or falls by itself: one that the database refuses among many ends.
+//! What is decided or recorded together stands or falls by itself: one that the database refuses among many ends, and the
+//! parts of one grant, which all move that grant on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hallpass::domain::grant::State;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 
+use crate::support::bot::Setting;
 use crate::support::proof::until;
-use crate::support::{TestBot, everywhere, minutes, seconds};
+use crate::support::{Database, TestBot, everywhere, minutes, seconds};
 
 /// Runs a statement as whoever owns the database would.
 async fn runs(bot: &TestBot, statement: &str) {
@@ -111,4 +116,84 @@ async fn an_end_that_is_refused_spoils_no_other() {
         assert_eq!(bot.backend.done("revoke").len(), 24);
     })
     .await;
+}
+
+const PARTS: usize = 8;
+
+/// A role of many entitlements in one backend, which bears all of their calls at once.
+fn of_many_parts(database: Database) -> Setting {
+    let entitlements = (0..PARTS)
+        .map(|part| format!("{{ backend = \"gate\", permission = \"part-{part}\" }}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let role = format!(
+        "\n[role.many]\ndescription = \"Many things at once\"\nentitlements = [ {entitlements} ]\nstages = []\n"
+    );
+    Setting {
+        database,
+        edit: Box::new(move |text| {
+            let bears = text.replace(
+                "timeout    = \"5s\"",
+                "timeout    = \"5s\"\nconcurrency = 8",
+            );
+            bears + &role
+        }),
+        ..Setting::default()
+    }
+}
+
+/// The calls since the first `from`, by permission, in their order.
+fn calls(bot: &TestBot, from: usize) -> BTreeMap<String, Vec<String>> {
+    let mut by_part: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for call in bot.backend.calls().split_off(from) {
+        let seen = by_part.entry(call.permission).or_default();
+        seen.push(call.action);
+    }
+    by_part
+}
+
+/// All parts of a grant are called at the same time, and each record moves the same grant on. Who finds it moved by
+/// another part decides anew what it saw; nothing is called a second time for it, and nothing waits.
+#[tokio::test]
+async fn the_parts_of_a_grant_do_not_hinder_each_other() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        TestBot::in_setting(of_many_parts(database), async |bot| {
+            bot.backend.takes(Duration::from_millis(20));
+            bot.says("rita", "/prod-access many 2m looking").await;
+            bot.settle().await;
+            let given = calls(bot, 0);
+            assert_eq!(given.len(), PARTS, "{database:?}");
+            // A second time once all are there: the target is told the end, which counts from then.
+            let once = ["observe", "grant", "observe"];
+            for (part, calls) in &given {
+                assert_eq!(calls, &[once, once].concat(), "{database:?}: {part}");
+            }
+            assert!(bot.backend.most_in_all() > 1, "they were called together");
+
+            let from = bot.backend.calls().len();
+            bot.clock.advance(minutes(3));
+            bot.settle().await;
+            let taken = calls(bot, from);
+            assert_eq!(taken.len(), PARTS, "{database:?}");
+            for (part, calls) in &taken {
+                assert_eq!(
+                    calls,
+                    &["observe", "revoke", "observe"],
+                    "{database:?}: {part}"
+                );
+            }
+            let back = "hallpass_effects_total{lane=\"backend:gate\",outcome=\"given_back\"}";
+            assert_eq!(
+                metric(bot, back).await,
+                0,
+                "{database:?}: none was done again"
+            );
+            let all = bot.store.all_grants(9).await.unwrap();
+            assert!(
+                matches!(all.as_slice(), [one] if matches!(one.state, State::Ended { .. })),
+                "{all:#?}"
+            );
+        })
+        .await;
+    }
 }
