@@ -24,6 +24,7 @@ mod event;
 mod file;
 mod gather;
 mod grant;
+mod here;
 mod holding;
 mod home;
 mod lent;
@@ -78,6 +79,7 @@ pub use serving::Counts;
 use crate::ports::Entropy;
 use database::{Arg, Filled, Readers};
 use gather::{Gather, Gathers, Keyed};
+use here::Here;
 use open::{File, Server, Tasks};
 use prepared::Prepared;
 use sql::Sql;
@@ -95,6 +97,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     changed: watch::Sender<u64>,
     tasks: Tasks,
+    here: Arc<Here>,
 }
 
 enum Database {
@@ -115,9 +118,9 @@ impl Store {
     /// `Unavailable`, never with the URL in it.
     pub async fn open(url: &str, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
         let (changed, _) = watch::channel(0);
-        let tasks = Tasks::default();
+        let (tasks, here) = (Tasks::default(), Arc::default());
         let database = if let Some(path) = url.strip_prefix("sqlite:") {
-            Database::Sqlite(File::open(path, &changed, &tasks).await?)
+            Database::Sqlite(File::open(path, &changed, &tasks, &here).await?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Database::Postgres(Server::open(url, entropy.id(), &changed, &tasks).await?)
         } else {
@@ -131,7 +134,18 @@ impl Store {
             entropy,
             changed,
             tasks,
+            here,
         })))
+    }
+
+    /// From now on whoever asks `SQLite` holds its thread until it is answered: for a simulation in one thread, in which
+    /// nothing may come in between.
+    pub fn answers_here(&self) {
+        match &self.0.database {
+            Database::Sqlite(_) => self.0.here.stay(),
+            // It is this thread that speaks with the server.
+            Database::Postgres(_) => {}
+        }
     }
 
     /// Brings the tables up to date; does nothing where they are.
@@ -185,6 +199,9 @@ impl Store {
         &self,
         work: Vec<(Change, Option<Finish>)>,
     ) -> Vec<Result<Applied, StoreError>> {
+        if self.0.here.stays() {
+            return self.apply_in_turn(work).await;
+        }
         // All of them are handed over before the first is waited for: they are written together.
         let mut sent = Vec::with_capacity(work.len());
         for (change, finish) in work {
@@ -203,8 +220,24 @@ impl Store {
         applied
     }
 
+    /// Which of them the writer would find waiting, and write together, is a matter of threads.
+    async fn apply_in_turn(
+        &self,
+        work: Vec<(Change, Option<Finish>)>,
+    ) -> Vec<Result<Applied, StoreError>> {
+        let mut applied = Vec::with_capacity(work.len());
+        for (change, finish) in work {
+            applied.push(match Prepared::new(change, finish, self.entropy()) {
+                Ok(change) => self.apply_prepared(change).await,
+                Err(error) => Err(error),
+            });
+        }
+        applied
+    }
+
     async fn apply_prepared(&self, change: Prepared) -> Result<Applied, StoreError> {
-        answered(send(self.writer(), Job::Apply(Box::new(change))).await?).await
+        let answer = send(self.writer(), Job::Apply(Box::new(change))).await?;
+        self.0.here.wait(answered(answer)).await
     }
 
     fn writer(&self) -> &mpsc::Sender<Message> {
@@ -217,10 +250,11 @@ impl Store {
     /// One job, through the writer or in a transaction of its own.
     async fn run(&self, job: Job) -> Result<Outcome, StoreError> {
         match &self.0.database {
-            Database::Sqlite(file) => send(&file.writer, job)
-                .await?
-                .await
-                .map_err(|_| StoreError::closed())?,
+            Database::Sqlite(file) => {
+                let answer = send(&file.writer, job).await?;
+                let answer = self.0.here.wait(answer).await;
+                answer.map_err(|_| StoreError::closed())?
+            }
             // A task of its own: a caller that gives up doesn't leave a commit untold.
             Database::Postgres(server) => {
                 let (pool, bell) = (server.pool.clone(), server.bell.clone());

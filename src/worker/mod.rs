@@ -13,8 +13,8 @@ mod place;
 mod record;
 mod retry;
 mod round;
+mod rounds;
 mod run;
-mod step;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ use round::Round;
 
 pub use circuit::Circuits;
 pub use heartbeat::{Heartbeat, Watched};
+pub use rounds::{Rounds, UnderWay};
 
 /// What runs longer has its lease renewed, so often.
 const RENEW: Duration = Duration::from_secs(3);

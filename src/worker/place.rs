@@ -34,8 +34,12 @@ impl Recording {
         Recorded(Arc::clone(self))
     }
 
+    pub(super) fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
+    }
+
     pub(super) fn is_idle(&self) -> bool {
-        self.running.load(Ordering::Acquire) == 0
+        self.running() == 0
     }
 
     pub(super) async fn one_done(&self) {

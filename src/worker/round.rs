@@ -16,6 +16,7 @@ use crate::store::{Claimed, Due, Finish, StoreError, Take};
 use super::circuit::Gate;
 use super::in_flight::{Begun, InFlight, Stage, is_taking};
 use super::place::{Place, Recording};
+use super::rounds::UnderWay;
 use super::{AHEAD, BATCH, ENDS, RENEW, Worker, lane_label};
 
 /// Which of a lane's places a task takes: those for taking access away are kept apart.
@@ -64,9 +65,9 @@ impl Room {
 }
 
 /// What was claimed ahead and waits longer for a place stands behind calls that hang.
-const STANDS: Duration = Duration::from_secs(1);
+const STANDS: TimeDelta = TimeDelta::seconds(1);
 /// After that nothing is claimed ahead in its lane for so long.
-const NONE_AHEAD: Duration = Duration::from_secs(10);
+const NONE_AHEAD: TimeDelta = TimeDelta::seconds(10);
 
 /// While something due waits for a place, it is looked again for what is more urgent.
 const CROWDED: TimeDelta = TimeDelta::milliseconds(500);
@@ -78,7 +79,7 @@ pub(super) struct Round {
     in_flight: Arc<InFlight>,
     recording: Arc<Recording>,
     /// When what was claimed ahead in a lane last stood without a place.
-    stood: BTreeMap<Lane, Instant>,
+    stood: BTreeMap<Lane, Time>,
     number: u64,
     renewed: Instant,
 }
@@ -101,11 +102,26 @@ impl Round {
         self.tasks.is_empty() && self.recording.is_idle()
     }
 
+    pub(super) fn under_way(&mut self) -> UnderWay {
+        self.collect();
+        UnderWay {
+            running: self.tasks.len(),
+            recording: self.recording.running(),
+        }
+    }
+
     /// Claims and starts what is due at `now`, as far as each lane's limit allows. Answers when the next is due.
     pub(super) async fn claim_due(&mut self, now: Time) -> Result<Option<Time>, StoreError> {
+        if self.renewed.elapsed() >= RENEW {
+            self.renew(now).await?;
+        }
+        self.claim(now).await
+    }
+
+    /// The same, without a look at the leases.
+    pub(super) async fn claim(&mut self, now: Time) -> Result<Option<Time>, StoreError> {
         self.collect();
-        self.renew(now).await?;
-        self.fill();
+        self.fill(now);
         let store = self.worker.parts.store.clone();
         let mut next: Option<Time> = None;
         for (lane, due) in store.due().await? {
@@ -116,27 +132,27 @@ impl Round {
                 continue;
             }
             let room = match self.worker.circuits.gate(&lane, now) {
-                Gate::Open => self.room_in(&lane),
+                Gate::Open => self.room_in(&lane, now),
                 Gate::Shut(until) => {
                     next = Some(next.map_or(until, |next| next.min(until)));
                     continue;
                 }
                 Gate::Probe { gives, wide } => {
                     self.worker.circuits.probes(&lane, now);
-                    self.room_in(&lane).for_a_probe(gives, wide)
+                    self.room_in(&lane, now).for_a_probe(gives, wide)
                 }
             };
             if room.take.patient == 0 {
                 next = Some(next.map_or(now + CROWDED, |next| next.min(now + CROWDED)));
             }
             if room.finds(due, now) {
-                self.claim(lane, now, room).await?;
+                self.claim_in(lane, now, room).await?;
             }
         }
         Ok(next)
     }
 
-    async fn claim(&mut self, lane: Lane, now: Time, room: Room) -> Result<(), StoreError> {
+    async fn claim_in(&mut self, lane: Lane, now: Time, room: Room) -> Result<(), StoreError> {
         let (store, asked) = (&self.worker.parts.store, Instant::now());
         let claimed = store.claim_within(&lane, now, LEASE, room.take);
         let mut claimed = claimed.await?;
@@ -151,7 +167,7 @@ impl Round {
         let mut places = room.places;
         for one in claimed {
             if places == 0 {
-                self.enter(vec![one], asked, Stage::Waiting);
+                self.enter(vec![one], asked, Stage::Waiting { since: now });
                 continue;
             }
             places -= 1;
@@ -165,7 +181,7 @@ impl Round {
     /// access away and one of the others at a time. Of a backend's places one is kept free for taking access away, so
     /// that calls that hang don't delay it; where there is only one place, it is everybody's, and an attempt to give access
     /// that has it gives way: its outcome is unknown then, and is observed by the next.
-    fn room_in(&self, lane: &Lane) -> Room {
+    fn room_in(&self, lane: &Lane, now: Time) -> Room {
         let busy = |taking| {
             let busy = self.busy.get(&(lane.clone(), taking));
             busy.copied().unwrap_or(0)
@@ -205,7 +221,21 @@ impl Round {
                 let patient = for_others.saturating_sub(others).min(free);
                 let gives_way = places == 1 && others == 1 && taking == 0;
                 let free = if gives_way { 1 } else { free };
-                self.ahead(lane, places, free, patient, gives_way)
+                let ahead = !gives_way && !self.stood_lately(lane, now);
+                let revoking = if ahead {
+                    self.ahead(lane, places)
+                } else {
+                    Some(free)
+                };
+                revoking.map_or(Room::NONE, |revoking| Room {
+                    take: Take {
+                        revoking,
+                        patient,
+                        all: free,
+                    },
+                    places: free,
+                    gives_way,
+                })
             }
         }
     }
@@ -213,42 +243,24 @@ impl Round {
     /// What takes access away is claimed ahead of the places, so that many share one claim. No more is claimed while
     /// half of that waits still, for a place or for its record: what others could do isn't kept from them, and a claim
     /// is for many or for what a place is free for.
-    fn ahead(
-        &self,
-        lane: &Lane,
-        places: usize,
-        free: usize,
-        patient: usize,
-        gives_way: bool,
-    ) -> Room {
+    fn ahead(&self, lane: &Lane, places: usize) -> Option<usize> {
         let most = (places * AHEAD).min(ENDS);
         let claimed = self.in_flight.taking_in(lane);
+        (claimed <= most / 2).then(|| most - claimed)
+    }
+
+    fn stood_lately(&self, lane: &Lane, now: Time) -> bool {
         let stood = self.stood.get(lane);
-        let revoking = if gives_way || stood.is_some_and(|stood| stood.elapsed() < NONE_AHEAD) {
-            free
-        } else if claimed > most / 2 {
-            return Room::NONE;
-        } else {
-            most - claimed
-        };
-        Room {
-            take: Take {
-                revoking,
-                patient,
-                all: free,
-            },
-            places: free,
-            gives_way,
-        }
+        stood.is_some_and(|stood| now - *stood < NONE_AHEAD)
     }
 
     /// Gives free places to what waits for one. Where the target is away, or no place was free for a while, what waits is
     /// given back: another process may have a place.
-    fn fill(&mut self) {
+    fn fill(&mut self, now: Time) {
         for lane in self.in_flight.waiting() {
-            let stands = self.in_flight.has_waited(&lane, STANDS);
+            let stands = self.in_flight.has_waited_since(&lane, now - STANDS);
             if stands {
-                self.stood.insert(lane.clone(), Instant::now());
+                self.stood.insert(lane.clone(), now);
             }
             if stands || self.worker.circuits.is_away(&lane) {
                 let (place, recorded) = (self.place(&lane), self.recording.begin());
@@ -275,10 +287,7 @@ impl Round {
     }
 
     /// Keeps the leases of what runs, so that a lease can be short and a call long. What was lost is cut off.
-    async fn renew(&mut self, now: Time) -> Result<(), StoreError> {
-        if self.renewed.elapsed() < RENEW {
-            return Ok(());
-        }
+    pub(super) async fn renew(&mut self, now: Time) -> Result<(), StoreError> {
         let asked = Instant::now();
         self.renewed = asked;
         let (store, running) = (&self.worker.parts.store, self.in_flight.all());
