@@ -199,7 +199,8 @@ impl InFlight {
         lost
     }
 
-    /// Asks what gives access in this lane to give way; answers what is cancelled once it has.
+    /// Asks what gives access in this lane to give way; answers what is cancelled once it has, where it has to be waited
+    /// for.
     pub(super) fn give_way(&self, lane: &Lane) -> Option<CancellationToken> {
         let tasks = self.tasks();
         let gives = |task: &&Task| {
@@ -207,9 +208,7 @@ impl InFlight {
             // What is only being recorded has no call to cut off.
             task.is_of(lane) && !taking && !task.lease.left().is_cancelled()
         };
-        let task = tasks.values().find(gives)?;
-        task.lease.give_way();
-        Some(task.lease.left())
+        tasks.values().find(gives)?.lease.give_way()
     }
 }
 
@@ -324,7 +323,9 @@ mod tests {
             Arc::clone(&under_way),
             Stage::Begun,
         );
+        let call = under_way.begin_call();
         let left = in_flight.give_way(&Lane::Internal).expect("it is asked");
+        drop(call);
         assert!(!left.is_cancelled());
         under_way.leave();
         assert!(left.is_cancelled());

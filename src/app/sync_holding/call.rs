@@ -6,6 +6,7 @@ use hallpass_domain::holding::{Called, Observation};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, Work};
+use crate::app::lease::Cut;
 use crate::app::people::ATTEMPTS;
 use crate::app::{App, LEASE};
 use crate::ports::{Backend, BackendError, Receipt};
@@ -72,7 +73,11 @@ impl App {
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         let backend = work.backend;
+        let Some(_calling) = work.lease.begin_call() else {
+            return Err(BackendError::retry(Cut::GivesWay.to_string()));
+        };
         let answered = tokio::select! {
+            biased;
             answered = timeout(backend.timeout(), call) => {
                 answered.unwrap_or_else(|_| Err(no_answer(backend)))
             }
