@@ -1,5 +1,5 @@
-//! Waiting on the caller's own thread. For a simulation in one thread: whoever asks the store holds the thread until it is
-//! answered, so that nothing comes in between and the same seed tells the same story.
+//! Waiting on the caller's own thread. For a simulation in one thread: whoever asks the store holds the thread until it
+//! is answered, so that nothing comes in between and the same seed tells the same story.
 
 use std::pin::pin;
 use std::sync::Arc;

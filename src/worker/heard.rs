@@ -1,5 +1,5 @@
-//! What an outcome says of its lane's target: the circuit is opened and shut here, on record and in the log, and what was
-//! put off is due at once when the target is back.
+//! What an outcome says of its lane's target: the circuit is opened and shut here, on record and in the log, and what
+//! was put off is due at once when the target is back.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What was claimed and isn't recorded yet. Kept apart from the tasks, so that it can be renewed while they run, given back
-//! when they are cut off, and recognised when it is claimed a second time.
+//! What was claimed and isn't recorded yet. Kept apart from the tasks, so that it can be renewed while they run, given
+//! back when they are cut off, and recognised when it is claimed a second time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,8 +81,8 @@ impl InFlight {
         self.tasks().insert(task, task_of);
     }
 
-    /// The first that waits in this lane, for a place that is free. Whose lease may be over (the process was paused) waits
-    /// until it is renewed or lost.
+    /// The first that waits in this lane, for a place that is free. Whose lease may be over (the process was paused)
+    /// waits until it is renewed or lost.
     pub(super) fn begin_next(&self, lane: &Lane) -> Option<Begun> {
         let mut tasks = self.tasks();
         let ready = |task: &Task| task.waits_in(lane) && task.lease.is_sure();
@@ -199,8 +199,8 @@ impl InFlight {
         lost
     }
 
-    /// Asks what gives access in this lane to give way; answers what is cancelled once it has, where it has to be waited
-    /// for.
+    /// Asks what gives access in this lane to give way; answers what is cancelled once it has, where it has to be
+    /// waited for.
     pub(super) fn give_way(&self, lane: &Lane) -> Option<CancellationToken> {
         let tasks = self.tasks();
         let gives = |task: &&Task| {

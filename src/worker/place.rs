@@ -91,7 +91,8 @@ impl Place {
         }
     }
 
-    /// Nothing, where the target is away: who waits is given back, and the lane's probe finds out when it is there again.
+    /// Nothing, where the target is away: who waits is given back, and the lane's probe finds out when it is there
+    /// again.
     async fn next(&self) -> Option<Begun> {
         if !self.worker.circuits.is_away(&self.lane) {
             return self.in_flight.begin_next(&self.lane);

@@ -1,6 +1,6 @@
-//! Rounds one at a time, for whoever chooses itself what comes next: the simulation, in which a seed decides when the worker
-//! goes round, which of the calls that are under way is answered, and when time passes. The rounds are those of `serve`;
-//! only when leases are renewed is told by the port's clock, since no time passes by itself.
+//! Rounds one at a time, for whoever chooses itself what comes next: the simulation, in which a seed decides when the
+//! worker goes round, which of the calls that are under way is answered, and when time passes. The rounds are those of
+//! `serve`; only when leases are renewed is told by the port's clock, since no time passes by itself.
 
 use std::sync::Arc;
 

@@ -30,8 +30,8 @@ pub(super) async fn carry_out(
     }
 }
 
-/// Timers that only transition: decided together. What isn't decided in time is tried again later, by itself: the others
-/// stand as they were decided.
+/// Timers that only transition: decided together. What isn't decided in time is tried again later, by itself: the
+/// others stand as they were decided.
 async fn decide(worker: &Worker, claimed: &[Claimed], lease: &Lease) -> Vec<Carried> {
     let limit = worker.bounds(&Lane::Internal).effect;
     // Ends ask nobody: all their rows are read together.

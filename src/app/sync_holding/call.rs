@@ -1,5 +1,6 @@
-//! Calling a backend for one holding: only while the claim is surely ours, within the backend's limit, and cut off where
-//! the lease runs out or a revocation waits for the place. What a call did whose claim was lost is looked at again.
+//! Calling a backend for one holding: only while the claim is surely ours, within the backend's limit, and cut off
+//! where the lease runs out or a revocation waits for the place. What a call did whose claim was lost is looked at
+//! again.
 
 use hallpass_domain::HoldingId;
 use hallpass_domain::holding::{Called, Observation};
@@ -27,8 +28,9 @@ impl Work<'_> {
 }
 
 impl App {
-    /// Whether the claim is still ours for long enough to begin a call. Where much of the lease has passed, it is renewed
-    /// and looked at first: a process that was paused, or a store that was away, must not call for somebody else.
+    /// Whether the claim is still ours for long enough to begin a call. Where much of the lease has passed, it is
+    /// renewed and looked at first: a process that was paused, or a store that was away, must not call for somebody
+    /// else.
     pub(super) async fn may_call(&self, work: &Work<'_>) -> Result<bool, StoreError> {
         if !work.lease.is_sure() {
             let (asked, claimed) = (Instant::now(), std::slice::from_ref(work.claimed));

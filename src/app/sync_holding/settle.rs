@@ -1,6 +1,6 @@
 //! What an attempt saw, recorded: the core moves the grants on. Parts of one grant are settled at the same time and all
-//! write its row, so what was seen is kept with what was decided: who finds the rows changed decides anew, on the rows as
-//! they are then, and calls nobody again.
+//! write its row, so what was seen is kept with what was decided: who finds the rows changed decides anew, on the rows
+//! as they are then, and calls nobody again.
 
 use std::time::Duration;
 
