@@ -1,17 +1,12 @@
 //! What the worker hands over: one claimed effect, carried out up to its finishing. Errors of the store mean later.
 
-use futures_util::StreamExt;
-use futures_util::stream;
 use hallpass_domain::effect::Subject;
-use hallpass_domain::{EffectKind, Notice, Urgency};
+use hallpass_domain::{EffectKind, Notice};
 
 use super::people::with_patience;
 use super::{App, Carried, Lease};
 use crate::ports::directory::in_background;
 use crate::store::{Claimed, StoreError};
-
-/// How many timers of one batch are decided at the same time: some ask Slack and the schedules.
-const DECIDED_AT_ONCE: usize = 16;
 
 impl App {
     /// Carries out one claimed effect: everything but the finishing, which the worker does in the same commit.
@@ -64,23 +59,6 @@ impl App {
             }
         };
         or_later(carried)
-    }
-
-    /// One batch of the internal lane: timers that only transition. The outcomes are in the order of `claimed`.
-    pub async fn decide(&self, claimed: &[Claimed], lease: &Lease) -> Vec<Carried> {
-        // Ends ask nobody: all their rows are read together.
-        let ends = claimed.iter().all(|one| one.urgency == Urgency::First);
-        let at_once = if ends {
-            claimed.len().max(1)
-        } else {
-            DECIDED_AT_ONCE
-        };
-        // Collected first: a closure inside the stream would make the whole future too narrow to be sent.
-        let work: Vec<_> = claimed
-            .iter()
-            .map(|one| self.carry_out(one, lease))
-            .collect();
-        stream::iter(work).buffered(at_once).collect().await
     }
 }
 

@@ -1,6 +1,7 @@
 //! How long a claimed effect is surely ours, by the monotonic clock: a wall clock that jumps, or a process that was
 //! paused, must not make it seem longer. Whoever carries out an effect asks here before it calls a backend.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -30,6 +31,17 @@ pub struct Lease {
     until: watch::Sender<Instant>,
     gives_way: CancellationToken,
     left: CancellationToken,
+    calling: AtomicBool,
+}
+
+/// A call under way, until it is dropped.
+#[derive(Debug)]
+pub struct Calling<'a>(&'a Lease);
+
+impl Drop for Calling<'_> {
+    fn drop(&mut self) {
+        self.0.calling.store(false, Ordering::SeqCst);
+    }
 }
 
 impl Lease {
@@ -39,6 +51,7 @@ impl Lease {
             until: watch::Sender::new(asked + LEASE),
             gives_way: CancellationToken::new(),
             left: CancellationToken::new(),
+            calling: AtomicBool::new(false),
         }
     }
 
@@ -53,9 +66,19 @@ impl Lease {
         self.until.send_replace(Instant::now());
     }
 
-    /// Asks whoever carries it out to give way to a revocation.
-    pub fn give_way(&self) {
+    /// Asks whoever carries it out to give way to a revocation. Answers what is cancelled once its call is gone; none
+    /// where nothing is called: whatever else it waits for, it calls no more.
+    pub fn give_way(&self) -> Option<CancellationToken> {
         self.gives_way.cancel();
+        self.calling.load(Ordering::SeqCst).then(|| self.left())
+    }
+
+    /// A call begins; none where it has to give way. In this order: either the call is seen by who asks it to give way,
+    /// or that is seen here.
+    pub fn begin_call(&self) -> Option<Calling<'_>> {
+        self.calling.store(true, Ordering::SeqCst);
+        let calling = Calling(self);
+        (!self.gives_way.is_cancelled()).then_some(calling)
     }
 
     /// Whoever carried it out is done with calling.
@@ -154,11 +177,22 @@ mod tests {
     #[tokio::test]
     async fn what_gives_access_makes_way() {
         let lease = Lease::since(asked(0));
-        lease.give_way();
+        let call = lease.begin_call().expect("nobody asked it to give way");
+        let left = lease.give_way().expect("its call is under way");
         assert!(!lease.may_call());
         assert_eq!(lease.cut().await, Cut::GivesWay);
-        assert!(!lease.left().is_cancelled());
+        drop(call);
+        assert!(!left.is_cancelled());
         lease.leave();
-        assert!(lease.left().is_cancelled());
+        assert!(left.is_cancelled());
+    }
+
+    /// It asks Slack who somebody is, say: nothing keeps the revocation from its call.
+    #[test]
+    fn who_calls_nothing_is_not_waited_for() {
+        let lease = Lease::since(asked(0));
+        drop(lease.begin_call().expect("nobody asked it to give way"));
+        assert!(lease.give_way().is_none());
+        assert!(lease.begin_call().is_none());
     }
 }

@@ -94,6 +94,7 @@ pub use mode::Mode;
 pub use operator::GrantLine;
 pub use retired::living_in;
 pub use settings::{Caller, Carried, Less, MappedPerson, Press, Settings};
+pub use sync_holding::Seen;
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).
 pub const ANSWER_WITHIN: StdDuration = StdDuration::from_secs(2);

@@ -11,6 +11,8 @@ use hallpass_domain::{
     BackendName, Change, Duration, Email, RequestId, Role, RoleName, SlackId, Who,
 };
 
+use super::Seen;
+
 /// The configuration as far as use cases need it.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -135,6 +137,9 @@ impl Press {
 pub enum Carried {
     /// Nothing more to do but to write this.
     Done(Change),
+    /// The same, decided by what a backend said: where the rows changed meanwhile it is decided anew
+    /// ([`App::settle_anew`](super::App::settle_anew)).
+    Settled(Change, Box<Seen>),
     /// Later; not before `after`, where somebody said so.
     Retry {
         after: Option<StdDuration>,

@@ -2,13 +2,13 @@
 //! is done. Authority is looked at again right before access is given; taking away asks nobody and waits for nothing.
 
 mod call;
+mod settle;
 
 use hallpass_domain::grant::{EndReason, State as GrantState};
-use hallpass_domain::holding::{Attempt, Known, Outcome, Step, Wanted};
-use hallpass_domain::planted::{Fault, planted};
+use hallpass_domain::holding::{Attempt, Outcome, Step, Wanted};
 use hallpass_domain::{Actor, Change, Grant, GrantId, Holding, HoldingId, RefusalKind};
 
-use super::alarm::{OVERDUE_AFTER, alarm_effect};
+use super::alarm::OVERDUE_AFTER;
 use super::people::with_patience;
 use super::stop::Stop;
 use super::{App, Carried, LEASE, Lease};
@@ -16,6 +16,8 @@ use crate::app::answer::Answer;
 use crate::ports::chat::Said;
 use crate::ports::{Backend, BackendError, HoldingRef};
 use crate::store::{Applied, Claimed, StoreError};
+
+pub use settle::Seen;
 
 /// Observe, call, read back, settle, and some room.
 const STEPS_AT_MOST: usize = 8;
@@ -100,7 +102,7 @@ impl App {
                 Next::On => {}
                 Next::Again => return Ok(Carried::Again),
                 Next::Settled(outcome) => {
-                    return self.settle(holding, outcome, &work).await;
+                    return self.settle(holding, outcome, work).await;
                 }
                 Next::Failed(error, failure) => {
                     return self.failed(claimed, &holding, error, failure).await;
@@ -216,68 +218,6 @@ impl App {
         Ok(Authorised::Moved)
     }
 
-    /// Where a grant was ordered and never seen to be there, its call may still be on the way (lost, or of a process
-    /// that was paused): then it is looked once more, when that is over.
-    async fn settle(
-        &self,
-        holding: Holding,
-        outcome: Outcome,
-        work: &Work<'_>,
-    ) -> Result<Carried, StoreError> {
-        let (generation, again) = (holding.generation, work.backend.timeout() + LEASE);
-        let (now, grants, siblings) = if let Some(grant) = work.alone(&holding) {
-            (holding, vec![grant.clone()], Vec::new())
-        } else {
-            // What is recorded is what is true now: the row may have moved on while the backend was called.
-            let Some(now) = self.store.holding(&holding.id).await? else {
-                return Ok(Carried::nothing());
-            };
-            let concerned = concerned(&now).cloned().collect::<Vec<GrantId>>();
-            let grants = self.store.grants(&concerned).await?;
-            let siblings = self.siblings(&now, &grants).await?;
-            (now, grants, siblings)
-        };
-        let unsure = match &now.known {
-            Known::Unknown => matches!(outcome, Outcome::Absent { .. }),
-            Known::Absent { .. } | Known::Standing { .. } => {
-                matches!(outcome, Outcome::Absent { .. }) && !now.releasing.is_empty()
-            }
-            Known::Held { .. } => false,
-        };
-        // Planted, what was seen once is believed.
-        let unsure = unsure && !planted(Fault::PausedReplicaActs);
-        let look = unsure.then(|| now.sync(self.now() + again));
-        let told_stuck = grants.iter().any(is_told_stuck);
-        let now_backend = now.backend.clone();
-        let settled = now.settle(generation, outcome, grants, siblings, self.now());
-        let alarm = told_stuck.then(|| alarm_effect(&now_backend, self.now()));
-        Ok(match settled {
-            Ok(mut change) => {
-                for effect in look.into_iter().chain(alarm) {
-                    change = change.schedule(effect);
-                }
-                Carried::Done(change)
-            }
-            Err(_) => Carried::Again,
-        })
-    }
-
-    async fn siblings(
-        &self,
-        holding: &Holding,
-        grants: &[Grant],
-    ) -> Result<Vec<Holding>, StoreError> {
-        let mut ids: Vec<HoldingId> = grants
-            .iter()
-            .flat_map(|grant| &grant.parts)
-            .map(|part| part.holding.clone())
-            .filter(|id| *id != holding.id)
-            .collect();
-        ids.sort();
-        ids.dedup();
-        self.store.holdings(&ids).await
-    }
-
     /// Later; and loud, where access should be gone and the backend refuses or is late.
     async fn failed(
         &self,
@@ -364,23 +304,6 @@ impl App {
     }
 }
 
-impl Work<'_> {
-    /// The one grant that this is about, where it is about nothing else: taken away with its end, at the first attempt,
-    /// and no other holding is a part of it. Nobody but who holds this claim has reason to write those two rows, so
-    /// what was read before the call is decided on; where somebody did, their versions say so when it is recorded.
-    fn alone(&self, holding: &Holding) -> Option<&Grant> {
-        let grant = self.opener.as_ref()?;
-        let only = concerned(holding).all(|id| *id == grant.id) && grant.parts.len() == 1;
-        let ends = holding.claims.is_empty() && holding.releasing.contains(&grant.id);
-        (only && ends && self.claimed.attempts == 1).then_some(grant)
-    }
-}
-
-/// The grants that what is known of a holding may move on.
-fn concerned(holding: &Holding) -> impl Iterator<Item = &GrantId> {
-    holding.claims.keys().chain(&holding.releasing)
-}
-
 fn reference(holding: &Holding, opened_by: Option<&Grant>) -> HoldingRef {
     HoldingRef {
         principal: holding.principal.clone(),
@@ -391,17 +314,6 @@ fn reference(holding: &Holding, opened_by: Option<&Grant>) -> HoldingRef {
             Wanted::Held { until } => Some(until),
             Wanted::Absent => None,
         },
-    }
-}
-
-/// Whether people were told that it can't be taken away.
-fn is_told_stuck(grant: &Grant) -> bool {
-    match &grant.state {
-        GrantState::Revoking { stuck_since, .. } => stuck_since.is_some(),
-        GrantState::Provisioning { .. }
-        | GrantState::Active { .. }
-        | GrantState::Ended { .. }
-        | GrantState::Failed { .. } => false,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::error::{Applied, Failed, StoreError};
+use super::pace::Pace;
 use super::prepared::Prepared;
 use super::write;
 
@@ -16,6 +17,7 @@ pub(super) struct Chunks<'a> {
     changes: &'a [&'a Prepared],
     verdicts: Vec<Option<Result<Applied, StoreError>>>,
     most: usize,
+    pace: &'a Pace,
 }
 
 /// What to do with the transaction in which a chunk was written.
@@ -28,11 +30,12 @@ pub(super) enum Chunk {
 }
 
 impl<'a> Chunks<'a> {
-    pub(super) fn of(changes: &'a [&'a Prepared]) -> Self {
+    pub(super) fn of(changes: &'a [&'a Prepared], pace: &'a Pace) -> Self {
         Self {
             changes,
             verdicts: vec![None; changes.len()],
             most: CHUNK,
+            pace,
         }
     }
 
@@ -41,7 +44,7 @@ impl<'a> Chunks<'a> {
         let mut seen = HashSet::new();
         (0..self.changes.len())
             .filter(|at| self.verdicts[*at].is_none())
-            .take(self.most)
+            .take(self.most.min(self.pace.most()))
             .take_while(|at| self.changes[*at].keys().all(|key| seen.insert(key)))
             .collect()
     }
@@ -74,6 +77,10 @@ impl<'a> Chunks<'a> {
                     }
                 }
             }
+            // Together it takes too long: fewer then, also of what comes after.
+            Err(error) if error.is_too_slow() && error.is_of_a_statement() && chunk.len() > 1 => {
+                self.pace.cut(chunk.len());
+            }
             // Which change it was isn't said: it is looked for in halves.
             Err(error) if error.is_of_a_statement() && chunk.len() > 1 => {
                 self.most = chunk.len() / 2;
@@ -82,12 +89,20 @@ impl<'a> Chunks<'a> {
                 let conflict = error.is_unique_violation();
                 let verdict = if conflict {
                     Ok(Applied::Conflict)
-                } else {
+                } else if error.is_too_slow() {
                     Err(StoreError::unavailable(&error))
+                } else {
+                    Err(StoreError::refused(&error))
                 };
                 self.verdicts[chunk[0]] = Some(verdict);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                // A server that says nothing isn't asked for the rest; whoever comes again comes in smaller chunks.
+                if error.is_too_slow() {
+                    self.pace.cut(chunk.len());
+                }
+                return Err(error);
+            }
         }
         Ok(Chunk::TakeBack)
     }

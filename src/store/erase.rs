@@ -110,8 +110,7 @@ impl Store {
     pub async fn erase(&self, change: Change, erasure: Erasure) -> Result<Applied, StoreError> {
         let mut prepared = Prepared::new(change, None, self.entropy())?;
         prepared.erasure = PreparedErasure::new(erasure)?;
-        let applied = self.apply_prepared(vec![prepared]).await?.pop();
-        applied.ok_or_else(StoreError::closed)
+        self.apply_prepared(prepared).await
     }
 
     /// The personal fields of a span of events that are about somebody: all of the requests that they asked or hold for,

@@ -21,6 +21,10 @@ pub enum StoreError {
     /// is unknown; versions make trying again safe.
     #[error("{0}")]
     Unavailable(String),
+    /// The database is there and refuses this one change (a constraint, a trigger, a value that it can't keep): trying
+    /// again at once changes nothing.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// What became of one change.
@@ -44,6 +48,10 @@ impl StoreError {
 
     pub(super) fn unavailable(why: impl fmt::Display) -> Self {
         Self::Unavailable(format!("The database is unavailable: {why}"))
+    }
+
+    pub(super) fn refused(why: impl fmt::Display) -> Self {
+        Self::Refused(format!("The database refuses the change: {why}"))
     }
 
     pub(super) fn closed() -> Self {
@@ -89,12 +97,31 @@ impl Failed {
     pub(super) fn is_of_a_statement(&self) -> bool {
         match self {
             Self::Sqlite(error) => {
-                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+                use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch, Unknown};
+                // `Unknown` is SQLite's plain "error" (of a function, say), after which the transaction goes on.
+                let of_it = [ConstraintViolation, TooBig, TypeMismatch, Unknown];
+                error
+                    .sqlite_error_code()
+                    .is_some_and(|code| of_it.contains(&code))
             }
             Self::Postgres(error) => {
                 error.as_database_error().is_some() && !self.is_worth_another_try()
             }
             Self::Told(_) | Self::Closed => false,
+        }
+    }
+
+    /// It took longer than it may (`PostgreSQL`'s SQLSTATE `query_canceled`, or our own limit on an answer): with less in
+    /// it, it may be written.
+    pub(super) fn is_too_slow(&self) -> bool {
+        let Self::Postgres(error) = self else {
+            return false;
+        };
+        let cancelled =
+            |error: &dyn sqlx::error::DatabaseError| error.code().as_deref() == Some("57014");
+        match error {
+            sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
+            other => other.as_database_error().is_some_and(cancelled),
         }
     }
 

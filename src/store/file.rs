@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::database::{Arg, Filled};
 use super::error::Failed;
+use super::here::Here;
 
 /// How long a statement waits for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(5);
@@ -109,12 +110,14 @@ pub(super) struct Reading {
     for_many: Mutex<Vec<Connection>>,
     long: Semaphore,
     closed: AtomicBool,
+    here: Arc<Here>,
 }
 
 impl Reading {
-    pub(super) fn new(path: PathBuf) -> Arc<Self> {
+    pub(super) fn new(path: PathBuf, here: Arc<Here>) -> Arc<Self> {
         Arc::new(Self {
             path,
+            here,
             for_keys: Mutex::default(),
             for_many: Mutex::default(),
             long: Semaphore::new(LONG_READS),
@@ -133,6 +136,9 @@ impl Reading {
         sql: &'static str,
         args: &[Arg],
     ) -> Result<Vec<R>, Failed> {
+        if self.here.stays() {
+            return self.read(Use::Read, sql, args);
+        }
         let _turn = self.long.acquire().await.map_err(|_| Failed::Closed)?;
         let (readers, args) = (Arc::clone(self), args.to_vec());
         tokio::task::spawn_blocking(move || readers.read(Use::Read, sql, &args))

@@ -2,6 +2,7 @@
 //! anything would otherwise hold whoever asked for ever, and the pool's place with it: the driver waits without limit,
 //! also when it takes a connection back.
 
+use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ pub(super) async fn bounded<T, E: From<sqlx::Error>>(
 ) -> Result<T, E> {
     timeout(ANSWER, Box::pin(asked)).await.unwrap_or_else(|_| {
         let silent = format!("no answer within {} s", ANSWER.as_secs());
-        Err(sqlx::Error::Io(std::io::Error::other(silent)).into())
+        Err(sqlx::Error::Io(std::io::Error::new(ErrorKind::TimedOut, silent)).into())
     })
 }
 

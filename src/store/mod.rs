@@ -24,6 +24,7 @@ mod event;
 mod file;
 mod gather;
 mod grant;
+mod here;
 mod holding;
 mod home;
 mod lent;
@@ -31,6 +32,7 @@ mod lock;
 mod migrations;
 mod moments;
 mod open;
+mod pace;
 mod person;
 mod prepared;
 mod record;
@@ -65,6 +67,7 @@ pub use event::StoredEvent;
 pub use holding::place_of;
 pub use home::HomeRow;
 pub use lock::ServingLock;
+pub use pace::Pace;
 pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{
@@ -76,6 +79,7 @@ pub use serving::Counts;
 use crate::ports::Entropy;
 use database::{Arg, Filled, Readers};
 use gather::{Gather, Gathers, Keyed};
+use here::Here;
 use open::{File, Server, Tasks};
 use prepared::Prepared;
 use sql::Sql;
@@ -93,6 +97,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     changed: watch::Sender<u64>,
     tasks: Tasks,
+    here: Arc<Here>,
 }
 
 enum Database {
@@ -113,9 +118,9 @@ impl Store {
     /// `Unavailable`, never with the URL in it.
     pub async fn open(url: &str, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
         let (changed, _) = watch::channel(0);
-        let tasks = Tasks::default();
+        let (tasks, here) = (Tasks::default(), Arc::default());
         let database = if let Some(path) = url.strip_prefix("sqlite:") {
-            Database::Sqlite(File::open(path, &changed, &tasks).await?)
+            Database::Sqlite(File::open(path, &changed, &tasks, &here).await?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Database::Postgres(Server::open(url, entropy.id(), &changed, &tasks).await?)
         } else {
@@ -129,7 +134,18 @@ impl Store {
             entropy,
             changed,
             tasks,
+            here,
         })))
+    }
+
+    /// From now on whoever asks `SQLite` holds its thread until it is answered: for a simulation in one thread, in which
+    /// nothing may come in between.
+    pub fn answers_here(&self) {
+        match &self.0.database {
+            Database::Sqlite(_) => self.0.here.stay(),
+            // It is this thread that speaks with the server.
+            Database::Postgres(_) => {}
+        }
     }
 
     /// Brings the tables up to date; does nothing where they are.
@@ -154,7 +170,10 @@ impl Store {
     /// Where the database failed some of them may have been written: read again.
     pub async fn apply(&self, changes: Vec<Change>) -> Result<Vec<Applied>, StoreError> {
         let changes = changes.into_iter().map(|change| (change, None));
-        self.apply_prepared(self.prepare(changes)?).await
+        self.apply_each(changes.collect())
+            .await
+            .into_iter()
+            .collect()
     }
 
     pub async fn apply_one(&self, change: Change) -> Result<Applied, StoreError> {
@@ -165,40 +184,60 @@ impl Store {
     }
 
     /// Writes each change and the end of the effect that caused it in one commit. On a conflict neither is written; an end
-    /// whose claim was lost or cancelled meanwhile is left out.
+    /// whose claim was lost or cancelled meanwhile is left out. Each is answered by itself: one that is refused keeps
+    /// none of the others from its answer.
     pub async fn apply_finishing(
         &self,
         work: Vec<(Change, Finish)>,
-    ) -> Result<Vec<Applied>, StoreError> {
-        let work = work
-            .into_iter()
-            .map(|(change, finish)| (change, Some(finish)));
-        self.apply_prepared(self.prepare(work)?).await
+    ) -> Vec<Result<Applied, StoreError>> {
+        let work = work.into_iter();
+        let work = work.map(|(change, finish)| (change, Some(finish)));
+        self.apply_each(work.collect()).await
     }
 
-    fn prepare(
+    async fn apply_each(
         &self,
-        work: impl Iterator<Item = (Change, Option<Finish>)>,
-    ) -> Result<Vec<Prepared>, StoreError> {
-        work.map(|(change, finish)| Prepared::new(change, finish, self.entropy()))
-            .collect()
+        work: Vec<(Change, Option<Finish>)>,
+    ) -> Vec<Result<Applied, StoreError>> {
+        if self.0.here.stays() {
+            return self.apply_in_turn(work).await;
+        }
+        // All of them are handed over before the first is waited for: they are written together.
+        let mut sent = Vec::with_capacity(work.len());
+        for (change, finish) in work {
+            sent.push(match Prepared::new(change, finish, self.entropy()) {
+                Ok(change) => send(self.writer(), Job::Apply(Box::new(change))).await,
+                Err(error) => Err(error),
+            });
+        }
+        let mut applied = Vec::with_capacity(sent.len());
+        for answer in sent {
+            applied.push(match answer {
+                Ok(answer) => answered(answer).await,
+                Err(error) => Err(error),
+            });
+        }
+        applied
     }
 
-    async fn apply_prepared(&self, changes: Vec<Prepared>) -> Result<Vec<Applied>, StoreError> {
-        let mut answers = Vec::with_capacity(changes.len());
-        for change in changes {
-            answers.push(send(self.writer(), Job::Apply(Box::new(change))).await?);
+    /// Which of them the writer would find waiting, and write together, is a matter of threads.
+    async fn apply_in_turn(
+        &self,
+        work: Vec<(Change, Option<Finish>)>,
+    ) -> Vec<Result<Applied, StoreError>> {
+        let mut applied = Vec::with_capacity(work.len());
+        for (change, finish) in work {
+            applied.push(match Prepared::new(change, finish, self.entropy()) {
+                Ok(change) => self.apply_prepared(change).await,
+                Err(error) => Err(error),
+            });
         }
-        let mut applied = Vec::with_capacity(answers.len());
-        for answer in answers {
-            match answer.await.map_err(|_| StoreError::closed())?? {
-                Outcome::Applied(one) => applied.push(one),
-                Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
-                    unreachable!("a change is answered as a change")
-                }
-            }
-        }
-        Ok(applied)
+        applied
+    }
+
+    async fn apply_prepared(&self, change: Prepared) -> Result<Applied, StoreError> {
+        let answer = send(self.writer(), Job::Apply(Box::new(change))).await?;
+        self.0.here.wait(answered(answer)).await
     }
 
     fn writer(&self) -> &mpsc::Sender<Message> {
@@ -211,10 +250,11 @@ impl Store {
     /// One job, through the writer or in a transaction of its own.
     async fn run(&self, job: Job) -> Result<Outcome, StoreError> {
         match &self.0.database {
-            Database::Sqlite(file) => send(&file.writer, job)
-                .await?
-                .await
-                .map_err(|_| StoreError::closed())?,
+            Database::Sqlite(file) => {
+                let answer = send(&file.writer, job).await?;
+                let answer = self.0.here.wait(answer).await;
+                answer.map_err(|_| StoreError::closed())?
+            }
             // A task of its own: a caller that gives up doesn't leave a commit untold.
             Database::Postgres(server) => {
                 let (pool, bell) = (server.pool.clone(), server.bell.clone());
@@ -291,6 +331,18 @@ impl Store {
         drop(self.writer().send(Message::Close).await);
         self.0.tasks.running.wait().await;
         self.readers().close().await;
+    }
+}
+
+/// What became of a change.
+async fn answered(
+    answer: oneshot::Receiver<Result<Outcome, StoreError>>,
+) -> Result<Applied, StoreError> {
+    match answer.await.map_err(|_| StoreError::closed())?? {
+        Outcome::Applied(one) => Ok(one),
+        Outcome::Claimed(_) | Outcome::Finished | Outcome::Ran(_) => {
+            unreachable!("a change is answered as a change")
+        }
     }
 }
 

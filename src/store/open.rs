@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::file::{self, Reading, Use};
 use super::gather::Gathers;
+use super::here::Here;
 use super::lent::is_well;
 use super::replicas::{self, Bell};
 use super::writer::{self, Message, QUEUE};
@@ -86,6 +87,7 @@ impl File {
         text: &str,
         changed: &watch::Sender<u64>,
         tasks: &Tasks,
+        here: &Arc<Here>,
     ) -> Result<Self, StoreError> {
         let path = text.strip_prefix("//").unwrap_or(text);
         if path.is_empty() || path.contains(":memory:") || path.contains('?') {
@@ -123,7 +125,7 @@ impl File {
         let reading = options.clone().pragma("query_only", "on");
         tasks.spawn(changed::look(reading, changed.clone()));
         Ok(Self {
-            readers: Reading::new(path.clone()),
+            readers: Reading::new(path.clone(), Arc::clone(here)),
             path,
             writer,
             options,

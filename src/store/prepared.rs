@@ -120,7 +120,7 @@ impl Prepared {
         self.keys()
             .find(|key| !seen.insert(*key))
             .map_or(Ok(()), |twice| {
-                Err(StoreError::Unavailable(format!(
+                Err(StoreError::Refused(format!(
                     "A change writes the row {twice} twice."
                 )))
             })

@@ -2,17 +2,18 @@
 //! time; each change stands or falls by itself. Claims and the like have a transaction of their own.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::postgres::PgPool;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use super::chunks::{Chunk, Chunks};
+use super::chunks::{CHUNK, Chunk, Chunks};
 use super::database::{Arg, Conn};
 use super::error::{Applied, Failed, StoreError};
 use super::lent::{Lent, bounded};
+use super::pace::Pace;
 use super::prepared::Prepared;
 use super::sql::Sql;
 use super::writer::{self, Job, Message, Outcome, outcome};
@@ -24,6 +25,8 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(5);
 /// Transactions at a time in which changes are written. While they are under way, what comes is gathered for the next.
 const AT_ONCE: usize = 2;
+/// What many share is ended by the server sooner than what stands alone, so that fewer can be tried within a lease.
+const BEGIN_MANY: &str = "begin; set local statement_timeout = 2500";
 
 /// Tells this process and the other replicas of commits.
 #[derive(Clone)]
@@ -43,16 +46,17 @@ impl Bell {
 /// still written.
 pub(super) async fn run(pool: PgPool, mut queue: mpsc::Receiver<Message>, bell: Bell) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
+    let pace = Arc::new(Pace::up_to(CHUNK));
     let writing = TaskTracker::new();
     while let Some(first) = queue.recv().await {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             break;
         };
         // Taken only now: what came while there was no place goes along.
-        let (jobs, replies) = writer::waiting(first, &mut queue);
-        let (pool, bell) = (pool.clone(), bell.clone());
+        let (jobs, replies) = writer::waiting(first, &mut queue, &pace);
+        let (pool, bell, pace) = (pool.clone(), bell.clone(), Arc::clone(&pace));
         writing.spawn(async move {
-            let answers = apply(&pool, &jobs, &bell).await;
+            let answers = apply(&pool, &jobs, &bell, &pace).await;
             drop(place);
             writer::answer(replies, Ok(answers));
         });
@@ -116,9 +120,14 @@ pub(super) async fn seal(pool: &PgPool, sql: &Sql, args: &[Arg]) -> Result<u64, 
 }
 
 /// All changes, each done or not by itself.
-async fn apply(pool: &PgPool, jobs: &[Job], bell: &Bell) -> Vec<Result<Outcome, StoreError>> {
+async fn apply(
+    pool: &PgPool,
+    jobs: &[Job],
+    bell: &Bell,
+    pace: &Pace,
+) -> Vec<Result<Outcome, StoreError>> {
     let changes: Vec<&Prepared> = jobs.iter().filter_map(Job::change).collect();
-    let mut chunks = Chunks::of(&changes);
+    let mut chunks = Chunks::of(&changes, pace);
     let mut tries = 1;
     let mut failed = None;
     while failed.is_none() {
@@ -126,7 +135,7 @@ async fn apply(pool: &PgPool, jobs: &[Job], bell: &Bell) -> Vec<Result<Outcome, 
         if chunk.is_empty() {
             break;
         }
-        let answers = together(pool, &chunks.batch(&chunk)).await;
+        let answers = together(pool, &chunks.batch(&chunk), pace).await;
         match chunks.wrote(&chunk, answers) {
             Ok(Chunk::Keep) => bell.ring(),
             Ok(Chunk::TakeBack) => {}
@@ -138,11 +147,16 @@ async fn apply(pool: &PgPool, jobs: &[Job], bell: &Bell) -> Vec<Result<Outcome, 
 }
 
 /// Commits where all of it can be written; otherwise nothing is.
-async fn together(pool: &PgPool, batch: &[&Prepared]) -> Result<Vec<Applied>, Failed> {
+async fn together(pool: &PgPool, batch: &[&Prepared], pace: &Pace) -> Result<Vec<Applied>, Failed> {
     let mut conn = Lent::from(pool).await?;
     bounded(async {
-        let mut transaction = conn.begin().await?;
+        let mut transaction = match batch.len() {
+            1 => conn.begin().await?,
+            _ => conn.begin_with(BEGIN_MANY).await?,
+        };
+        let began = Instant::now();
         let answers = write::changes(&mut Conn::Postgres(&mut transaction), batch).await?;
+        pace.took(batch.len(), began.elapsed());
         if write::all_well(&answers) {
             commit::postgres(transaction).await?;
         } else {

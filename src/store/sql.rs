@@ -65,7 +65,7 @@ macro_rules! row {
     ($(#[$meta:meta])* $name:ident { $($column:ident: $kind:ty),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone)]
-        pub(super) struct $name { $(pub(super) $column: $kind),+ }
+        pub(in crate::store) struct $name { $(pub(in crate::store) $column: $kind),+ }
 
         impl<'r, R> sqlx::FromRow<'r, R> for $name
         where

@@ -3,6 +3,7 @@
 //! An answer that nobody waits for any more changes nothing: the job is done all the same.
 
 use std::path::Path;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use rusqlite::Connection;
@@ -13,6 +14,7 @@ use super::database::{Arg, Conn};
 use super::effect::{Claim, ClaimedRow, Ended};
 use super::error::{Applied, Failed, StoreError};
 use super::file::{self, Use};
+use super::pace::Pace;
 use super::prepared::Prepared;
 use super::sql::Sql;
 use super::{changed, commit, write};
@@ -71,10 +73,10 @@ pub(super) fn run(
     mut queue: mpsc::Receiver<Message>,
     changed: &watch::Sender<u64>,
 ) {
-    let mut kept = Kept::OnDisk;
+    let (mut kept, pace) = (Kept::OnDisk, Pace::up_to(CHUNK));
     while let Some(message) = queue.blocking_recv() {
-        let (jobs, replies) = waiting(message, &mut queue);
-        let answers = batch(&mut conn, &jobs, &mut kept);
+        let (jobs, replies) = waiting(message, &mut queue, &pace);
+        let answers = batch(&mut conn, &jobs, &mut kept, &pace);
         match &answers {
             Ok(answers) => {
                 if answers.iter().flatten().any(Outcome::tells) {
@@ -98,6 +100,7 @@ pub(super) fn run(
 pub(super) fn waiting(
     first: Message,
     queue: &mut mpsc::Receiver<Message>,
+    pace: &Pace,
 ) -> (Vec<Job>, Vec<Reply>) {
     let (mut jobs, mut replies) = (Vec::new(), Vec::new());
     let mut next = Some(first);
@@ -109,7 +112,7 @@ pub(super) fn waiting(
             }
             Message::Close => queue.close(),
         }
-        let more = jobs.len() < CHUNK;
+        let more = jobs.len() < pace.most();
         next = more.then(|| queue.try_recv().ok()).flatten();
     }
     (jobs, replies)
@@ -159,6 +162,7 @@ fn batch(
     conn: &mut Connection,
     jobs: &[Job],
     kept: &mut Kept,
+    pace: &Pace,
 ) -> Result<Vec<Result<Outcome, StoreError>>, Failed> {
     if jobs.is_empty() {
         return Ok(Vec::new());
@@ -177,7 +181,9 @@ fn batch(
     }
     raw(conn, "begin immediate")?;
     let changes: Vec<&Prepared> = jobs.iter().filter_map(Job::change).collect();
-    let mut verdicts = apply(conn, &changes)?.into_iter();
+    let began = Instant::now();
+    let mut verdicts = apply(conn, &changes, pace)?.into_iter();
+    pace.took(changes.len(), began.elapsed());
     let mut answers = Vec::with_capacity(jobs.len());
     for job in jobs {
         answers.push(match job {
@@ -208,8 +214,9 @@ fn one(conn: &mut Connection, job: &Job) -> Result<Result<Outcome, StoreError>, 
 fn apply(
     conn: &mut Connection,
     changes: &[&Prepared],
+    pace: &Pace,
 ) -> Result<Vec<Result<Applied, StoreError>>, Failed> {
-    let mut chunks = Chunks::of(changes);
+    let mut chunks = Chunks::of(changes, pace);
     loop {
         let chunk = chunks.next();
         if chunk.is_empty() {

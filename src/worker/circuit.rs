@@ -1,6 +1,6 @@
-//! A circuit for each lane that leads outside: a target that is away is left in peace but for a probe, and what waits for
-//! it takes no place and no time. Each process finds out by itself; nothing here is lost with it, since every effect
-//! keeps its own next try.
+//! A circuit for each lane that leads outside: a target that is away is left in peace but for a probe, and what waits
+//! for it takes no place and no time. Each process finds out by itself; nothing here is lost with it, since every
+//! effect keeps its own next try.
 //!
 //! Time is the port's, so that a moved clock moves it too.
 
@@ -92,9 +92,9 @@ impl Circuits {
         }
     }
 
-    /// What was claimed as a probe never got as far as its target (a notice that waits for an earlier one): the next that is
-    /// due is the probe, at once. Else a handful of those, each put off for no longer than it takes to probe, would be
-    /// all that is ever tried.
+    /// What was claimed as a probe never got as far as its target (a notice that waits for an earlier one): the next
+    /// that is due is the probe, at once. Else a handful of those, each put off for no longer than it takes to probe,
+    /// would be all that is ever tried.
     pub(super) fn asked_nobody(&self, lane: &Lane, now: Time) {
         if let Some(away) = self.all().get_mut(lane).and_then(|one| one.away.as_mut()) {
             away.probe_at = away.probe_at.min(now);

@@ -1,5 +1,5 @@
-//! What an outcome says of its lane's target: the circuit is opened and shut here, on record and in the log, and what was
-//! put off is due at once when the target is back.
+//! What an outcome says of its lane's target: the circuit is opened and shut here, on record and in the log, and what
+//! was put off is due at once when the target is back.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(super) async fn take_note(
 fn silences(outcomes: &[(Claimed, Carried)]) -> impl Iterator<Item = (Option<Duration>, &str)> {
     outcomes.iter().filter_map(|(_, carried)| match carried {
         Carried::Away { after, why } => Some((*after, why.as_str())),
-        Carried::Done(_) | Carried::Retry { .. } | Carried::Again => None,
+        Carried::Done(_) | Carried::Settled(..) | Carried::Retry { .. } | Carried::Again => None,
     })
 }
 

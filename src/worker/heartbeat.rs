@@ -1,5 +1,5 @@
-//! Somebody outside notices: a URL that is called only while the worker makes progress. Whoever watches it alarms when the
-//! calls stop. The URL is a secret (who knows it can pretend that all is well), and never enters a log.
+//! Somebody outside notices: a URL that is called only while the worker makes progress. Whoever watches it alarms when
+//! the calls stop. The URL is a secret (who knows it can pretend that all is well), and never enters a log.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,11 +1,10 @@
-//! What was claimed and isn't recorded yet. Kept apart from the tasks, so that it can be renewed while they run, given back
-//! when they are cut off, and recognised when it is claimed a second time.
+//! What was claimed and isn't recorded yet. Kept apart from the tasks, so that it can be renewed while they run, given
+//! back when they are cut off, and recognised when it is claimed a second time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use hallpass_domain::{Lane, Urgency};
+use hallpass_domain::{Lane, Time, Urgency};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,13 +16,14 @@ struct Task {
     claimed: Vec<Claimed>,
     lease: Arc<Lease>,
     stage: Stage,
-    entered: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Claimed ahead: the next free place of its lane takes it.
-    Waiting,
+    /// Claimed ahead, at that moment: the next free place of its lane takes it.
+    Waiting {
+        since: Time,
+    },
     Begun,
 }
 
@@ -51,8 +51,15 @@ impl Task {
         first.is_some_and(|one| one.lane == *lane)
     }
 
+    fn waits(&self) -> bool {
+        match self.stage {
+            Stage::Waiting { .. } => true,
+            Stage::Begun => false,
+        }
+    }
+
     fn waits_in(&self, lane: &Lane) -> bool {
-        self.stage == Stage::Waiting && self.is_of(lane)
+        self.waits() && self.is_of(lane)
     }
 }
 
@@ -70,13 +77,12 @@ impl InFlight {
             claimed,
             lease,
             stage,
-            entered: Instant::now(),
         };
         self.tasks().insert(task, task_of);
     }
 
-    /// The first that waits in this lane, for a place that is free. Whose lease may be over (the process was paused) waits
-    /// until it is renewed or lost.
+    /// The first that waits in this lane, for a place that is free. Whose lease may be over (the process was paused)
+    /// waits until it is renewed or lost.
     pub(super) fn begin_next(&self, lane: &Lane) -> Option<Begun> {
         let mut tasks = self.tasks();
         let ready = |task: &Task| task.waits_in(lane) && task.lease.is_sure();
@@ -93,7 +99,7 @@ impl InFlight {
     pub(super) fn take_waiting(&self, lane: Option<&Lane>) -> Vec<Claimed> {
         let mut taken = Vec::new();
         self.tasks().retain(|_, task| {
-            let waits = task.stage == Stage::Waiting && lane.is_none_or(|lane| task.is_of(lane));
+            let waits = task.waits() && lane.is_none_or(|lane| task.is_of(lane));
             if waits {
                 taken.append(&mut task.claimed);
             }
@@ -102,17 +108,20 @@ impl InFlight {
         taken
     }
 
-    /// Whether something waits in this lane for longer than that.
-    pub(super) fn has_waited(&self, lane: &Lane, longer: Duration) -> bool {
+    /// Whether something waits in this lane since before that moment.
+    pub(super) fn has_waited_since(&self, lane: &Lane, before: Time) -> bool {
         let tasks = self.tasks();
-        let mut waiting = tasks.values().filter(|task| task.waits_in(lane));
-        waiting.any(|task| task.entered.elapsed() > longer)
+        let mut waiting = tasks.values().filter(|task| task.is_of(lane));
+        waiting.any(|task| match task.stage {
+            Stage::Waiting { since } => since < before,
+            Stage::Begun => false,
+        })
     }
 
     /// The lanes in which something waits.
     pub(super) fn waiting(&self) -> BTreeSet<Lane> {
         let tasks = self.tasks();
-        let waiting = tasks.values().filter(|task| task.stage == Stage::Waiting);
+        let waiting = tasks.values().filter(|task| task.waits());
         let lanes = waiting.filter_map(|task| task.claimed.first());
         lanes.map(|one| one.lane.clone()).collect()
     }
@@ -190,7 +199,8 @@ impl InFlight {
         lost
     }
 
-    /// Asks what gives access in this lane to give way; answers what is cancelled once it has.
+    /// Asks what gives access in this lane to give way; answers what is cancelled once it has, where it has to be
+    /// waited for.
     pub(super) fn give_way(&self, lane: &Lane) -> Option<CancellationToken> {
         let tasks = self.tasks();
         let gives = |task: &&Task| {
@@ -198,16 +208,14 @@ impl InFlight {
             // What is only being recorded has no call to cut off.
             task.is_of(lane) && !taking && !task.lease.left().is_cancelled()
         };
-        let task = tasks.values().find(gives)?;
-        task.lease.give_way();
-        Some(task.lease.left())
+        tasks.values().find(gives)?.lease.give_way()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use hallpass_domain::effect::Subject;
-    use hallpass_domain::{EffectKind, HoldingId, Time};
+    use hallpass_domain::{EffectKind, HoldingId};
 
     use super::*;
     use crate::app::LEASE;
@@ -264,7 +272,9 @@ mod tests {
             let stage = if number == 1 {
                 Stage::Begun
             } else {
-                Stage::Waiting
+                Stage::Waiting {
+                    since: Time::UNIX_EPOCH,
+                }
             };
             let lease = Arc::new(Lease::since(now));
             in_flight.enter(number, vec![claimed(holding)], lease, stage);
@@ -286,7 +296,10 @@ mod tests {
     async fn what_may_be_lost_is_not_begun_before_its_lease_is_renewed() {
         let (in_flight, now) = (InFlight::default(), Instant::now());
         let lease = Arc::new(Lease::since(now - LEASE));
-        in_flight.enter(1, vec![claimed("first")], lease, Stage::Waiting);
+        let waiting = Stage::Waiting {
+            since: Time::UNIX_EPOCH,
+        };
+        in_flight.enter(1, vec![claimed("first")], lease, waiting);
         assert!(in_flight.begin_next(&Lane::Internal).is_none());
         let waiting = in_flight.all();
         in_flight.renewed(now, &waiting, &[true]);
@@ -310,7 +323,9 @@ mod tests {
             Arc::clone(&under_way),
             Stage::Begun,
         );
+        let call = under_way.begin_call();
         let left = in_flight.give_way(&Lane::Internal).expect("it is asked");
+        drop(call);
         assert!(!left.is_cancelled());
         under_way.leave();
         assert!(left.is_cancelled());

@@ -11,10 +11,12 @@ mod heartbeat;
 mod in_flight;
 mod place;
 mod record;
+mod renewal;
 mod retry;
+mod room;
 mod round;
+mod rounds;
 mod run;
-mod step;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,13 +29,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::ports::{Clock, Entropy};
-use crate::store::Store;
+use crate::store::{Pace, Store};
 use crate::telemetry::{Health, Metrics};
 
 use round::Round;
 
 pub use circuit::Circuits;
 pub use heartbeat::{Heartbeat, Watched};
+pub use rounds::{Rounds, UnderWay};
 
 /// What runs longer has its lease renewed, so often.
 const RENEW: Duration = Duration::from_secs(3);
@@ -79,6 +82,8 @@ pub struct Worker {
     parts: Parts,
     resting: watch::Sender<Option<u64>>,
     circuits: Arc<Circuits>,
+    /// How many ends are decided and written together.
+    ends: Pace,
 }
 
 impl Worker {
@@ -87,6 +92,7 @@ impl Worker {
             parts,
             resting: watch::Sender::new(None),
             circuits: Arc::default(),
+            ends: Pace::up_to(ENDS),
         })
     }
 

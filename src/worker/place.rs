@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hallpass_domain::Lane;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Carried;
@@ -34,8 +34,12 @@ impl Recording {
         Recorded(Arc::clone(self))
     }
 
+    pub(super) fn running(&self) -> usize {
+        self.running.load(Ordering::Acquire)
+    }
+
     pub(super) fn is_idle(&self) -> bool {
-        self.running.load(Ordering::Acquire) == 0
+        self.running() == 0
     }
 
     pub(super) async fn one_done(&self) {
@@ -87,7 +91,8 @@ impl Place {
         }
     }
 
-    /// Nothing, where the target is away: who waits is given back, and the lane's probe finds out when it is there again.
+    /// Nothing, where the target is away: who waits is given back, and the lane's probe finds out when it is there
+    /// again.
     async fn next(&self) -> Option<Begun> {
         if !self.worker.circuits.is_away(&self.lane) {
             return self.in_flight.begin_next(&self.lane);
@@ -104,6 +109,7 @@ impl Place {
 
     async fn carry_out(&self, begun: Begun) {
         let (worker, lane, number) = (&self.worker, &self.lane, begun.number);
+        let (together, began) = (begun.claimed.len(), Instant::now());
         let work = async {
             let answers = worker.parts.app.answers(lane);
             let carried = run::carry_out(worker, lane, &begun.claimed, &begun.lease).await;
@@ -128,7 +134,13 @@ impl Place {
         match self.lane {
             Lane::Backend(_) => drop(tokio::spawn(record)),
             // What comes next in these lanes looks at what this one wrote.
-            Lane::Internal | Lane::Slack => record.await,
+            Lane::Slack => record.await,
+            Lane::Internal => {
+                record.await;
+                if begun.is_taking() {
+                    worker.ends.took(together, began.elapsed());
+                }
+            }
         }
     }
 

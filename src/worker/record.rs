@@ -8,7 +8,7 @@ use hallpass_domain::grant::{EndReason, State};
 use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{Change, EffectKind, HoldingId, Lane, Time, Urgency, Write};
 
-use crate::app::Carried;
+use crate::app::{Carried, Seen};
 use crate::store::{Applied, Claimed, Finish, StoreError};
 
 use super::circuit::PROBE;
@@ -17,14 +17,19 @@ use super::{Worker, lane_label, retry};
 /// A store that fails for a moment shouldn't cost the record of a call that was made.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(250);
+/// How often an outcome is decided anew on rows that changed meanwhile: as often as a grant may have other parts.
+const ANEW: u32 = 16;
 
 pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed, Carried)>) {
     let label = lane_label(lane);
-    let mut changes: Vec<(Change, Finish)> = Vec::new();
+    let mut changes: Vec<Recorded> = Vec::new();
     let (mut bare, mut doubtful) = (Vec::new(), Vec::new());
     for (claimed, outcome) in carried {
         match outcome {
-            Carried::Done(change) => changes.push((change, Finish::Done(claimed))),
+            Carried::Done(change) => changes.push(Recorded::new(claimed, change, None)),
+            Carried::Settled(change, seen) => {
+                changes.push(Recorded::new(claimed, change, Some(seen)));
+            }
             Carried::Again => {
                 worker.parts.metrics.effect(&label, "given_back");
                 doubtful.extend(holding_of(&claimed));
@@ -41,14 +46,49 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
             Carried::Away { after, why } => bare.push(later(worker, &label, claimed, after, why)),
         }
     }
-    if !changes.is_empty() {
-        let conflicts = done(worker, &label, changes).await;
-        doubtful.extend(conflicts.iter().filter_map(holding_of));
-        bare.extend(conflicts.into_iter().map(|claimed| moved(worker, claimed)));
+    for (claimed, why) in done(worker, &label, changes).await {
+        doubtful.extend(holding_of(&claimed));
+        bare.push(match why {
+            Unrecorded::Moved => {
+                worker.parts.metrics.effect(&label, "given_back");
+                moved(worker, claimed)
+            }
+            Unrecorded::Failed(error) => {
+                tracing::error!(lane = label, kind = ?claimed.kind, subject = ?claimed.subject, %error, "an outcome could not be recorded; its effect will be done again");
+                later(worker, &label, claimed, None, error.to_string())
+            }
+        });
     }
     // Before they are ended: an end takes the token out of what it finishes.
     doubt_what_was_lost(worker, &label, doubtful).await;
     finish(worker, &label, bare).await;
+}
+
+/// What is to be written for an effect that was carried out.
+struct Recorded {
+    claimed: Claimed,
+    change: Change,
+    /// What the backend said, where the change was decided by that: it can be decided anew without another call.
+    seen: Option<Box<Seen>>,
+    anew: u32,
+}
+
+impl Recorded {
+    fn new(claimed: Claimed, change: Change, seen: Option<Box<Seen>>) -> Self {
+        Self {
+            claimed,
+            change,
+            seen,
+            anew: 0,
+        }
+    }
+}
+
+/// Why something isn't on record.
+enum Unrecorded {
+    /// The rows changed meanwhile, or the claim is another's.
+    Moved,
+    Failed(StoreError),
 }
 
 /// The claim, where it was to call a backend.
@@ -145,35 +185,75 @@ fn from_now(worker: &Worker, delay: Duration) -> Time {
     now.checked_add_signed(delay).unwrap_or(now)
 }
 
-/// Answers the claims whose change conflicted.
-async fn done(worker: &Worker, label: &str, changes: Vec<(Change, Finish)>) -> Vec<Claimed> {
-    let lateness: Vec<Option<Duration>> =
-        changes.iter().map(|(change, _)| lateness(change)).collect();
-    let applied = match tried(|| worker.parts.store.apply_finishing(changes.clone())).await {
-        Ok(applied) => applied,
-        Err(error) => {
-            tracing::error!(lane = label, %error, "an outcome could not be recorded; its effect will be done again");
-            return Vec::new();
+/// Writes them together; each stands or falls by itself. Answers those that aren't on record.
+async fn done(worker: &Worker, label: &str, mut left: Vec<Recorded>) -> Vec<(Claimed, Unrecorded)> {
+    let mut unrecorded = Vec::new();
+    let mut failures = 0;
+    while !left.is_empty() {
+        let work = left.iter();
+        let work = work.map(|one| (one.change.clone(), Finish::Done(one.claimed.clone())));
+        let applied = worker.parts.store.apply_finishing(work.collect()).await;
+        let (mut again, mut away) = (Vec::new(), false);
+        for (one, applied) in left.into_iter().zip(applied) {
+            match applied {
+                Ok(Applied::Done | Applied::Delivered(_)) => told_of(worker, label, &one.change),
+                Ok(Applied::Conflict) => match decided_anew(worker, one).await {
+                    Ok(one) => again.push(one),
+                    Err(claimed) => unrecorded.push((claimed, Unrecorded::Moved)),
+                },
+                Err(StoreError::Unavailable(_)) if failures + 1 < TRIES => {
+                    away = true;
+                    again.push(one);
+                }
+                Err(error) => unrecorded.push((one.claimed, Unrecorded::Failed(error))),
+            }
         }
-    };
-    let mut conflicts = Vec::new();
-    for ((applied, (_, finish)), lateness) in applied.into_iter().zip(changes).zip(lateness) {
-        match applied {
-            Applied::Done | Applied::Delivered(_) => {
-                worker.parts.metrics.effect(label, "done");
-                if let Some(lateness) = lateness {
-                    worker.parts.metrics.ended_late_by(lateness);
-                }
-            }
-            Applied::Conflict => {
-                worker.parts.metrics.effect(label, "given_back");
-                if let Finish::Done(claimed) = finish {
-                    conflicts.push(claimed);
-                }
-            }
+        left = again;
+        if away {
+            failures += 1;
+            tokio::time::sleep(PAUSE).await;
         }
     }
-    conflicts
+    unrecorded
+}
+
+/// Another part of the same grant was recorded in between, or somebody extended it: what the backend said is as true as
+/// before, so it is decided on the rows as they are now, without another call.
+async fn decided_anew(worker: &Worker, one: Recorded) -> Result<Recorded, Claimed> {
+    let Recorded {
+        claimed,
+        seen: Some(seen),
+        anew,
+        ..
+    } = one
+    else {
+        return Err(one.claimed);
+    };
+    let store = &worker.parts.store;
+    let ours = store.still_ours(std::slice::from_ref(&claimed)).await;
+    if anew == ANEW || ours != Ok(vec![true]) {
+        return Err(claimed);
+    }
+    match worker.parts.app.settle_anew(&seen).await {
+        Ok(Carried::Settled(change, seen)) => Ok(Recorded {
+            claimed,
+            change,
+            seen: Some(seen),
+            anew: anew + 1,
+        }),
+        Ok(_) => Err(claimed),
+        Err(error) => {
+            tracing::info!(%error, subject = ?claimed.subject, "an outcome could not be decided anew");
+            Err(claimed)
+        }
+    }
+}
+
+fn told_of(worker: &Worker, label: &str, change: &Change) {
+    worker.parts.metrics.effect(label, "done");
+    if let Some(lateness) = lateness(change) {
+        worker.parts.metrics.ended_late_by(lateness);
+    }
 }
 
 pub(super) async fn finish(worker: &Worker, label: &str, finished: Vec<Finish>) {

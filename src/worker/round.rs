@@ -1,4 +1,5 @@
-//! One round: which lanes have something due, how much of it may run now, and what is in flight.
+//! One round: which lanes have something due, and what of it is claimed and started. How much may be is `room`'s, and
+//! how it goes on `place`'s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,62 +12,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{LEASE, Lease};
-use crate::store::{Claimed, Due, Finish, StoreError, Take};
+use crate::store::{Claimed, Finish, StoreError};
 
 use super::circuit::Gate;
 use super::in_flight::{Begun, InFlight, Stage, is_taking};
 use super::place::{Place, Recording};
-use super::{AHEAD, BATCH, ENDS, RENEW, Worker, lane_label};
+use super::room::{Ahead, Room, Taken};
+use super::rounds::UnderWay;
+use super::{RENEW, Worker, lane_label, renewal};
 
 /// Which of a lane's places a task takes: those for taking access away are kept apart.
 type Kept = (Lane, bool);
 
-/// How many effects of a lane may be claimed now.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    take: Take,
-    /// How many of them can begin at once; what takes access away may be claimed ahead of that.
-    places: usize,
-    /// Every place is taken by what gives access: what takes it away has it give way.
-    gives_way: bool,
-}
-
-impl Room {
-    const NONE: Self = Self {
-        take: Take {
-            revoking: 0,
-            patient: 0,
-            all: 0,
-        },
-        places: 0,
-        gives_way: false,
-    };
-
-    /// One effect, or as many as there are places.
-    fn for_a_probe(self, gives: bool, wide: bool) -> Self {
-        let all = self.places.min(if wide { usize::MAX } else { 1 });
-        Self {
-            take: Take {
-                revoking: all,
-                patient: if gives { self.take.patient.min(all) } else { 0 },
-                all,
-            },
-            ..self
-        }
-    }
-
-    /// Whether something is due for which there is room.
-    fn finds(self, due: Due, now: Time) -> bool {
-        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
-        self.take.revoking > 0 && is_due(due.revoking)
-            || self.take.patient > 0 && is_due(due.others)
-    }
-}
-
 /// What was claimed ahead and waits longer for a place stands behind calls that hang.
-const STANDS: Duration = Duration::from_secs(1);
+const STANDS: TimeDelta = TimeDelta::seconds(1);
 /// After that nothing is claimed ahead in its lane for so long.
-const NONE_AHEAD: Duration = Duration::from_secs(10);
+const NONE_AHEAD: TimeDelta = TimeDelta::seconds(10);
 
 /// While something due waits for a place, it is looked again for what is more urgent.
 const CROWDED: TimeDelta = TimeDelta::milliseconds(500);
@@ -78,7 +39,7 @@ pub(super) struct Round {
     in_flight: Arc<InFlight>,
     recording: Arc<Recording>,
     /// When what was claimed ahead in a lane last stood without a place.
-    stood: BTreeMap<Lane, Instant>,
+    stood: BTreeMap<Lane, Time>,
     number: u64,
     renewed: Instant,
 }
@@ -101,11 +62,26 @@ impl Round {
         self.tasks.is_empty() && self.recording.is_idle()
     }
 
+    pub(super) fn under_way(&mut self) -> UnderWay {
+        self.collect();
+        UnderWay {
+            running: self.tasks.len(),
+            recording: self.recording.running(),
+        }
+    }
+
     /// Claims and starts what is due at `now`, as far as each lane's limit allows. Answers when the next is due.
     pub(super) async fn claim_due(&mut self, now: Time) -> Result<Option<Time>, StoreError> {
+        if self.renewed.elapsed() >= RENEW {
+            self.renew(now).await?;
+        }
+        self.claim(now).await
+    }
+
+    /// The same, without a look at the leases.
+    pub(super) async fn claim(&mut self, now: Time) -> Result<Option<Time>, StoreError> {
         self.collect();
-        self.renew(now).await?;
-        self.fill();
+        self.fill(now);
         let store = self.worker.parts.store.clone();
         let mut next: Option<Time> = None;
         for (lane, due) in store.due().await? {
@@ -116,27 +92,27 @@ impl Round {
                 continue;
             }
             let room = match self.worker.circuits.gate(&lane, now) {
-                Gate::Open => self.room_in(&lane),
+                Gate::Open => self.room_in(&lane, now),
                 Gate::Shut(until) => {
                     next = Some(next.map_or(until, |next| next.min(until)));
                     continue;
                 }
                 Gate::Probe { gives, wide } => {
                     self.worker.circuits.probes(&lane, now);
-                    self.room_in(&lane).for_a_probe(gives, wide)
+                    self.room_in(&lane, now).for_a_probe(gives, wide)
                 }
             };
             if room.take.patient == 0 {
                 next = Some(next.map_or(now + CROWDED, |next| next.min(now + CROWDED)));
             }
             if room.finds(due, now) {
-                self.claim(lane, now, room).await?;
+                self.claim_in(lane, now, room).await?;
             }
         }
         Ok(next)
     }
 
-    async fn claim(&mut self, lane: Lane, now: Time, room: Room) -> Result<(), StoreError> {
+    async fn claim_in(&mut self, lane: Lane, now: Time, room: Room) -> Result<(), StoreError> {
         let (store, asked) = (&self.worker.parts.store, Instant::now());
         let claimed = store.claim_within(&lane, now, LEASE, room.take);
         let mut claimed = claimed.await?;
@@ -151,7 +127,7 @@ impl Round {
         let mut places = room.places;
         for one in claimed {
             if places == 0 {
-                self.enter(vec![one], asked, Stage::Waiting);
+                self.enter(vec![one], asked, Stage::Waiting { since: now });
                 continue;
             }
             places -= 1;
@@ -161,90 +137,43 @@ impl Round {
         Ok(())
     }
 
-    /// How many effects of a lane may be claimed now. The internal lane's are decided in batches, one of those that take
-    /// access away and one of the others at a time. Of a backend's places one is kept free for taking access away, so
-    /// that calls that hang don't delay it; where there is only one place, it is everybody's, and an attempt to give access
-    /// that has it gives way: its outcome is unknown then, and is observed by the next.
-    fn room_in(&self, lane: &Lane) -> Room {
+    /// How many effects of a lane may be claimed now.
+    fn room_in(&self, lane: &Lane, now: Time) -> Room {
+        let taken = self.taken(lane);
+        match lane {
+            Lane::Internal => Room::of_decisions(taken, self.worker.ends.most()),
+            Lane::Slack => Room::of_slack(taken),
+            Lane::Backend(_) => {
+                let stood = self.stood.get(lane);
+                let ahead = if stood.is_some_and(|stood| now - *stood < NONE_AHEAD) {
+                    Ahead::Nothing
+                } else {
+                    Ahead::Beside(self.in_flight.taking_in(lane))
+                };
+                Room::of_backend(taken, ahead)
+            }
+        }
+    }
+
+    fn taken(&self, lane: &Lane) -> Taken {
         let busy = |taking| {
             let busy = self.busy.get(&(lane.clone(), taking));
             busy.copied().unwrap_or(0)
         };
-        let (taking, others) = (busy(true), busy(false));
-        let places = self.worker.bounds(lane).tasks;
-        match lane {
-            Lane::Internal => {
-                let revoking = if taking == 0 { ENDS } else { 0 };
-                let patient = if others == 0 { BATCH } else { 0 };
-                Room {
-                    take: Take {
-                        revoking,
-                        patient,
-                        // However many ends there are, the others come too.
-                        all: revoking + patient,
-                    },
-                    places: revoking + patient,
-                    gives_way: false,
-                }
-            }
-            Lane::Slack => {
-                let free = places.saturating_sub(taking + others).min(BATCH);
-                Room {
-                    take: Take::of(free),
-                    places: free,
-                    gives_way: false,
-                }
-            }
-            Lane::Backend(_) => {
-                let free = places.saturating_sub(taking + others).min(BATCH);
-                let for_others = places.saturating_sub(1).max(1);
-                let patient = for_others.saturating_sub(others).min(free);
-                let gives_way = places == 1 && others == 1 && taking == 0;
-                let free = if gives_way { 1 } else { free };
-                self.ahead(lane, places, free, patient, gives_way)
-            }
+        Taken {
+            places: self.worker.bounds(lane).tasks,
+            taking: busy(true),
+            others: busy(false),
         }
     }
 
-    /// What takes access away is claimed ahead of the places, so that many share one claim. No more is claimed while
-    /// half of that waits still, for a place or for its record: what others could do isn't kept from them, and a claim
-    /// is for many or for what a place is free for.
-    fn ahead(
-        &self,
-        lane: &Lane,
-        places: usize,
-        free: usize,
-        patient: usize,
-        gives_way: bool,
-    ) -> Room {
-        let most = (places * AHEAD).min(ENDS);
-        let claimed = self.in_flight.taking_in(lane);
-        let stood = self.stood.get(lane);
-        let revoking = if gives_way || stood.is_some_and(|stood| stood.elapsed() < NONE_AHEAD) {
-            free
-        } else if claimed > most / 2 {
-            return Room::NONE;
-        } else {
-            most - claimed
-        };
-        Room {
-            take: Take {
-                revoking,
-                patient,
-                all: free,
-            },
-            places: free,
-            gives_way,
-        }
-    }
-
-    /// Gives free places to what waits for one. Where the target is away, or no place was free for a while, what waits is
-    /// given back: another process may have a place.
-    fn fill(&mut self) {
+    /// Gives free places to what waits for one. Where the target is away, or no place was free for a while, what waits
+    /// is given back: another process may have a place.
+    fn fill(&mut self, now: Time) {
         for lane in self.in_flight.waiting() {
-            let stands = self.in_flight.has_waited(&lane, STANDS);
+            let stands = self.in_flight.has_waited_since(&lane, now - STANDS);
             if stands {
-                self.stood.insert(lane.clone(), Instant::now());
+                self.stood.insert(lane.clone(), now);
             }
             if stands || self.worker.circuits.is_away(&lane) {
                 let (place, recorded) = (self.place(&lane), self.recording.begin());
@@ -254,7 +183,7 @@ impl Round {
                 });
                 continue;
             }
-            let mut free = self.room_of_places(&lane);
+            let mut free = self.taken(&lane).free();
             while free > 0
                 && let Some(begun) = self.in_flight.begin_next(&lane)
             {
@@ -264,31 +193,9 @@ impl Round {
         }
     }
 
-    fn room_of_places(&self, lane: &Lane) -> usize {
-        let of_lane = self.busy.iter().filter(|((busy, _), _)| busy == lane);
-        let busy: usize = of_lane.map(|(_, busy)| busy).sum();
-        self.worker.bounds(lane).tasks.saturating_sub(busy)
-    }
-
-    /// Keeps the leases of what runs, so that a lease can be short and a call long. What was lost is cut off.
-    async fn renew(&mut self, now: Time) -> Result<(), StoreError> {
-        if self.renewed.elapsed() < RENEW {
-            return Ok(());
-        }
-        let asked = Instant::now();
-        self.renewed = asked;
-        let (store, running) = (&self.worker.parts.store, self.in_flight.all());
-        store.renew(&running, now, LEASE).await?;
-        let ours = store.still_ours(&running).await?;
-        let lost = self.in_flight.renewed(asked, &running, &ours);
-        if lost > 0 {
-            tracing::warn!(
-                lost,
-                "leases were lost to another process: what runs under them is cut off"
-            );
-            self.worker.parts.metrics.leases_lost(lost);
-        }
-        Ok(())
+    pub(super) async fn renew(&mut self, now: Time) -> Result<(), StoreError> {
+        self.renewed = Instant::now();
+        renewal::renew(&self.worker, &self.in_flight, now).await
     }
 
     /// `asked`: a moment before it was claimed.
@@ -365,8 +272,8 @@ impl Round {
         }
     }
 
-    /// Lets what runs finish within `limit`; the rest, and what only waits, is given back, due at once for whoever comes
-    /// next.
+    /// Lets what runs finish within `limit`; the rest, and what only waits, is given back, due at once for whoever
+    /// comes next.
     pub(super) async fn wind_up(mut self, limit: Duration) {
         self.give_back(self.in_flight.take_waiting(None)).await;
         let all = async {

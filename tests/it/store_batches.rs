@@ -21,6 +21,7 @@ on_both! {
     changes_of_one_row_in_a_batch_are_taken_in_their_order,
     a_change_that_writes_a_row_twice_is_an_error,
     a_failing_change_does_not_take_its_neighbours_with_it,
+    a_refused_change_keeps_no_other_from_its_verdict,
     callers_who_give_up_leave_whole_changes,
     changes_of_the_same_rows_in_any_order_all_get_through,
     of_two_changes_that_end_one_claim_together_one_stands,
@@ -176,10 +177,7 @@ async fn changes_of_one_row_in_a_batch_are_taken_in_their_order(db: Fresh) {
 async fn a_change_that_writes_a_row_twice_is_an_error(db: Fresh) {
     let twice = Change::default().request(request(1)).request(request(1));
     let answer = db.store.apply_one(twice).await;
-    assert!(
-        matches!(answer, Err(StoreError::Unavailable(_))),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(StoreError::Refused(_))), "{answer:?}");
 }
 
 async fn a_failing_change_does_not_take_its_neighbours_with_it(db: Fresh) {
@@ -195,10 +193,7 @@ async fn a_failing_change_does_not_take_its_neighbours_with_it(db: Fresh) {
     });
     let neighbours: Vec<_> = neighbours.collect();
     let failed = db.store.apply_one(orphan).await;
-    assert!(
-        matches!(failed, Err(StoreError::Unavailable(_))),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, Err(StoreError::Refused(_))), "{failed:?}");
     for neighbour in neighbours {
         assert_eq!(neighbour.await.unwrap(), Ok(Applied::Done));
     }
@@ -210,6 +205,50 @@ async fn a_failing_change_does_not_take_its_neighbours_with_it(db: Fresh) {
             .len(),
         8
     );
+}
+
+/// Refused by a constraint, by a trigger, and before the database is asked at all; each in the middle of a batch that ends
+/// the claims which it carried out.
+async fn a_refused_change_keeps_no_other_from_its_verdict(db: Fresh) {
+    let refuses = if db.folder.is_some() {
+        // Not a constraint: a plain error, in the middle of a statement.
+        "create trigger refuses before insert on request when new.id = 'request-000004' begin select json('{'); end"
+    } else {
+        "create function refuses() returns trigger language plpgsql as $$ begin raise exception 'not this one'; end $$; \
+         create trigger refuses before insert on request for each row when (new.id = 'request-000004') execute function refuses()"
+    };
+    db.execute(refuses).await;
+    let timers = (0..8).map(|number| {
+        let subject = Subject::Grant(GrantId::new(format!("grant-{number}")));
+        effect(&subject, EffectKind::Expire, at(1))
+    });
+    let scheduled = timers.fold(Change::default(), Change::schedule);
+    db.store.apply_one(scheduled).await.unwrap();
+    let lease = Duration::from_secs(10);
+    let claims = db.store.claim(&Lane::Internal, at(2), lease, 10).await;
+    let changes = (0..8).map(|number| match number {
+        1 => Change::default().grant(grant(&request(99))),
+        6 => Change::default().request(request(6)).request(request(6)),
+        number => Change::default().request(request(number)),
+    });
+    let finishes = claims.unwrap().into_iter().map(Finish::Done);
+    let answers = db.store.apply_finishing(changes.zip(finishes).collect());
+    let verdicts: Vec<&str> = (answers.await.iter())
+        .map(|answer| match answer {
+            Ok(Applied::Done) => "done",
+            Err(StoreError::Refused(_)) => "refused",
+            Ok(_) | Err(_) => "something else",
+        })
+        .collect();
+    let all = [
+        "done", "refused", "done", "done", "refused", "done", "refused", "done",
+    ];
+    assert_eq!(verdicts, all);
+    let made = db.store.requests(RequestFilter::Pending, 99).await.unwrap();
+    assert_eq!(made.len(), 5);
+    // What was refused is claimed still: whoever carried it out says when it comes again.
+    let left = db.store.claim(&Lane::Internal, at(13), lease, 10).await;
+    assert_eq!(left.unwrap().len(), 3);
 }
 
 async fn callers_who_give_up_leave_whole_changes(db: Fresh) {
@@ -313,7 +352,7 @@ async fn of_two_changes_that_end_one_claim_together_one_stands(db: Fresh) {
     let claim = claimed(&db).await;
     let both = [(); 2].map(|()| (recorded(), Finish::Done(claim.clone())));
     let answers = db.store.apply_finishing(both.to_vec()).await;
-    assert_eq!(answers, Ok(vec![Applied::Done, Applied::Conflict]));
+    assert_eq!(answers, [Ok(Applied::Done), Ok(Applied::Conflict)]);
     assert_eq!(db.store.events_after(0, 10).await.unwrap().len(), 1);
 }
 
@@ -325,7 +364,7 @@ async fn a_claim_that_was_ended_ends_nothing_more_although_its_effect_stays(db: 
     for expected in [Applied::Done, Applied::Conflict] {
         let end = (recorded(), Finish::Done(claim.clone()));
         let answers = db.store.apply_finishing(vec![end]).await;
-        assert_eq!(answers, Ok(vec![expected]));
+        assert_eq!(answers, [Ok(expected)]);
     }
     // Whoever ends it late can neither forget it nor put it off.
     let mut late = claim.clone();

@@ -1,11 +1,13 @@
-//! Calling a backend for one holding: only while the claim is surely ours, within the backend's limit, and cut off where
-//! the lease runs out or a revocation waits for the place. What a call did whose claim was lost is looked at again.
+//! Calling a backend for one holding: only while the claim is surely ours, within the backend's limit, and cut off
+//! where the lease runs out or a revocation waits for the place. What a call did whose claim was lost is looked at
+//! again.
 
 use hallpass_domain::HoldingId;
 use hallpass_domain::holding::{Called, Observation};
 use tokio::time::{Instant, timeout};
 
 use super::{Failure, Work};
+use crate::app::lease::Cut;
 use crate::app::people::ATTEMPTS;
 use crate::app::{App, LEASE};
 use crate::ports::{Backend, BackendError, Receipt};
@@ -26,8 +28,9 @@ impl Work<'_> {
 }
 
 impl App {
-    /// Whether the claim is still ours for long enough to begin a call. Where much of the lease has passed, it is renewed
-    /// and looked at first: a process that was paused, or a store that was away, must not call for somebody else.
+    /// Whether the claim is still ours for long enough to begin a call. Where much of the lease has passed, it is
+    /// renewed and looked at first: a process that was paused, or a store that was away, must not call for somebody
+    /// else.
     pub(super) async fn may_call(&self, work: &Work<'_>) -> Result<bool, StoreError> {
         if !work.lease.is_sure() {
             let (asked, claimed) = (Instant::now(), std::slice::from_ref(work.claimed));
@@ -72,7 +75,11 @@ impl App {
         call: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
         let backend = work.backend;
+        let Some(_calling) = work.lease.begin_call() else {
+            return Err(BackendError::retry(Cut::GivesWay.to_string()));
+        };
         let answered = tokio::select! {
+            biased;
             answered = timeout(backend.timeout(), call) => {
                 answered.unwrap_or_else(|_| Err(no_answer(backend)))
             }

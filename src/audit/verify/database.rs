@@ -88,7 +88,7 @@ async fn unreadable(store: &Store, next: u64, gone: &StoreError) -> Result<Wrong
         (Some(_), StoreError::Corrupt { table, row, why }) => {
             format!("the {table} {row} is broken: {why}")
         }
-        (Some(_), StoreError::Unavailable(why)) => why.clone(),
+        (Some(_), StoreError::Unavailable(why) | StoreError::Refused(why)) => why.clone(),
     };
     Ok(Wrong::Record {
         sequence: next,

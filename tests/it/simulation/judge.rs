@@ -66,6 +66,11 @@ impl Judge {
         }
     }
 
+    /// Asked for, and nobody knows whether it was heard: it may be given without anybody having to agree.
+    pub(super) fn perhaps_asked(&mut self, unsure: Approved) {
+        self.approved.push(unsure);
+    }
+
     pub(super) fn somebody_left(&mut self, at: Time) {
         self.left.push(at);
     }

@@ -1,10 +1,12 @@
-//! The whole shell in one thread, step by step, in an order that a seed chooses: the real use cases, store and worker
-//! over people, backends and a chat that are well or not. The judge reads the backends' own log. On `SQLite` a seed replays
-//! exactly; on `PostgreSQL`, whose driver has tasks of its own, nearly.
+//! The whole shell in one thread, in an order that a seed chooses: the real use cases, store and rounds of the worker over
+//! people, backends and a chat that are well or not. Calls stay under way while people act and time passes; the seed says
+//! which of them goes on. The judge reads the backends' own log. On `SQLite` a seed replays exactly; on `PostgreSQL`,
+//! whose driver has tasks of its own, nearly.
 //!
 //! `HALLPASS_SEEDS=200` runs so many seeds (a quarter of them on `PostgreSQL`), `HALLPASS_FIRST_SEED=201` others,
 //! `HALLPASS_SEED=17` one alone and prints what happened.
 
+mod calls;
 mod judge;
 mod outside;
 mod ports;

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use hallpass::domain::Time;
 use hallpass::ports::{Clock, Entropy, HoldingRef};
-use tokio::sync::Notify;
+
+use super::calls::Calls;
 
 /// Steele, Lea and Flood's `SplitMix64`: small, and the same everywhere.
 pub(super) struct Dice(u64);
@@ -74,6 +75,9 @@ pub(super) struct State {
     pub(super) others: BTreeSet<Key>,
     pub(super) down: BTreeSet<String>,
     pub(super) luck: Option<Luck>,
+    /// What decides of calls alone.
+    pub(super) ports: Dice,
+    pub(super) calls: Calls,
     pub(super) air: Vec<(Time, Key, Call)>,
     pub(super) landed: Vec<Landed>,
     pub(super) in_flight: BTreeSet<Key>,
@@ -94,7 +98,6 @@ pub(super) struct State {
 /// Shared by the ports, the world and the judge.
 pub(super) struct Outside {
     state: Mutex<State>,
-    pub(super) dies: Notify,
 }
 
 impl Outside {
@@ -108,6 +111,8 @@ impl Outside {
                 others: BTreeSet::new(),
                 down: BTreeSet::new(),
                 luck: None,
+                ports: Dice::new(seed ^ 0xca11),
+                calls: Calls::default(),
                 air: Vec::new(),
                 landed: Vec::new(),
                 in_flight: BTreeSet::new(),
@@ -122,7 +127,6 @@ impl Outside {
                 troubles: Vec::new(),
                 refused: Vec::new(),
             }),
-            dies: Notify::new(),
         })
     }
 
@@ -148,6 +152,7 @@ impl Outside {
             state.trouble = state.now;
         }
         state.now = until;
+        state.gives_up();
     }
 }
 
@@ -184,6 +189,13 @@ impl State {
                 late,
             });
         }
+    }
+
+    /// It arrives within the call's limit and a lease.
+    pub(super) fn flies(&mut self, key: Key, call: Call) {
+        let millis = i64::try_from(self.ports.below(13)).unwrap() * 1_000 + 700;
+        let at = self.now + TimeDelta::milliseconds(millis);
+        self.air.push((at, key, call));
     }
 
     /// Everything is well from now on.

@@ -14,6 +14,7 @@ use hallpass::ports::{
     Receipt, SlackPerson,
 };
 
+use super::calls::Turn;
 use super::outside::{Call, Key, Luck, Outside, key};
 
 /// One call's limit, as the backends say it.
@@ -22,35 +23,71 @@ pub(super) const LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Target {
     pub(super) name: BackendName,
     pub(super) tracks_expiry: bool,
+    pub(super) concurrency: usize,
     pub(super) outside: Arc<Outside>,
 }
 
-/// Counts as in flight until it is dropped, also where its caller dies.
-struct InFlight<'a>(&'a Outside, Key);
+/// A call that changes something, until it is answered or its caller goes away.
+struct UnderWay<'a> {
+    outside: &'a Arc<Outside>,
+    key: Key,
+    call: Call,
+    /// It was carried out, or never will be.
+    over: bool,
+}
 
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.state().in_flight.remove(&self.1);
+impl<'a> UnderWay<'a> {
+    fn begins(outside: &'a Arc<Outside>, key: Key, call: Call) -> Self {
+        let mut state = outside.state();
+        if !state.in_flight.insert(key.clone()) {
+            let wrong = format!("two calls at once for {key:?}");
+            state.wrong.push(wrong);
+        }
+        drop(state);
+        Self {
+            outside,
+            key,
+            call,
+            over: false,
+        }
     }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut state = self.outside.state();
+        state.in_flight.remove(&self.key);
+        if self.over {
+            return;
+        }
+        // Cut off: it may be on its way all the same.
+        state.fires("call cut off");
+        if state.ports.below(2) == 0 {
+            state.flies(self.key.clone(), self.call);
+        }
+    }
+}
+
+fn no_answer() -> BackendError {
+    BackendError::retry("no answer in time")
 }
 
 impl Target {
     async fn call(&self, order: &HoldingRef, call: Call) -> Result<Receipt, BackendError> {
         let key = key(self.name.as_str(), order);
+        let mut under_way = UnderWay::begins(&self.outside, key.clone(), call);
+        if self.outside.turn().await == Turn::GivenUp {
+            return Err(no_answer());
+        }
+        under_way.over = true;
         let luck = {
             let mut state = self.outside.state();
-            if !state.in_flight.insert(key.clone()) {
-                let wrong = format!("two calls at once for {key:?}");
-                state.wrong.push(wrong);
-            }
             if state.others.contains(&key) && !state.ours.contains(&key) {
                 let wrong = format!("{call:?} on standing access {key:?}");
                 state.wrong.push(wrong);
             }
             if state.down.contains(self.name.as_str()) {
                 state.fires("backend down");
-                drop(state);
-                let _in_flight = InFlight(&self.outside, key);
                 return Err(BackendError::retry("connection refused"));
             }
             match state.luck {
@@ -58,11 +95,14 @@ impl Target {
                 _ => state.luck.take(),
             }
         };
-        let _in_flight = InFlight(&self.outside, key.clone());
         let Some(answer) = self.comes_out(key, call, luck) else {
-            self.outside.dies.notify_one();
+            self.outside.state().calls.dies = true;
             return std::future::pending().await;
         };
+        if self.outside.perhaps_turn(3).await == Turn::GivenUp {
+            self.outside.state().fires("answer lost");
+            return Err(no_answer());
+        }
         answer
     }
 
@@ -84,7 +124,7 @@ impl Target {
             }
             Some(Luck::Late) => {
                 state.fires("call lands late");
-                flies(&mut state, key, call);
+                state.flies(key, call);
                 return Some(Err(BackendError::retry("no answer in time")));
             }
             Some(Luck::Refused) => {
@@ -99,7 +139,7 @@ impl Target {
                     }
                     Some(Luck::DiesMeanwhile) => {
                         state.fires("crash with a call on its way");
-                        flies(&mut state, key, call);
+                        state.flies(key, call);
                     }
                     _ => state.fires("crash before the call"),
                 }
@@ -108,13 +148,6 @@ impl Target {
         }
         Some(Ok(Receipt::default()))
     }
-}
-
-/// It arrives within the call's limit and a lease.
-fn flies(state: &mut super::outside::State, key: Key, call: Call) {
-    let millis = i64::try_from(state.posted % 13).unwrap() * 1_000 + 700;
-    let at = state.now + chrono::TimeDelta::milliseconds(millis);
-    state.air.push((at, key, call));
 }
 
 #[async_trait]
@@ -136,7 +169,7 @@ impl Backend for Target {
     }
 
     fn concurrency(&self) -> usize {
-        4
+        self.concurrency
     }
 
     fn timeout(&self) -> Duration {
@@ -145,6 +178,10 @@ impl Backend for Target {
 
     async fn observe(&self, holding: &HoldingRef) -> Result<Observation, BackendError> {
         let key = key(self.name.as_str(), holding);
+        if self.outside.turn().await == Turn::GivenUp {
+            self.outside.state().fires("observation given up");
+            return Err(no_answer());
+        }
         let mut state = self.outside.state();
         if state.down.contains(self.name.as_str()) {
             state.fires("backend down");
@@ -178,6 +215,10 @@ pub(super) struct Talk(pub(super) Arc<Outside>);
 #[async_trait]
 impl Chat for Talk {
     async fn post(&self, place: &Place, message: &Message) -> Result<Posted, ChatError> {
+        if self.0.perhaps_turn(4).await == Turn::GivenUp {
+            self.0.state().fires("post given up");
+            return Err(ChatError::Unavailable("no answer in time".into()));
+        }
         let mut state = self.0.state();
         if state.chat_down {
             state.fires("chat down");
@@ -197,6 +238,10 @@ impl Chat for Talk {
     }
 
     async fn update(&self, _posted: &Posted, _message: &Message) -> Result<(), ChatError> {
+        if self.0.perhaps_turn(4).await == Turn::GivenUp {
+            self.0.state().fires("edit given up");
+            return Err(ChatError::Unavailable("no answer in time".into()));
+        }
         let mut state = self.0.state();
         if state.chat_down {
             state.fires("chat down");
@@ -226,6 +271,14 @@ pub(super) const PEOPLE: [(&str, &str); 7] = [
 ];
 
 impl People {
+    async fn asked(&self, account: &str) -> Result<SlackPerson, DirectoryError> {
+        if self.0.perhaps_turn(2).await == Turn::GivenUp {
+            self.0.state().fires("question given up");
+            return Err(DirectoryError::Unavailable("no answer in time".into()));
+        }
+        self.find(account)
+    }
+
     fn find(&self, account: &str) -> Result<SlackPerson, DirectoryError> {
         let mut state = self.0.state();
         if state.directory_down {
@@ -253,11 +306,11 @@ impl People {
 #[async_trait]
 impl Directory for People {
     async fn person(&self, account: &SlackId) -> Result<SlackPerson, DirectoryError> {
-        self.find(account.as_str())
+        self.asked(account.as_str()).await
     }
 
     async fn person_now(&self, account: &SlackId) -> Result<SlackPerson, DirectoryError> {
-        self.find(account.as_str())
+        self.asked(account.as_str()).await
     }
 
     async fn by_email(&self, email: &Email) -> Result<SlackPerson, DirectoryError> {
@@ -265,7 +318,7 @@ impl Directory for People {
         let known = PEOPLE.iter().find(|(_, name)| *name == local);
         let unknown = || DirectoryError::Unknown(email.as_str().to_owned());
         let (account, _) = known.ok_or_else(unknown)?;
-        self.find(account)
+        self.asked(account).await
     }
 
     async fn user_group(&self, _id: &str) -> Result<Vec<SlackId>, DirectoryError> {

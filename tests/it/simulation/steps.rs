@@ -95,9 +95,8 @@ impl World {
         let minutes = *self.dice.one_of(&MINUTES);
         let what = self.deliveries;
         let text = format!("{role} {minutes}m orders stuck {what}");
-        if let Some(request) = self.types(by, &text).await {
-            self.remembers(&request, by, role, minutes);
-        }
+        let answer = self.types(by, &text).await;
+        self.remembers(answer, by, role, minutes);
     }
 
     async fn breaks_the_glass(&mut self) {
@@ -107,18 +106,33 @@ impl World {
             .one_of(&[("alice", "U0ALICE"), ("rita", "U0RITA")]);
         let minutes = *self.dice.one_of(&MINUTES[..3]);
         let text = format!("break-glass {role} for <@{account}> {minutes}m INC-1 all is on fire");
-        if let Some(request) = self.types("carol", &text).await {
-            self.remembers(&request, by, role, minutes);
-        }
+        let answer = self.types("carol", &text).await;
+        self.remembers(answer, by, role, minutes);
     }
 
     fn remembers(
         &mut self,
-        shown: &RequestShown,
+        answer: Option<Answer>,
         by: &'static str,
         role: &'static str,
         minutes: i64,
     ) {
+        let shown: RequestShown = match answer {
+            Some(Answer::Asked(asked)) => asked.request,
+            // Not in time: it may stand all the same, and somebody may have the access by it.
+            Some(Answer::NotConfirmed) => {
+                let unknown = Asked {
+                    id: hallpass::domain::RequestId::new(format!("unknown-{}", self.deliveries)),
+                    short: String::new(),
+                    by,
+                    role,
+                    minutes,
+                };
+                let unsure = approved(&unknown, self.now(), false);
+                return self.judge.perhaps_asked(unsure);
+            }
+            Some(_) | None => return,
+        };
         if self.asked.iter().any(|known| known.id.as_str() == shown.id) {
             return;
         }
@@ -135,19 +149,16 @@ impl World {
         self.asked.push(asked);
     }
 
-    async fn types(&mut self, by: &'static str, text: &str) -> Option<RequestShown> {
+    async fn types(&mut self, by: &'static str, text: &str) -> Option<Answer> {
         self.deliveries += 1;
         let delivery = format!("trigger-{}", self.deliveries);
         let app = std::sync::Arc::clone(&self.bot.as_ref()?.app);
         let (caller, command) = (caller(by), Command::parse(text));
         let work = async move { app.command(&caller, command, Some(&delivery)).await };
-        let answer = self.unless_it_dies(work).await;
-        let said = answer.as_ref().map_or("nothing: it died", kind);
+        let answer = self.acts(work).await;
+        let said = kind(&answer);
         self.outside.state().says(format!("{by}: {text} -> {said}"));
-        match answer {
-            Some(Answer::Asked(asked)) => Some(asked.request),
-            _ => None,
-        }
+        Some(answer)
     }
 
     async fn presses(
@@ -176,25 +187,23 @@ impl World {
         let what = format!("{button:?}");
         let what = what.split('(').next().unwrap_or_default().to_owned();
         let work = async move { app.press(&caller, button, Some(&delivery), None).await };
-        let answer = self.unless_it_dies(work).await;
-        let said = answer.as_ref().map_or("nothing: it died", kind);
+        let answer = self.acts(work).await;
+        let said = kind(&answer);
         let line = format!("{by} presses {what} on {} -> {said}", asked.short);
         self.outside.state().says(line);
         let now = self.now();
         match (says, &answer) {
-            (Says::Ended, Some(Answer::Done { .. })) => self.judge.ended(&asked, now, true),
-            (Says::Ended, None | Some(Answer::NotConfirmed)) => {
-                self.judge.ended(&asked, now, false);
-            }
-            (Says::Decided, Some(Answer::Done { request, .. })) => {
+            (Says::Ended, Answer::Done { .. }) => self.judge.ended(&asked, now, true),
+            (Says::Ended, Answer::NotConfirmed) => self.judge.ended(&asked, now, false),
+            (Says::Decided, Answer::Done { request, .. }) => {
                 if matches!(request.state, StateShown::Started(_)) {
                     self.judge.approved(&approved(&asked, now, true));
                 }
             }
-            (Says::Decided, None | Some(Answer::NotConfirmed)) => {
+            (Says::Decided, Answer::NotConfirmed) => {
                 self.judge.approved(&approved(&asked, now, false));
             }
-            (Says::Ended | Says::Decided, Some(_)) => {}
+            (Says::Ended | Says::Decided, _) => {}
         }
     }
 
@@ -214,7 +223,7 @@ impl World {
         };
         let account = SlackId::parse(account).unwrap();
         let work = async move { app.person_changed(&account).await };
-        self.unless_it_dies(work).await;
+        self.acts(work).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use hallpass::app::{App, Parts, ReviewKey};
@@ -9,10 +10,10 @@ use hallpass::config::Loaded;
 use hallpass::config::env::Env;
 use hallpass::domain::{BackendName, RequestId, Time};
 use hallpass::ports::{Backend, Clock, Entropy};
-use hallpass::store::{RequestFilter, ServingLock, Store};
+use hallpass::store::{RequestFilter, ServingLock, Store, StoreError};
 use hallpass::telemetry::{Health, Metrics};
 use hallpass::wiring;
-use hallpass::worker::{self, Limits, Worker};
+use hallpass::worker::{self, Limits, Rounds, Worker};
 use tempfile::TempDir;
 
 use super::Run;
@@ -22,8 +23,14 @@ use super::ports::{LIMIT, People, Talk, Target};
 use crate::support::Database;
 use crate::support::postgres::Postgres;
 
-/// At one moment nothing takes more effects than this.
-const AT_ONE_MOMENT: usize = 3_000;
+/// At one moment nothing takes more rounds and calls than this.
+const AT_ONE_MOMENT: usize = 12_000;
+/// So often whoever can go on is let go on, where not all wait.
+const ENOUGH: usize = 40;
+/// The same where another process answers.
+const A_WHILE: Duration = Duration::from_millis(30);
+/// What is answered by another process may take so long, or it isn't there.
+const PATIENCE: Duration = Duration::from_secs(30);
 const A_MOMENT: TimeDelta = TimeDelta::milliseconds(500);
 /// An outbox that others can be reached from drains.
 const DRAINED_WITHIN: TimeDelta = TimeDelta::minutes(10);
@@ -33,7 +40,8 @@ const AFTERWARDS: i64 = 4;
 pub(super) struct Bot {
     pub(super) app: Arc<App>,
     pub(super) store: Store,
-    pub(super) worker: Arc<Worker>,
+    worker: Arc<Worker>,
+    rounds: Rounds,
     _lock: ServingLock,
 }
 
@@ -56,8 +64,11 @@ pub(super) struct World {
     pub(super) deliveries: u64,
     /// Every other seed does without the reconciler, which would repair what should never have gone wrong.
     scans: bool,
+    /// How many calls at a time one of the backends bears. Where it is one, what gives access gives way.
+    bears: usize,
     loaded: Loaded,
     env: Env,
+    database: Database,
     url: String,
     _dir: TempDir,
 }
@@ -101,8 +112,10 @@ impl World {
             judge: Judge::default(),
             deliveries: 0,
             scans: seed.is_multiple_of(2),
+            bears: if seed.is_multiple_of(3) { 1 } else { 4 },
             loaded,
             env,
+            database,
             url,
             _dir: dir,
         };
@@ -114,27 +127,46 @@ impl World {
         self.outside.now()
     }
 
+    /// As often as it takes: a database that has no time for it is no fault of the bot.
     pub(super) async fn starts(&mut self) {
+        let began = Instant::now();
+        let bot = loop {
+            match self.start().await {
+                Ok(bot) => break bot,
+                Err(error) => assert!(began.elapsed() < PATIENCE, "it doesn't start: {error}"),
+            }
+        };
+        self.outside.state().says("bot starts");
+        self.bot = Some(bot);
+    }
+
+    async fn start(&self) -> Result<Bot, StoreError> {
         let clock = Arc::clone(&self.outside) as Arc<dyn Clock>;
         let entropy = Arc::clone(&self.outside) as Arc<dyn Entropy>;
-        let store = Store::open(&self.url, Arc::clone(&entropy)).await.unwrap();
-        let lock = store.lock_for_serving().unwrap();
-        store.migrate().await.unwrap();
-        store.void_leases(&lock).await.unwrap();
-        let target = |name: &str, tracks_expiry| {
+        let store = Store::open(&self.url, Arc::clone(&entropy)).await?;
+        let lock = store.lock_for_serving()?;
+        store.migrate().await?;
+        store.answers_here();
+        store.void_leases(&lock).await?;
+        let target = |name: &str, tracks_expiry, concurrency| {
             let target = Target {
                 name: BackendName::new(name),
                 tracks_expiry,
+                concurrency,
                 outside: Arc::clone(&self.outside),
             };
             (target.name.clone(), Arc::new(target) as Arc<dyn Backend>)
         };
-        let backends: BTreeMap<_, _> = [target("gate", true), target("orders", false)].into();
-        let limits = Limits {
-            concurrency: 4,
-            call: LIMIT,
-        };
-        let limits = backends.keys().map(|name| (name.clone(), limits)).collect();
+        let backends: BTreeMap<_, _> =
+            [target("gate", true, 4), target("orders", false, self.bears)].into();
+        let limits = backends.values().map(|backend| {
+            let limits = Limits {
+                concurrency: backend.concurrency(),
+                call: LIMIT,
+            };
+            (backend.name().clone(), limits)
+        });
+        let limits = limits.collect();
         let (config, team) = (&self.loaded.config, Some("T0ACME".to_owned()));
         let app = App::new(Parts {
             store: store.clone(),
@@ -150,9 +182,9 @@ impl World {
         });
         let app = Arc::new(app.unwrap());
         let (digest, text) = (&self.loaded.digest, &self.loaded.text);
-        app.load_configuration(digest, text).await.unwrap();
+        app.load_configuration(digest, text).await?;
         if self.scans {
-            app.look_at_everything().await.unwrap();
+            app.look_at_everything().await?;
         }
         let worker = Worker::new(worker::Parts {
             app: Arc::clone(&app),
@@ -163,55 +195,137 @@ impl World {
             health: Arc::new(Health::default()),
             metrics: Arc::new(Metrics::default()),
         });
-        self.outside.state().says("bot starts");
-        self.bot = Some(Bot {
+        Ok(Bot {
             app,
             store,
+            rounds: worker.rounds(self.now()),
             worker,
             _lock: lock,
-        });
+        })
     }
 
     /// Without a goodbye: what was under way is lost.
     pub(super) async fn dies(&mut self) {
+        self.outside.state().calls.dies = false;
         if let Some(bot) = self.bot.take() {
             self.outside.state().says("bot dies");
             let store = bot.store.clone();
             drop(bot);
+            // What was under way is dropped when its turn comes.
+            for _ in 0..ENOUGH {
+                if self.outside.state().calls.waiting() == 0 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
             // Only so that no thread of the driver holds the file any more.
             store.close().await;
         }
     }
 
-    /// Does it, unless the bot dies over it.
-    pub(super) async fn unless_it_dies<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        let outside = Arc::clone(&self.outside);
-        let done = tokio::select! {
-            biased;
-            () = outside.dies.notified() => None,
-            done = work => Some(done),
-        };
-        if done.is_none() {
-            self.dies().await;
-        }
+    /// Somebody acts, while calls of the worker are under way.
+    pub(super) async fn acts<T>(&mut self, work: impl Future<Output = T>) -> T {
+        self.outside.state().calls.free = true;
+        let done = work.await;
+        self.outside.state().calls.free = false;
+        self.comes_to_a_stand().await;
         done
     }
 
-    /// One effect; false where none is due or nobody is there.
+    /// Everything goes as far as it goes by itself: until each task waits for its turn. Where the bot died over that, it is
+    /// gone.
+    async fn comes_to_a_stand(&mut self) {
+        let began = Instant::now();
+        let mut passes = 0;
+        while let Some(bot) = &mut self.bot {
+            passes += 1;
+            tokio::task::yield_now().await;
+            let under_way = bot.rounds.under_way();
+            let (dies, waiting) = {
+                let calls = &self.outside.state().calls;
+                (calls.dies, calls.tasks())
+            };
+            if dies {
+                return self.dies().await;
+            }
+            if passes > 2 && under_way.running == waiting && under_way.recording == 0 {
+                return;
+            }
+            // Behind a lock that another has who waits for its turn.
+            let behind = waiting > 0 && under_way.recording == 0;
+            match self.database {
+                // Whoever can go on does so in each pass: the store answers at once.
+                Database::Sqlite if behind && passes > ENOUGH => return,
+                Database::Postgres if behind && began.elapsed() > A_WHILE => return,
+                Database::Sqlite | Database::Postgres => {}
+            }
+            if began.elapsed() > PATIENCE {
+                let hangs = format!("it hangs: {under_way:?}, {waiting} wait");
+                return self.judge.finds(hangs);
+            }
+            if passes > ENOUGH {
+                // The database, or a pause after it failed.
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+        }
+    }
+
+    /// The worker goes round. A database that doesn't answer is no fault of the bot.
+    async fn goes_round(&mut self) {
+        let now = self.now();
+        let Some(bot) = &mut self.bot else { return };
+        if bot.rounds.next(now).await.is_err() {
+            self.outside.state().fires("database away");
+        }
+        self.comes_to_a_stand().await;
+    }
+
+    async fn a_call_goes_on(&mut self) {
+        let choice = self.dice.next();
+        self.outside.goes_on(choice);
+        self.comes_to_a_stand().await;
+    }
+
+    /// A round, or one of the calls goes on; false where nothing is under way after that.
     pub(super) async fn steps(&mut self) -> bool {
-        let Some(bot) = &self.bot else {
-            return false;
+        let waiting = self.outside.state().calls.waiting();
+        if waiting > 0 && self.dice.below(3) > 0 {
+            self.a_call_goes_on().await;
+            return self.bot.is_some();
+        }
+        self.goes_round().await;
+        self.outside.state().calls.waiting() > 0
+    }
+
+    /// Whether nothing is due that anybody could do, and nothing is under way.
+    async fn rests(&mut self) -> bool {
+        let now = self.now();
+        let Some(bot) = &mut self.bot else {
+            return true;
         };
-        let (worker, now) = (Arc::clone(&bot.worker), self.now());
-        let choice = usize::try_from(self.dice.below(8)).unwrap();
-        let work = async move { worker.step(now, choice).await.unwrap() };
-        self.unless_it_dies(work).await.unwrap_or(false)
+        let under_way = bot.rounds.under_way();
+        if under_way.running + under_way.recording > 0 {
+            return false;
+        }
+        let circuits = bot.worker.circuits();
+        // What waits for a target that is away is due, and nobody's work until its next probe.
+        let waits = |lane| circuits.waits(lane, now);
+        match bot.store.lanes().await {
+            Ok(lanes) => lanes.iter().all(|(lane, due)| *due > now || waits(lane)),
+            Err(_) => false,
+        }
     }
 
     /// Everything that is due now, and then the judge looks.
     pub(super) async fn quiet(&mut self) {
         for _ in 0..AT_ONE_MOMENT {
-            if !self.steps().await {
+            let waiting = self.outside.state().calls.waiting();
+            if waiting > 0 && self.dice.below(4) > 0 {
+                self.a_call_goes_on().await;
+                continue;
+            }
+            self.goes_round().await;
+            if self.outside.state().calls.waiting() == 0 && self.rests().await {
                 if self.bot.is_some() {
                     self.judge.looks(&self.outside);
                 }
@@ -235,7 +349,10 @@ impl World {
             let Some(bot) = &self.bot else {
                 return self.judge.finds("it died by itself");
             };
-            let mut lanes = bot.store.lanes().await.unwrap();
+            let Ok(mut lanes) = bot.store.lanes().await else {
+                self.outside.state().fires("database away");
+                continue;
+            };
             lanes.sort_by_key(|(_, due)| *due);
             let next = lanes.first().map_or(until, |(_, due)| *due).min(until);
             if next > self.now() {

@@ -1,0 +1,106 @@
+//! Ends of claims: done, tried again, put off, or given back. Whose claim was lost ends nothing.
+
+use hallpass_domain::Time;
+
+use super::claim::Claimed;
+use super::named;
+use crate::store::sql::{Sql, storable};
+use crate::store::writer::Job;
+use crate::store::{Store, StoreError, text};
+
+/// How a claim ends. One whose lease was lost to another, or whose effect was cancelled, ends nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finish {
+    /// Carried out; due again at its new moment where it was scheduled anew meanwhile.
+    Done(Claimed),
+    /// It failed: again at `at`.
+    Retry {
+        claimed: Claimed,
+        at: Time,
+        error: String,
+    },
+    /// Not its turn yet: again at `at`, and this try isn't counted.
+    PutOff { claimed: Claimed, at: Time },
+    /// Not carried out: due as before, as if it hadn't been claimed.
+    GiveBack(Claimed),
+}
+
+/// The most of an error's text that is kept.
+const LONGEST_ERROR: usize = 1_000;
+
+pub(in crate::store) const FINISH_DONE: Sql = sql!("effect":
+    "delete from effect where claimed and (subject, kind, token, wanted) in \
+     (select r.subject, r.kind, r.token, r.wanted from "
+    [rows subject text, kind text, token bigint, wanted bigint, done boolean] " where r.done) \
+     returning subject, kind");
+
+/// Those that stay: tried again, given back, or done but scheduled anew meanwhile. They keep their token, so what ended
+/// is told from what is claimed by `claimed`: a claim ends once.
+pub(in crate::store) const FINISH_REST: Sql = sql!("effect":
+    "update effect set claimed = false, last_error = r.error, \
+     next_at = case when r.at is null or effect.wanted > r.wanted then effect.due else r.at end, \
+     attempts = case when effect.wanted > r.wanted then 0 else effect.attempts - r.given_back end from "
+    [rows subject text, kind text, token bigint, wanted bigint, at bigint, given_back bigint, error text]
+    " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token and effect.claimed \
+     returning effect.subject, effect.kind");
+
+/// The end of a claim as it is written.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Ended {
+    pub(in crate::store) row: String,
+    pub(in crate::store) key: EndedRow,
+    /// Subject and kind in one: no claim of it is ended beside another, since only one of the two can be the effect's.
+    pub(in crate::store) effect: String,
+}
+
+row! {
+    /// An effect whose claim was still the one that was to end.
+    #[derive(PartialEq, Eq, Hash)]
+    EndedRow { subject: String, kind: String }
+}
+
+pub(in crate::store) fn ended(finish: Finish) -> Ended {
+    let (claimed, done, at, given_back, error) = match finish {
+        Finish::Done(claimed) => (claimed, true, None, 0, None),
+        Finish::Retry { claimed, at, error } => {
+            let error: String = error.chars().take(LONGEST_ERROR).collect();
+            let error = storable(&error);
+            (claimed, false, Some(text::micros(at)), 0, Some(error))
+        }
+        Finish::PutOff { claimed, at } => (claimed, false, Some(text::micros(at)), 1, None),
+        Finish::GiveBack(claimed) => (claimed, false, None, 1, None),
+    };
+    let (subject, kind) = (text::subject(&claimed.subject), text::kind(&claimed.kind));
+    let row = object! {
+        subject: subject,
+        kind: kind,
+        token: claimed.token,
+        wanted: claimed.wanted,
+        done: done,
+        at: at,
+        given_back: given_back,
+        error: error,
+    };
+    Ended {
+        row,
+        effect: format!("{subject} {kind}"),
+        key: EndedRow { subject, kind },
+    }
+}
+
+impl EndedRow {
+    pub(in crate::store) fn named(&self) -> String {
+        named(&self.subject, &self.kind)
+    }
+}
+
+impl Store {
+    /// Ends claims whose outcome needs no change of rows.
+    pub async fn finish(&self, finished: Vec<Finish>) -> Result<(), StoreError> {
+        if finished.is_empty() {
+            return Ok(());
+        }
+        let ended = finished.into_iter().map(ended).collect();
+        self.run(Job::Finish(ended)).await.map(drop)
+    }
+}
