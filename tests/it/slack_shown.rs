@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime,
+    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, HeldShown, KindShown, Message, MoreTime,
     Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
@@ -77,8 +77,21 @@ pub(crate) fn request() -> RequestShown {
         deadline: at(60),
         starts_at: None,
         kind: KindShown::Access,
+        held: None,
         state: StateShown::Pending(stage()),
         reviews: Vec::new(),
+    }
+}
+
+/// The same again, while it lasts.
+pub(crate) fn beside() -> RequestShown {
+    RequestShown {
+        held: Some(HeldShown {
+            short: "R-9XYZ".into(),
+            ends_at: at(30),
+            extend: "/prod-access extend R-9XYZ 1h".into(),
+        }),
+        ..request()
     }
 }
 
@@ -262,6 +275,7 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
     let starts_at = at(20 * 60);
     vec![
         ("card_pending", card(request(), Buttons::Decide), Channel),
+        ("card_beside", card(beside(), Buttons::Decide), Channel),
         (
             "card_second_stage",
             card(second_stage(), Buttons::Decide),
@@ -350,7 +364,7 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
                         why: EndShown::Revoked {
                             by: Some(bob()),
                             operator: None,
-                            reason: "The incident is over".into(),
+                            reason: Some("The incident is over".into()),
                         },
                         at: at(30),
                         verified_at: at(30),
@@ -384,12 +398,12 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
     let mut revoked = ended(EndShown::Revoked {
         by: Some(bob()),
         operator: None,
-        reason: "The incident is over".into(),
+        reason: Some("The incident is over".into()),
     });
     let by_operator = ended(EndShown::Revoked {
         by: None,
         operator: Some("cli:pat@ops-1".into()),
-        reason: "Laptop lost".into(),
+        reason: Some("Laptop lost".into()),
     });
     let by = Duration::from_hours(1);
     let warning = |more: MoreTime| Message::Warning {
@@ -534,7 +548,9 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
         (
             "ended_dropped",
             Message::Ended {
-                request: with_notes(ended(EndShown::Dropped)),
+                request: with_notes(ended(EndShown::Dropped {
+                    reason: Some("All fixed".into()),
+                })),
                 since: None,
             },
             Channel,

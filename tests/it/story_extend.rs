@@ -272,7 +272,7 @@ async fn extend_as_a_command_needs_no_id_while_one_is_active() {
         assert!(nothing.contains("no active access"), "{nothing}");
         let wrong = bot.says("alice", "/prod-access extend R-ZZZZ 2x").await;
         assert!(
-            wrong.contains("There is no R-ZZZZ") && wrong.contains("2x"),
+            wrong.contains("nothing with the id ZZZZ") && wrong.contains("2x"),
             "all that is wrong in one answer: {wrong}"
         );
 

@@ -9,14 +9,14 @@ use crate::ports::chat::{RequestShown, StateShown};
 pub(super) fn handled(request: &RequestShown) -> Rendered {
     let told = state::told(request);
     let line = match &request.state {
-        StateShown::Pending(_) => Line::of("Your part is done: "),
+        StateShown::Pending(_) => Line::of("Your part is done, thank you. "),
         StateShown::Scheduled { .. }
         | StateShown::Approved
         | StateShown::Denied { .. }
         | StateShown::Cancelled
         | StateShown::TimedOut
         | StateShown::Void { .. }
-        | StateShown::Started(_) => Line::of("Handled, nothing is left for you to do: "),
+        | StateShown::Started(_) => Line::of("Handled, nothing is left for you to do. "),
     };
     let line = line
         .person(&request.holder)
@@ -24,9 +24,8 @@ pub(super) fn handled(request: &RequestShown) -> Rendered {
         .code(&request.role)
         .say(" (")
         .code(&request.short)
-        .say("). ")
-        .line(told.line);
-    let mut out = vec![blocks::section(line.clone())];
-    out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
-    Rendered::new(line, out)
+        .say("). ");
+    let mut out = vec![blocks::section(line.clone().line(told.line.clone()))];
+    out.extend(told.words.map(state::Words::block));
+    Rendered::new(line.line(told.in_full()), out)
 }

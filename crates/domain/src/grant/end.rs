@@ -200,7 +200,10 @@ impl Grant {
 fn reasoned(event: Event, reason: &EndReason) -> Event {
     let event = event.fact("end", reason.as_str());
     match reason {
-        EndReason::Expired | EndReason::Dropped => event,
+        EndReason::Expired | EndReason::Dropped { reason: None } => event,
+        EndReason::Dropped {
+            reason: Some(reason),
+        } => event.personal("reason", reason.as_str()),
         EndReason::Revoked { reason, .. } => event.personal("reason", reason.as_str()),
         EndReason::Failed { why } | EndReason::AuthorityGone { why } => {
             event.personal("why", why.as_str())
