@@ -1,7 +1,7 @@
 //! Break-glass: a commander gives access at once and answers for it afterwards. Whether they are commander is looked up
 //! then and there. Grant, alert and owed review are one change; the order is signed like a review.
 
-use hallpass_domain::command::{BreakGlass, Rest};
+use hallpass_domain::command::{BreakGlass, IdWord, Rest};
 use hallpass_domain::request::{self, Kind, Panel, Start, State};
 use hallpass_domain::role::Terms;
 use hallpass_domain::{
@@ -150,13 +150,7 @@ impl App {
         typed: &TypedForPending,
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
-        let TypedForPending {
-            id: short,
-            incident,
-            reason,
-            ..
-        } = typed;
-        let id = hallpass_domain::command::IdWord::Id(short.clone());
+        let id = IdWord::Id(typed.id.clone());
         let example = "break-glass R-7K2M INC-4711 orders are stuck";
         for _ in 0..ATTEMPTS {
             let request = self.require_by_word(me, &id, example).await?;
@@ -189,18 +183,14 @@ impl App {
                 self.applied(change).await?;
                 continue;
             }
-            let skipped: Vec<PersonId> = open
-                .asked
-                .iter()
-                .filter(|asked| **asked != me.id)
-                .cloned()
-                .collect();
+            let others = open.asked.iter().filter(|asked| **asked != me.id);
+            let skipped: Vec<PersonId> = others.cloned().collect();
             let opening = self.opening_for(&request).await?;
             let (id, now) = (request.id.clone(), self.now());
             let change = request.break_glass(
                 me.id.clone(),
-                incident.clone(),
-                reason.clone(),
+                typed.incident.clone(),
+                typed.reason.clone(),
                 decision.rule_names(),
                 opening,
                 now,

@@ -109,8 +109,7 @@ impl App {
     /// The button: its holder drops, others revoke.
     pub(super) async fn end_pressed(&self, me: &Person, id: &RequestId) -> Result<Answer, Stop> {
         let request = self.require_request(id).await?;
-        self.revoke(me, &request, PRESSED[1].into())
-            .await
+        self.revoke(me, &request, PRESSED[1].into()).await
     }
 
     pub(super) async fn revoke_by_id(
@@ -137,8 +136,7 @@ impl App {
     /// The button: its reason is the button itself.
     pub(super) async fn revoke_pressed(&self, me: &Person, id: &RequestId) -> Result<Answer, Stop> {
         let request = self.require_request(id).await?;
-        self.revoke(me, &request, PRESSED[0].into())
-            .await
+        self.revoke(me, &request, PRESSED[0].into()).await
     }
 
     async fn revoke(&self, me: &Person, request: &Request, reason: String) -> Result<Answer, Stop> {
@@ -149,7 +147,9 @@ impl App {
         if request.holder == me.id {
             // Their own word for it, where they wrote one.
             let reason = Some(reason).filter(|one| !PRESSED.contains(&one.as_str()));
-            return self.end_of(request, &EndReason::Dropped { reason }, me).await;
+            return self
+                .end_of(request, &EndReason::Dropped { reason }, me)
+                .await;
         }
         let role = self.present_role(request);
         let facts = self.facts_about(&role, self.now()).await;

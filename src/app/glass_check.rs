@@ -59,21 +59,27 @@ impl App {
         (bounded, format!("{} break-glass", self.settings.command))
     }
 
-    pub(super) fn check_for_pending(&self, typed: &TypedForPending, role: &Role) -> (Vec<String>, String) {
+    pub(super) fn check_for_pending(
+        &self,
+        typed: &TypedForPending,
+        role: &Role,
+    ) -> (Vec<String>, String) {
         let sorted = glass_words::sorted(&typed.rest, &typed.incident, role);
         let (_, command) = self.for_break_glass(role);
         let would_do = glass_words::would_do_for_pending(&command, &typed.id, role, &sorted);
         let wrong = incident_only(role, &typed.incident);
         let mut problems = Vec::new();
         match (&sorted.duration, wrong.is_empty()) {
-            (Some((_, duration)), false) => problems.push(format!(
-                "A request that waits is given for as long as was asked: leave {duration} out."
-            )),
+            (Some((_, duration)), fits) if !fits || typed.incident == *duration => {
+                problems.push(format!(
+                    "A request that waits is given for as long as was asked: leave {duration} out."
+                ));
+            }
             (None, false) if sorted.incident.is_some() => {
                 problems.push("The incident stands before the reason.".into());
             }
             (None, false) => problems.extend(wrong),
-            (Some(_) | None, true) => {}
+            (Some(_) | None, _) => {}
         }
         problems.extend(reason_only(&sorted.reason));
         (problems, would_do)

@@ -16,7 +16,7 @@ pub(super) struct Typed {
     pub(super) person: Option<Result<SlackId, String>>,
     pub(super) duration: Option<DurationWord>,
     pub(super) spelled: Option<String>,
-    pub(super) unclear: Option<StartWords>,
+    pub(super) unclear: Option<Box<StartWords>>,
     pub(super) incident: String,
     pub(super) reason: String,
     pub(super) rest: Rest,
@@ -72,7 +72,7 @@ fn without(reason: &str, words: &str) -> String {
 
 /// The rest of `break-glass R-7K2M …`, each word in its place.
 pub(super) fn sorted(rest: &Rest, first: &str, role: &Role) -> Sorted {
-    let Some(rule) = &role.ticket else {
+    let Some(ticket) = &role.ticket else {
         let sorted = rest.sorted(looks_like_one);
         if sorted.incident.is_some() {
             return sorted;
@@ -80,7 +80,7 @@ pub(super) fn sorted(rest: &Rest, first: &str, role: &Role) -> Sorted {
         // Any word is one here: the first, as it was read.
         return rest.sorted(|word| word == first && incident_only(role, word).is_empty());
     };
-    rest.sorted(|word| find_ticket(&rule.pattern, word).as_deref() == Some(word))
+    rest.sorted(|word| find_ticket(&ticket.pattern, word).as_deref() == Some(word))
 }
 
 /// `INC-4711`, `#4711`, `sev1-77`
@@ -92,7 +92,9 @@ fn looks_like_one(word: &str) -> bool {
 
 /// As Slack's composer takes it: by the name that was shown, or by the account where that can't be typed.
 fn mention(account: &SlackId, shown: &str) -> String {
-    let named = shown.strip_prefix('@').filter(|name| *name != account.as_str());
+    let named = shown
+        .strip_prefix('@')
+        .filter(|name| *name != account.as_str());
     match named {
         Some(name) if !name.contains(char::is_whitespace) => shown.to_owned(),
         Some(_) | None => account.to_string(),

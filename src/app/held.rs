@@ -16,24 +16,7 @@ impl App {
         &self,
         request: &Request,
     ) -> Result<Option<HeldShown>, StoreError> {
-        let asks = match (&request.kind, &request.state) {
-            (Kind::Extend { .. }, _) => false,
-            (
-                Kind::Access | Kind::BreakGlass { .. },
-                State::Pending(_)
-                | State::Scheduled { .. }
-                | State::Approved { .. }
-                | State::Started { .. },
-            ) => true,
-            (
-                Kind::Access | Kind::BreakGlass { .. },
-                State::Denied { .. }
-                | State::Cancelled { .. }
-                | State::TimedOut { .. }
-                | State::Void { .. },
-            ) => false,
-        };
-        if !asks {
+        if matches!(request.kind, Kind::Extend { .. }) || is_closed(&request.state) {
             return Ok(None);
         }
         let live = self.store.live_grants_of(&request.holder).await?;
@@ -59,5 +42,19 @@ impl App {
             }
         }
         Ok(None)
+    }
+}
+
+/// It leads to no access.
+fn is_closed(state: &State) -> bool {
+    match state {
+        State::Denied { .. }
+        | State::Cancelled { .. }
+        | State::TimedOut { .. }
+        | State::Void { .. } => true,
+        State::Pending(_)
+        | State::Scheduled { .. }
+        | State::Approved { .. }
+        | State::Started { .. } => false,
     }
 }

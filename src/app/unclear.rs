@@ -34,7 +34,9 @@ impl App {
         };
         let (zone, now) = (self.zone_of(me).await, self.now());
         let meant = meant(words, zone, now);
-        let planned = meant.as_ref().map(|meant| later::read(&meant.at, zone, now));
+        let planned = meant
+            .as_ref()
+            .map(|meant| later::read(&meant.at, zone, now));
         let ahead = matches!(planned, Some(Ok(_)));
         if words.perhaps_past && !ahead {
             // “2026-03-01 backup is broken”
@@ -192,10 +194,11 @@ mod tests {
     const NOW: &str = "2026-11-21T13:30:00Z";
 
     fn ask(text: &str) -> Ask {
-        match Command::parse(text) {
-            Command::Ask(ask) => ask,
-            other => panic!("{text} is {other:?}"),
-        }
+        let parsed = Command::parse(text);
+        let Command::Ask(ask) = parsed else {
+            panic!("{text} is {parsed:?}");
+        };
+        ask
     }
 
     fn at(words: &str) -> (String, bool) {

@@ -62,7 +62,11 @@ impl App {
             role: role.name.to_string(),
             duration,
             allowed,
-            sentences: if allowed { vec![decided(&role)] } else { sentences },
+            sentences: if allowed {
+                vec![decided(&role)]
+            } else {
+                sentences
+            },
             rules: judged.rules,
             nearest: instead,
             would_do: may.then(|| example(command, &role, fits)),

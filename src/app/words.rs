@@ -86,7 +86,8 @@ impl AskWords<'_> {
 /// A parameter's value, in quotes where it needs them: in those that it doesn't hold itself.
 fn as_value(value: &str) -> String {
     let value = one_line(value);
-    let begins_quoted = value.starts_with(['"', '\'', '“', '”', '„', '‟', '«', '»', '‘', '’', '‚', '‛']);
+    let begins_quoted =
+        value.starts_with(['"', '\'', '“', '”', '„', '‟', '«', '»', '‘', '’', '‚', '‛']);
     if !begins_quoted && !value.contains(' ') {
         return value;
     }
@@ -103,7 +104,12 @@ mod tests {
 
     #[test]
     fn our_own_words_are_nobodys_reason() {
-        for words in ["why you need it", "Why you need it.", "REASON", "“why it can’t wait”"] {
+        for words in [
+            "why you need it",
+            "Why you need it.",
+            "REASON",
+            "“why it can’t wait”",
+        ] {
             assert!(is_placeholder(words), "{words}");
         }
         for words in ["why you need it is beyond me", "orders stuck", ""] {

@@ -4,8 +4,9 @@ use std::sync::LazyLock;
 
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, HeldShown, KindShown, Message, MoreTime,
-    Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
+    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, HeldShown, KindShown, Message,
+    MoreTime, Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown,
+    StepShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 

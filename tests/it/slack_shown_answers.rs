@@ -8,8 +8,8 @@ use hallpass::domain::{Duration, Refusal, RefusalKind};
 use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
 
 use crate::slack_shown::{
-    active, at, beside, bob, break_glass, carol, denied, ended, eve, extension, for_later, glass_active,
-    request, rita, scheduled, second_stage, started, stuck,
+    active, at, beside, bob, break_glass, carol, denied, ended, eve, extension, for_later,
+    glass_active, request, rita, scheduled, second_stage, started, stuck,
 };
 
 fn asked(request: RequestShown, repeated: bool) -> Answer {
@@ -88,9 +88,7 @@ fn why(allowed: bool) -> Box<WhyShown> {
         )
     } else {
         (
-            vec![
-                "It is given for 4 h at most.".into(),
-            ],
+            vec!["It is given for 4 h at most.".into()],
             vec!["base.cedar:41 not-longer-than-the-role-allows".into()],
         )
     };
@@ -106,7 +104,10 @@ fn why(allowed: bool) -> Box<WhyShown> {
         } else {
             vec!["db-reader".into()]
         },
-        would_do: Some("/prod-access db-admin 4h INC-4711 why you need it".into()),
+        would_do: Some(format!(
+            "/prod-access db-admin {}h INC-4711 why you need it",
+            if allowed { 2 } else { 4 }
+        )),
         ask: vec![bob()],
     })
 }

@@ -17,10 +17,20 @@ async fn alice_has_it(bot: &TestBot) -> Request {
 async fn tomorrow_is_never_now() {
     everywhere(async |bot| {
         // No approval is needed for these, so access would begin at once.
-        for words in ["tomorrow 9:00", "tomorrow", "tonight", "next monday", "in 2 hours", "at 9pm"] {
+        for words in [
+            "tomorrow 9:00",
+            "tomorrow",
+            "tonight",
+            "next monday",
+            "in 2 hours",
+            "at 9pm",
+        ] {
             let text = format!("/prod-access logs node=web-3 10m {words} read one log");
             let told = bot.says("alice", &text).await;
-            assert!(told.contains(&format!("“{words}” looks like a start")), "{told}");
+            assert!(
+                told.contains(&format!("“{words}” looks like a start")),
+                "{told}"
+            );
             assert!(told.contains("write"), "{told}");
         }
         bot.settle().await;
@@ -28,9 +38,15 @@ async fn tomorrow_is_never_now() {
         assert!(bot.pending().await.is_empty());
 
         let told = bot
-            .says("alice", "/prod-access logs node=web-3 10m read one log tomorrow")
+            .says(
+                "alice",
+                "/prod-access logs node=web-3 10m read one log tomorrow",
+            )
             .await;
-        assert!(told.contains("R-"), "elsewhere it is a word of the reason: {told}");
+        assert!(
+            told.contains("R-"),
+            "elsewhere it is a word of the reason: {told}"
+        );
         bot.settle().await;
         assert_eq!(bot.granted("logs/web-3").len(), 1);
     })
@@ -51,7 +67,11 @@ async fn the_start_that_was_meant_stands_in_the_form() {
         assert_eq!(typed(&form, "reason"), "orders stuck");
         assert_eq!(typed(&form, "duration:"), "2h");
         assert!(typed(&form, "start").as_i64() > Some(bot.clock.now().timestamp()));
-        assert!(form.plain().contains("You wrote “tomorrow 9:00”"), "{}", form.plain());
+        assert!(
+            form.plain().contains("You wrote “tomorrow 9:00”"),
+            "{}",
+            form.plain()
+        );
         bot.fills_in("alice").sends_well().await;
         let request = bot.only_pending().await;
         assert!(matches!(
@@ -73,7 +93,10 @@ async fn our_own_words_are_no_reason() {
             .await;
         assert!(told.contains("in your own words"), "{told}");
         let told = bot
-            .says("carol", "/prod-access break-glass db-admin 30m INC-1 why it can't wait")
+            .says(
+                "carol",
+                "/prod-access break-glass db-admin 30m INC-1 why it can't wait",
+            )
             .await;
         assert!(told.contains("in your own words"), "{told}");
         bot.settle().await;
@@ -98,7 +121,11 @@ async fn a_mixed_up_break_glass_is_put_right_in_its_form() {
         assert_eq!(typed(&form, "words"), "30m");
         assert_eq!(typed(&form, "incident"), "INC-4711");
         assert_eq!(typed(&form, "reason"), "orders are stuck");
-        assert!(form.source.to_string().contains("U0RITA"), "{:#}", form.source);
+        assert!(
+            form.source.to_string().contains("U0RITA"),
+            "{:#}",
+            form.source
+        );
         let told = bot.fills_in("carol").words("9h").told_at("words").await;
         assert!(told.contains("1 h at most"), "{told}");
         bot.fills_in("carol").words("20m").sends_well().await;
@@ -137,7 +164,10 @@ async fn nobody_but_a_commander_breaks_the_glass_by_the_form() {
         let form = bot.form_of("carol").await;
         // The same sent by another's hand: a forged client, a commander who isn't any more.
         let told = bot.says("alice", text).await;
-        assert!(!told.contains("Fix in form") && told.contains("commander"), "{told}");
+        assert!(
+            !told.contains("Fix in form") && told.contains("commander"),
+            "{told}"
+        );
         bot.fills_in("carol").sends_well().await;
         assert!(form.title() == "Break the glass");
         assert_eq!(bot.granted("orders_admin").len(), 1);
@@ -150,7 +180,10 @@ async fn a_holders_word_is_kept_when_they_revoke_their_own() {
     everywhere(async |bot| {
         let request = alice_has_it(bot).await;
         let told = bot
-            .says("alice", &format!("/prod-access revoke {} all is fixed", request.short))
+            .says(
+                "alice",
+                &format!("/prod-access revoke {} all is fixed", request.short),
+            )
             .await;
         assert!(told.contains("being taken away"), "{told}");
         bot.settle().await;
@@ -171,15 +204,25 @@ async fn a_holders_word_is_kept_when_they_revoke_their_own() {
 async fn one_id_is_told_everywhere() {
     TestBot::run(async |bot| {
         let request = alice_has_it(bot).await;
-        let other = bot.asks("alice", "/prod-access logs node=web-3 10m look").await;
+        let other = bot
+            .asks("alice", "/prod-access logs node=web-3 10m look")
+            .await;
         for text in ["drop", "extend 10m"] {
             let told = bot.says("alice", &format!("/prod-access {text}")).await;
             assert!(!told.contains("G-"), "{told}");
-            assert!(told.contains(&request.short) && told.contains(&other.short), "{told}");
+            assert!(
+                told.contains(&request.short) && told.contains(&other.short),
+                "{told}"
+            );
         }
         let grant = request.short.replace("R-", "G-");
-        let told = bot.says("bob", &format!("/prod-access revoke {grant}")).await;
-        assert!(told.contains(&request.short) && !told.contains("G-"), "{told}");
+        let told = bot
+            .says("bob", &format!("/prod-access revoke {grant}"))
+            .await;
+        assert!(
+            told.contains(&request.short) && !told.contains("G-"),
+            "{told}"
+        );
         let told = bot.says("alice", "/prod-access drop G-ZZZZ").await;
         assert!(told.contains("nothing with the id ZZZZ"), "{told}");
     })
@@ -190,12 +233,17 @@ async fn one_id_is_told_everywhere() {
 async fn status_shows_how_long_it_lasts_by_now() {
     TestBot::run(async |bot| {
         let request = alice_has_it(bot).await;
-        let more = bot.asks("alice", "/prod-access extend 1h still stuck").await;
+        let more = bot
+            .asks("alice", "/prod-access extend 1h still stuck")
+            .await;
         bot.approves("bob", &more).await;
         let status = bot
             .says("alice", &format!("/prod-access status {}", request.short))
             .await;
-        assert!(status.contains("db-admin for 1 hour 30 minutes"), "{status}");
+        assert!(
+            status.contains("db-admin for 1 hour 30 minutes"),
+            "{status}"
+        );
         assert!(!status.contains("for 30 minutes"), "{status}");
     })
     .await;
@@ -204,12 +252,17 @@ async fn status_shows_how_long_it_lasts_by_now() {
 #[tokio::test]
 async fn who_must_still_approve_is_named() {
     TestBot::run(async |bot| {
-        let request = bot.asks("alice", "/prod-access two-stages 1h payouts").await;
+        let request = bot
+            .asks("alice", "/prod-access two-stages 1h payouts")
+            .await;
         let card = bot.card(&request);
         bot.presses_on("bob", &card, "Approve").await;
         bot.settle().await;
         let told = bot.told("bob");
-        assert!(told.contains("One more is needed, from security."), "{told}");
+        assert!(
+            told.contains("One more is needed, from security."),
+            "{told}"
+        );
         assert!(told.contains("<@U0EVE>"), "{told}");
     })
     .await;
@@ -238,7 +291,9 @@ async fn a_denial_shows_the_approvers_words_everywhere() {
 async fn who_has_the_role_already_is_told_and_so_is_who_decides() {
     everywhere(async |bot| {
         let first = alice_has_it(bot).await;
-        let second = bot.asks("alice", "/prod-access db-admin 1h more to do").await;
+        let second = bot
+            .asks("alice", "/prod-access db-admin 1h more to do")
+            .await;
         let told = bot.told("alice");
         assert!(told.contains("You have `db-admin` already"), "{told}");
         let extend = format!("/prod-access extend {} 1h", first.short);
@@ -247,9 +302,14 @@ async fn who_has_the_role_already_is_told_and_so_is_who_decides() {
         assert!(card.contains("has this already"), "{card}");
         assert!(card.contains(&first.short), "{card}");
 
-        bot.asks("rita", "/prod-access logs node=web-3 10m look").await;
-        bot.asks("rita", "/prod-access logs node=web-4 10m look").await;
-        assert!(!bot.told("rita").contains("already"), "another node is something else");
+        bot.asks("rita", "/prod-access logs node=web-3 10m look")
+            .await;
+        bot.asks("rita", "/prod-access logs node=web-4 10m look")
+            .await;
+        assert!(
+            !bot.told("rita").contains("already"),
+            "another node is something else"
+        );
         bot.clock.advance(minutes(31));
         bot.settle().await;
         assert!(matches!(bot.row(&second).await.state, State::Pending(_)));

@@ -230,20 +230,19 @@ async fn broken(app: &App, caller: &Caller, view: &View, delivery: Option<&str>)
     }
     let notes: Vec<String> = wrong.into_values().collect();
     let form = app.glass_form_anew(caller, fields);
-    let anew = match tokio::time::timeout(ANEW_WITHIN, form).await {
-        Ok(Ok(mut form)) => {
-            form.notes = notes;
-            views::glass_form(&form)
-        }
-        Ok(Err(_)) | Err(_) => {
-            let problems = Answer::Problems(Problems {
-                sentences: notes,
-                ..Problems::default()
-            });
-            views::in_modal("Nothing was done", &views::answer(&problems))
-        }
-    };
-    instead(&anew).into()
+    if let Ok(Ok(mut form)) = tokio::time::timeout(ANEW_WITHIN, form).await {
+        form.notes = notes;
+        return instead(&views::glass_form(&form)).into();
+    }
+    let problems = Answer::Problems(Problems {
+        sentences: notes,
+        ..Problems::default()
+    });
+    instead(&views::in_modal(
+        "Nothing was done",
+        &views::answer(&problems),
+    ))
+    .into()
 }
 
 /// The form with the fields of the role that is chosen by now, and what was wrong above them.

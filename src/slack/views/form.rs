@@ -324,10 +324,7 @@ fn reason(form: &FormShown) -> Value {
             format!("Name the ticket or incident, like {example}. {kept}"),
             format!("{example} orders are stuck"),
         ),
-        None => (
-            kept.into(),
-            "What is wrong, and what you need to do".into(),
-        ),
+        None => (kept.into(), "What is wrong, and what you need to do".into()),
     };
     Input {
         block: field::REASON,

@@ -43,9 +43,9 @@ pub fn glass_form(form: &GlassShown) -> Value {
 
 fn what_it_does(form: &GlassShown) -> Line {
     let line = match &form.request {
-        Some(short) => Line::of("Gives what ").code(short).say(
-            " asks for at once, without approval and for as long as was asked.",
-        ),
+        Some(short) => Line::of("Gives what ")
+            .code(short)
+            .say(" asks for at once, without approval and for as long as was asked."),
         None => Line::of("Gives access at once, without approval."),
     };
     let line = line.say(" Everybody who is skipped is told");
@@ -122,7 +122,12 @@ fn how_long(form: &GlassShown) -> Value {
         hint: &hint,
         needed: Needed::Yes,
     }
-    .text(Lines::One, WORDS, &form.fields.duration, "like 30m or 1 hour")
+    .text(
+        Lines::One,
+        WORDS,
+        &form.fields.duration,
+        "like 30m or 1 hour",
+    )
 }
 
 fn at_most(role: &GlassRole) -> String {

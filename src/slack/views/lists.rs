@@ -266,7 +266,7 @@ pub(super) fn status(request: &RequestShown, history: &[HistoryLine]) -> Rendere
         .code(&request.short)
         .say(", ")
         .words(&card::title(request), limits::QUOTE)
-        .say(" for ")
+        .say(", ")
         .person(&request.holder)
         .say(". ")
         .line(state::told(request).in_full());

@@ -69,7 +69,7 @@ impl<'a> Told<'a> {
             Some(Words::Ours(words)) => self.line.say(" ").words(words, limits::QUOTE),
             Some(Words::Theirs(_, words)) => self
                 .line
-                .say(" “")
+                .say(" Why: “")
                 .words(words, limits::QUOTE)
                 .say("”"),
         }
@@ -92,11 +92,11 @@ impl Way {
         }
     }
 
-    /// The same where it matters who approved it.
-    fn after_approval(self, alone: &'static str, of: &'static str) -> Line {
+    /// The same where it matters who approved it: before what stands there alone, behind a whole sentence.
+    fn approved(self, alone: Line, of: Line, request: &RequestShown) -> Line {
         match self {
-            Self::Alone(by) => by.say(alone),
-            Self::Of(whose) => whose.say(of),
+            Self::Alone(by) => by.line(alone),
+            Self::Of(whose) => whose.line(of).say(" ").line(approved_by(request)),
         }
     }
 }
@@ -131,17 +131,15 @@ fn told_in(way: Way, request: &RequestShown) -> Told<'_> {
     match &request.state {
         StateShown::Pending(stage) => Told::line(match way {
             Way::Alone(_) => waits(stage),
-            Way::Of(whose) => whose.say(" is not decided yet. ").line(waits(stage)),
+            Way::Of(whose) => approvals(
+                whose.say(" still waits for ").line(asked(stage)).say(": "),
+                stage,
+            )
+            .say("."),
         }),
         StateShown::Scheduled { starts_at } => {
-            Told::line(match way {
-                Way::Alone(by) => by.say("*Starts* ").time(*starts_at).say("."),
-                Way::Of(whose) => whose
-                    .say(" *starts* ")
-                    .time(*starts_at)
-                    .say(". ")
-                    .line(approved_by(request)),
-            })
+            let starts = |lead: &'static str| Line::of(lead).time(*starts_at).say(".");
+            Told::line(way.approved(starts("*Starts* "), starts(" *starts* "), request))
         }
         StateShown::Approved => Told::line(approved(way, request)),
         StateShown::Denied { by, reason } => {
@@ -182,35 +180,39 @@ fn approved(way: Way, request: &RequestShown) -> Line {
         KindShown::Extend {
             ends_at: Some(ends_at),
             ..
-        } => way
-            .after_approval(
-                "*Extended*: the access now ends ",
-                " is *extended* and now ends ",
+        } => {
+            let ends = |lead: &'static str| Line::of(lead).time(*ends_at).say(".");
+            way.approved(
+                ends("*Extended*: the access now ends "),
+                ends(" is *extended* and now ends "),
+                request,
             )
-            .time(*ends_at)
-            .say("."),
-        KindShown::Extend { ends_at: None, .. } => way.after_approval(
-            "*Extended*; the access has ended since.",
-            " was *extended* and has ended since.",
+        }
+        KindShown::Extend { ends_at: None, .. } => way.approved(
+            Line::of("*Extended*; the access has ended since."),
+            Line::of(" was *extended* and has ended since."),
+            request,
         ),
-        KindShown::Access | KindShown::BreakGlass { .. } => way.after_approval(
-            "The access is being set up.",
-            " is *approved* and being set up.",
-        ),
+        KindShown::Access | KindShown::BreakGlass { .. } => set_up(way, request),
     }
+}
+
+fn set_up(way: Way, request: &RequestShown) -> Line {
+    way.approved(
+        Line::of("The access is being set up."),
+        Line::of(" is being set up."),
+        request,
+    )
 }
 
 fn grant_told<'a>(way: Way, request: &RequestShown, grant: &'a GrantShown) -> Told<'a> {
     match &grant.state {
-        GrantStateShown::Provisioning => Told::line(way.after_approval(
-            "The access is being set up.",
-            " is *approved* and being set up.",
-        )),
-        GrantStateShown::Active { ends_at, .. } => Told::line(
-            way.after_approval("*Active* until ", " is *active* until ")
-                .time(*ends_at)
-                .say("."),
-        ),
+        GrantStateShown::Provisioning => Told::line(set_up(way, request)),
+        GrantStateShown::Active { ends_at, .. } => {
+            let until = |lead: &'static str| Line::of(lead).time(*ends_at).say(".");
+            let (alone, of) = (until("*Active* until "), until(" is *active* until "));
+            Told::line(way.approved(alone, of, request))
+        }
         GrantStateShown::Revoking { why, stuck } if stuck.is_empty() => {
             let (line, words) = end(why);
             let begin = way.begin("The access is being taken away: ", " is being taken away: ");
@@ -225,7 +227,7 @@ fn grant_told<'a>(way: Way, request: &RequestShown, grant: &'a GrantShown) -> To
                 .names(stuck)
                 .say(plural(stuck.len(), " doesn’t answer. ", " don’t answer. "))
                 .person(&request.holder)
-                .say(" may *still* have access. It is tried again until it is gone.");
+                .say(" may *still* have access. Hallpass tries again until it is gone.");
             words.of(line)
         }
         GrantStateShown::Ended {
@@ -289,7 +291,10 @@ fn end(why: &EndShown) -> (Line, EndWords<'_>) {
                 (None, Some(operator)) => Line::of("revoked by the operator ").code(operator),
                 (None, None) => Line::of("revoked"),
             };
-            (line, EndWords::theirs("Why, in their words", reason.as_deref()))
+            (
+                line,
+                EndWords::theirs("Why, in their words", reason.as_deref()),
+            )
         }
         EndShown::Failed { why } => (
             Line::of("it could not be given in full"),

@@ -25,7 +25,12 @@ pub(crate) fn typed(view: &View, id: &str) -> Value {
     let own = block["block_id"].as_str().unwrap();
     let action = block["element"]["action_id"].as_str().unwrap();
     let value = &view.state[own][action];
-    let keys = ["selected_option", "selected_date_time", "selected_user", "value"];
+    let keys = [
+        "selected_option",
+        "selected_date_time",
+        "selected_user",
+        "value",
+    ];
     let found = keys
         .iter()
         .find_map(|key| value.get(*key))

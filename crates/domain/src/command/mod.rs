@@ -90,7 +90,7 @@ pub struct Ask {
     /// The word after `at`, where it has the shape of a time.
     pub at: Option<String>,
     /// Words of time at the beginning of the reason, where a start would stand: whoever wrote them is asked what they mean.
-    pub unclear: Option<StartWords>,
+    pub unclear: Option<Box<StartWords>>,
     /// The rest, unchanged but for Slack's escapes, which are undone.
     pub reason: String,
 }
@@ -107,7 +107,7 @@ pub enum BreakGlass {
         /// The duration as it was typed.
         spelled: Option<String>,
         /// Words of time before the incident: broken glass starts at once.
-        unclear: Option<StartWords>,
+        unclear: Option<Box<StartWords>>,
         incident: String,
         reason: String,
         /// All that stands behind role and parameters, for a suggestion in the right order.

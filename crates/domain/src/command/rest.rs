@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::{ask, span};
 use super::text::Typed;
 use super::words::Words;
+use super::{ask, span};
 use crate::{Duration, SlackId};
 
 /// Words as they were typed, with whom they mention.
@@ -86,7 +86,9 @@ impl Rest {
                 .any(|one| one.end == range.start || range.end == one.start);
             range.start == whole.start || end || touches
         };
-        let duration = durations.into_iter().find(|(range, ..)| beside(range, &taken));
+        let duration = durations
+            .into_iter()
+            .find(|(range, ..)| beside(range, &taken));
         if let Some((range, duration, typed)) = duration {
             sorted.duration = Some((duration, typed));
             taken.push(range);
@@ -167,7 +169,11 @@ mod tests {
     fn nothing_that_was_typed_gets_lost() {
         let sorted_of = |text: &str| {
             let sorted = sorted(text);
-            (sorted.duration.map(|(_, typed)| typed), sorted.incident, sorted.reason)
+            (
+                sorted.duration.map(|(_, typed)| typed),
+                sorted.incident,
+                sorted.reason,
+            )
         };
         assert_eq!(
             sorted_of("90 min orders are stuck"),
@@ -175,11 +181,19 @@ mod tests {
         );
         assert_eq!(
             sorted_of("INC-1 checkout is slow for 5m since noon"),
-            (None, Some("INC-1".into()), "checkout is slow for 5m since noon".into())
+            (
+                None,
+                Some("INC-1".into()),
+                "checkout is slow for 5m since noon".into()
+            )
         );
         assert_eq!(
             sorted_of("30m INC-1 2h of orders are lost"),
-            (Some("30m".into()), Some("INC-1".into()), "2h of orders are lost".into())
+            (
+                Some("30m".into()),
+                Some("INC-1".into()),
+                "2h of orders are lost".into()
+            )
         );
     }
 

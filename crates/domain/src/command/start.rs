@@ -54,15 +54,23 @@ pub enum Clock {
 /// Pieces found so far.
 #[derive(Default)]
 struct Found {
-    /// A word before them says that a start follows: `on`, `at`.
-    led: bool,
-    /// That word is `at`: a number alone is an hour then.
-    at: bool,
+    lead: Lead,
     /// One of them means a start also where it stands alone.
     strong: bool,
     day: Option<Day>,
     clock: Option<Clock>,
     utc: bool,
+}
+
+/// A word before them that says that a start follows.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    #[default]
+    None,
+    /// `on`, `from`
+    Word,
+    /// `at`: a number alone is an hour then.
+    At,
 }
 
 enum Piece {
@@ -78,17 +86,17 @@ enum Piece {
 }
 
 /// Reads ahead; the words themselves stay where they are. `duration`: whether one may follow.
-pub(super) fn read(words: &Words<'_>, duration: bool) -> Option<StartWords> {
+pub(super) fn read(words: &Words<'_>, duration: bool) -> Option<Box<StartWords>> {
     let mut after = words.clone();
     let mut found = Found::default();
-    while let Some(at) = lead(&mut after, &found) {
-        (found.led, found.at) = (true, at);
+    while let Some(lead) = lead(&mut after, found.lead) {
+        found.lead = lead;
     }
     let mut begun = false;
     loop {
         let mut next = after.clone();
         let connected = begun && connect(&mut next);
-        let bare = connected || (!begun && found.at);
+        let bare = connected || (!begun && found.lead == Lead::At);
         let Some(piece) = piece(&mut next, bare) else {
             break;
         };
@@ -108,15 +116,15 @@ pub(super) fn read(words: &Words<'_>, duration: bool) -> Option<StartWords> {
         Some((read, before.until(after).to_owned()))
     };
     let duration = if duration { follows(&mut after) } else { None };
-    Some(StartWords {
+    Some(Box::new(StartWords {
         typed: typed.to_owned(),
-        perhaps_past: matches!(found.day, Some(Day::Date(_))) && !found.led,
+        perhaps_past: matches!(found.day, Some(Day::Date(_))) && found.lead == Lead::None,
         day: found.day,
         clock: found.clock,
         utc: found.utc,
         duration,
         rest: after.rest(),
-    })
+    }))
 }
 
 impl Found {
@@ -151,7 +159,7 @@ impl Found {
     }
 
     fn is_start(&self) -> bool {
-        let led = self.led
+        let led = self.lead != Lead::None
             && match (self.day, self.clock) {
                 // “for today”, “at night”.
                 (Some(Day::Today), None) => false,
@@ -181,14 +189,14 @@ fn taken(words: &mut Words<'_>, those: &[&str]) -> bool {
     found
 }
 
-/// `at`, `on`, `from`, `starting at`; whether it is `at`.
-fn lead(words: &mut Words<'_>, found: &Found) -> Option<bool> {
+/// `at`, `on`, `from`, `starting at`.
+fn lead(words: &mut Words<'_>, before: Lead) -> Option<Lead> {
     let first = ["for", "start", "starts", "starting", "begin", "beginning"];
     if taken(words, &["at", "@"]) {
-        return Some(true);
+        return Some(Lead::At);
     }
-    let led = taken(words, &["on", "from"]) || (!found.led && taken(words, &first));
-    led.then_some(false)
+    let led = taken(words, &["on", "from"]) || (before == Lead::None && taken(words, &first));
+    led.then_some(Lead::Word)
 }
 
 /// Between a day and a clock.
@@ -294,7 +302,11 @@ fn dated(words: &mut Words<'_>, first: &str, bare: bool) -> Option<Piece> {
         *words = after;
         let day = Day::Weekday(day);
         // `sun`, `mon` and `sat` are words of their own, too.
-        return Some(if short { Piece::WeakDay(day) } else { Piece::Day(day) });
+        return Some(if short {
+            Piece::WeakDay(day)
+        } else {
+            Piece::Day(day)
+        });
     }
     if let Some(date) = date(first) {
         *words = after;
@@ -384,8 +396,18 @@ fn date(word: &str) -> Option<NaiveDate> {
 fn of_month(first: &str, second: &str) -> Option<(u32, u32)> {
     let month = |word: &str| {
         let names = [
-            "january", "february", "march", "april", "may", "june", "july", "august", "september",
-            "october", "november", "december",
+            "january",
+            "february",
+            "march",
+            "april",
+            "may",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
         ];
         let at = names.iter().position(|name| {
             *name == word || (word.len() >= 3 && word.len() <= 4 && name.starts_with(word))
@@ -393,7 +415,9 @@ fn of_month(first: &str, second: &str) -> Option<(u32, u32)> {
         u32::try_from(at + 1).ok()
     };
     let day = |word: &str| {
-        let bare = ["st", "nd", "rd", "th"].iter().find_map(|end| word.strip_suffix(end));
+        let bare = ["st", "nd", "rd", "th"]
+            .iter()
+            .find_map(|end| word.strip_suffix(end));
         let day: u32 = bare.unwrap_or(word).parse().ok()?;
         (1..=31).contains(&day).then_some(day)
     };
@@ -402,139 +426,5 @@ fn of_month(first: &str, second: &str) -> Option<(u32, u32)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Ask, Command};
-    use super::{Clock, Day, StartWords};
-
-    fn ask(text: &str) -> Ask {
-        match Command::parse(text) {
-            Command::Ask(ask) => ask,
-            other => panic!("{text} is {other:?}"),
-        }
-    }
-
-    fn told(text: &str) -> StartWords {
-        let ask = ask(text);
-        ask.unclear.unwrap_or_else(|| panic!("{text} isn't told"))
-    }
-
-    #[test]
-    fn words_of_time_where_a_start_would_stand_are_told() {
-        for (words, rest) in [
-            ("tomorrow", "orders stuck"),
-            ("tomorrow", ""),
-            ("tomorrow 9:00", "orders stuck"),
-            ("Tomorrow, at 9", "orders stuck"),
-            ("tomorrow at 9am", "migrate"),
-            ("tomorrow 9 am", "migrate"),
-            ("tomorrow morning", "migrate"),
-            ("for tomorrow", "migrate"),
-            ("tonight", "migrate"),
-            ("tonight 22:00", "migrate"),
-            ("monday", "migrate"),
-            ("on Monday at 10:30", "migrate"),
-            ("mon 9:00", "migrate"),
-            ("next week", "migrate"),
-            ("next friday", "migrate"),
-            ("this evening", "migrate"),
-            ("in the morning", "migrate"),
-            ("in 2 hours", "migrate"),
-            ("in 30m", "migrate"),
-            ("in an hour", "migrate"),
-            ("today 18:00", "migrate"),
-            ("later today", "migrate"),
-            ("at 22:00 tomorrow", "migrate"),
-            ("22:00", "migrate"),
-            ("9:30pm", "migrate"),
-            ("22:00 UTC", "migrate"),
-            ("at 9am", "migrate"),
-            ("at 9", "migrate"),
-            ("at noon", "migrate"),
-            ("at 2026-11-22 09:00", "migrate"),
-            ("2026-11-22 09:00", "migrate"),
-            ("2026-11-22", "migrate"),
-            ("on Nov 22", "migrate"),
-            ("22 November 9:00", "migrate"),
-            ("starting at 22:00 tomorrow", "migrate"),
-            ("from 22:00", "migrate"),
-            ("@22:00", "migrate"),
-        ] {
-            let start = told(&format!("db 2h {words} {rest}"));
-            assert_eq!((start.typed.as_str(), start.rest.as_str()), (words, rest));
-            let before = told(&format!("db {words} 2h {rest}"));
-            assert_eq!(before.typed, words, "before the duration");
-            assert_eq!(before.rest, rest);
-            let duration = before.duration.expect("the duration behind");
-            assert_eq!(duration.1, "2h");
-        }
-    }
-
-    #[test]
-    fn what_they_say_is_understood() {
-        let both = |text: &str| {
-            let start = told(&format!("db 2h {text} x"));
-            (start.day, start.clock)
-        };
-        assert_eq!(both("tomorrow 9:00"), (Some(Day::Tomorrow), Some(Clock::At(9, 0))));
-        assert_eq!(both("tomorrow 9 pm"), (Some(Day::Tomorrow), Some(Clock::At(21, 0))));
-        assert_eq!(both("at 12am"), (None, Some(Clock::At(0, 0))));
-        assert_eq!(both("at 12pm tomorrow"), (Some(Day::Tomorrow), Some(Clock::At(12, 0))));
-        assert_eq!(both("tonight"), (Some(Day::Today), Some(Clock::Night)));
-        assert_eq!(both("on 22nd Nov"), (Some(Day::OfMonth(11, 22)), None));
-        assert_eq!(both("monday morning 9:15").1, Some(Clock::At(9, 15)));
-        assert!(told("db 2h 2026-11-22 x").perhaps_past);
-        assert!(!told("db 2h on 2026-11-22 x").perhaps_past);
-        assert!(told("db 2h tomorrow 9:00 UTC x").utc);
-    }
-
-    #[test]
-    fn a_reason_may_hold_them_elsewhere() {
-        for reason in [
-            "orders stuck, migrate tomorrow",
-            "the release is tomorrow 9:00",
-            "because tomorrow is the audit",
-            "tomorrow's release",
-            "monday's deploy failed",
-            "mon is down",
-            "sun certificate expires",
-            "today orders are stuck",
-            "noon batch failed",
-            "midnight batch failed",
-            "at last",
-            "at the office",
-            "at night the batch",
-            "in production",
-            "in the logs",
-            "from backup",
-            "for Rita",
-            "next release",
-            "this is broken",
-            "march of errors",
-            "may be stuck",
-            "9 nodes down",
-            "22 nodes down",
-            "99:99 is odd",
-            "start the service",
-            "starting point",
-            "now",
-            "later versions fail",
-            "for today",
-            "for 2 nodes",
-            "on 3 nodes",
-            "from 9 to 5",
-        ] {
-            let ask = ask(&format!("db 2h {reason}"));
-            assert_eq!(ask.unclear, None, "{reason}");
-            assert_eq!(ask.reason, reason);
-        }
-        let later = ask("db 2h at 22:00 because tomorrow is too late");
-        assert_eq!((later.at.as_deref(), later.unclear), (Some("22:00"), None));
-    }
-
-    #[test]
-    fn the_reason_stays_as_it_was_typed() {
-        let ask = ask("db 2h tomorrow 9:00 orders  stuck");
-        assert_eq!(ask.reason, "tomorrow 9:00 orders  stuck");
-        assert_eq!(ask.unclear.expect("told").rest, "orders  stuck");
-    }
-}
+#[path = "start_tests.rs"]
+mod tests;

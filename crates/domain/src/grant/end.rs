@@ -203,8 +203,8 @@ fn reasoned(event: Event, reason: &EndReason) -> Event {
         EndReason::Expired | EndReason::Dropped { reason: None } => event,
         EndReason::Dropped {
             reason: Some(reason),
-        } => event.personal("reason", reason.as_str()),
-        EndReason::Revoked { reason, .. } => event.personal("reason", reason.as_str()),
+        }
+        | EndReason::Revoked { reason, .. } => event.personal("reason", reason.as_str()),
         EndReason::Failed { why } | EndReason::AuthorityGone { why } => {
             event.personal("why", why.as_str())
         }
