@@ -64,7 +64,7 @@ impl App {
         typed: &TypedForPending,
         role: &Role,
     ) -> (Vec<String>, String) {
-        let sorted = glass_words::sorted(&typed.rest, &typed.incident, role);
+        let sorted = glass_words::sorted_for_pending(&typed.rest, &typed.incident, role);
         let (_, command) = self.for_break_glass(role);
         let would_do = glass_words::would_do_for_pending(&command, &typed.id, role, &sorted);
         let wrong = incident_only(role, &typed.incident);

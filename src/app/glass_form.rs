@@ -48,7 +48,7 @@ impl Kept {
     }
 
     pub(super) fn of_pending(typed: &TypedForPending, role: &Role) -> Self {
-        let sorted = glass_words::sorted(&typed.rest, &typed.incident, role);
+        let sorted = glass_words::sorted_for_pending(&typed.rest, &typed.incident, role);
         Self {
             request: Some(typed.id.of_request()),
             role: role.name.to_string(),

@@ -70,17 +70,28 @@ fn without(reason: &str, words: &str) -> String {
     left.trim_start_matches([',', ';', ' ']).to_owned()
 }
 
+/// The words behind the role, each in its place.
+fn sorted(rest: &Rest, first: &str, role: &Role) -> Sorted {
+    in_order(first, role, |is_incident| rest.sorted(is_incident))
+}
+
 /// The rest of `break-glass R-7K2M …`, each word in its place.
-pub(super) fn sorted(rest: &Rest, first: &str, role: &Role) -> Sorted {
+pub(super) fn sorted_for_pending(rest: &Rest, first: &str, role: &Role) -> Sorted {
+    in_order(first, role, |is_incident| {
+        rest.sorted_for_pending(is_incident)
+    })
+}
+
+fn in_order(first: &str, role: &Role, sort: impl Fn(&dyn Fn(&str) -> bool) -> Sorted) -> Sorted {
     let Some(ticket) = &role.ticket else {
-        let sorted = rest.sorted(looks_like_one);
+        let sorted = sort(&looks_like_one);
         if sorted.incident.is_some() {
             return sorted;
         }
         // Any word is one here: the first, as it was read.
-        return rest.sorted(|word| word == first && incident_only(role, word).is_empty());
+        return sort(&|word| word == first && incident_only(role, word).is_empty());
     };
-    rest.sorted(|word| find_ticket(&ticket.pattern, word).as_deref() == Some(word))
+    sort(&|word| find_ticket(&ticket.pattern, word).as_deref() == Some(word))
 }
 
 /// `INC-4711`, `#4711`, `sev1-77`

@@ -5,7 +5,7 @@ use hallpass_domain::role::{BreakGlassRule, TicketRule};
 use hallpass_domain::{Duration, Role};
 use proptest::prelude::*;
 
-use super::{Typed, meant, misplaced, sorted, would_do, would_do_for_pending};
+use super::{Typed, meant, misplaced, sorted_for_pending, would_do, would_do_for_pending};
 use crate::app::check_ask::tests::role;
 use crate::app::incident::incident_only;
 
@@ -120,6 +120,11 @@ fn a_pending_request_keeps_its_words_too() {
         ("nobody answers INC-42", "INC-42 nobody answers"),
         ("30m INC-42 nobody answers", "INC-42 nobody answers"),
         ("nobody answers", "INC-4711 nobody answers"),
+        (
+            "INC-42 nobody answers for 5m",
+            "INC-42 nobody answers for 5m",
+        ),
+        ("nobody answers for 5m", "INC-4711 nobody answers for 5m"),
     ] {
         let parsed = Command::parse(&format!("break-glass R-7K2M {typed}"));
         let Command::BreakGlass(BreakGlass::Pending {
@@ -129,7 +134,7 @@ fn a_pending_request_keeps_its_words_too() {
             panic!("{typed}");
         };
         let role = db_admin();
-        let sorted = sorted(&rest, &incident, &role);
+        let sorted = sorted_for_pending(&rest, &incident, &role);
         let would_do = would_do_for_pending(COMMAND, &id, &role, &sorted);
         assert_eq!(would_do, format!("{COMMAND} R-7K2M {words}"), "{typed}");
     }

@@ -24,6 +24,13 @@ pub struct Sorted {
     pub reason: String,
 }
 
+/// Which of the durations in it is the one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durations {
+    Beside,
+    InFront,
+}
+
 impl Rest {
     pub(super) fn new(typed: Typed) -> Self {
         Self(typed)
@@ -37,6 +44,15 @@ impl Rest {
     /// `is_incident`: whether a word could be one. A duration counts at the beginning, at the end and beside the incident:
     /// elsewhere it is part of the reason (`was down for 5m since`).
     pub fn sorted(&self, is_incident: impl Fn(&str) -> bool) -> Sorted {
+        self.sorted_by(is_incident, Durations::Beside)
+    }
+
+    /// For a request that waits, which has its duration: one counts only in front, where it was meant as such.
+    pub fn sorted_for_pending(&self, is_incident: impl Fn(&str) -> bool) -> Sorted {
+        self.sorted_by(is_incident, Durations::InFront)
+    }
+
+    fn sorted_by(&self, is_incident: impl Fn(&str) -> bool, counts: Durations) -> Sorted {
         let mut taken: Vec<Range<usize>> = Vec::new();
         let mut sorted = Sorted::default();
         let mut words = Words::new(&self.0);
@@ -84,7 +100,7 @@ impl Rest {
             let touches = taken
                 .iter()
                 .any(|one| one.end == range.start || range.end == one.start);
-            range.start == whole.start || end || touches
+            range.start == whole.start || (counts == Durations::Beside && (end || touches))
         };
         let duration = durations
             .into_iter()
