@@ -4,11 +4,12 @@ use std::sync::LazyLock;
 
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, HeldShown, KindShown, Message,
-    MoreTime, Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown,
-    StepShown,
+    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime,
+    Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
+
+use crate::slack_shown_answers::beside;
 
 /// Who asks and holds.
 static RITA: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0RITA").unwrap());
@@ -81,18 +82,6 @@ pub(crate) fn request() -> RequestShown {
         held: None,
         state: StateShown::Pending(stage()),
         reviews: Vec::new(),
-    }
-}
-
-/// The same again, while it lasts.
-pub(crate) fn beside() -> RequestShown {
-    RequestShown {
-        held: Some(HeldShown {
-            short: "R-9XYZ".into(),
-            ends_at: at(30),
-            extend: "/prod-access extend R-9XYZ 1h".into(),
-        }),
-        ..request()
     }
 }
 
@@ -406,7 +395,8 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
         operator: Some("cli:pat@ops-1".into()),
         reason: Some("Laptop lost".into()),
     });
-    let by = Duration::from_hours(1);
+    let (by, reason) = (Duration::from_hours(1), Some("All fixed".into()));
+    let dropped = EndShown::Dropped { reason };
     let warning = |more: MoreTime| Message::Warning {
         request: active(),
         left,
@@ -549,9 +539,7 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
         (
             "ended_dropped",
             Message::Ended {
-                request: with_notes(ended(EndShown::Dropped {
-                    reason: Some("All fixed".into()),
-                })),
+                request: with_notes(ended(dropped)),
                 since: None,
             },
             Channel,

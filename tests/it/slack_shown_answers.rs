@@ -5,12 +5,24 @@ use hallpass::app::answer::{
     ParameterShown, Problems, RoleShown, WhyShown,
 };
 use hallpass::domain::{Duration, Refusal, RefusalKind};
-use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
+use hallpass::ports::chat::{EndShown, GrantStateShown, HeldShown, PostUseShown, RequestShown};
 
 use crate::slack_shown::{
-    active, at, beside, bob, break_glass, carol, denied, ended, eve, extension, for_later,
-    glass_active, request, rita, scheduled, second_stage, started, stuck,
+    active, at, bob, break_glass, carol, denied, ended, eve, extension, for_later, glass_active,
+    request, rita, scheduled, second_stage, started, stuck,
 };
+
+/// The same again, while it lasts.
+pub(crate) fn beside() -> RequestShown {
+    RequestShown {
+        held: Some(HeldShown {
+            short: "R-9XYZ".into(),
+            ends_at: at(30),
+            extend: "/prod-access extend R-9XYZ 1h".into(),
+        }),
+        ..request()
+    }
+}
 
 fn asked(request: RequestShown, repeated: bool) -> Answer {
     Answer::Asked(Box::new(AskedShown {
