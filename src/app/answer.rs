@@ -73,15 +73,14 @@ pub struct LaterShown {
     pub parameters: Vec<(String, String)>,
     pub duration: Duration,
     pub reason: String,
-    pub starts_at: Time,
     /// `tomorrow 03:05`, in `zone`.
     pub when: String,
     /// The asker's: `Europe/Berlin`.
     pub zone: String,
     /// What clocks do that night, as a sentence.
     pub note: Option<String>,
-    /// Until when it can be sent.
-    pub until: Time,
+    /// For how long it can be sent.
+    pub good_for: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +123,15 @@ pub struct Problems {
     pub ask: Vec<Shown>,
     /// What was typed, kept under this id: the form opens filled with it.
     pub draft: Option<String>,
+    /// Which form that is.
+    pub form: FormKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FormKind {
+    #[default]
+    Ask,
+    BreakGlass,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,20 +1,18 @@
 //! Break-glass: a commander gives access at once and answers for it afterwards. Whether they are commander is looked up
 //! then and there. Grant, alert and owed review are one change; the order is signed like a review.
 
-use hallpass_domain::command::{Ask, BreakGlass, DurationWord};
+use hallpass_domain::command::{BreakGlass, IdWord, Rest};
 use hallpass_domain::request::{self, Kind, Panel, Start, State};
-use hallpass_domain::role::{BreakGlassRule, Terms};
+use hallpass_domain::role::Terms;
 use hallpass_domain::{
-    Change, Duration, EventKind, Person, PersonId, Request, RequestId, Role, ShortId, SlackId,
-    Write,
+    Change, EventKind, Person, PersonId, Request, RequestId, Role, ShortId, SlackId, Write,
 };
 
 use super::App;
-use super::check_ask::{Checked, check};
 use super::facts::{Facts, Unread};
-use super::incident::{
-    cannot_hold, incident_only, incident_problems, or_example, suitable_incident,
-};
+use super::glass_form;
+use super::glass_words::Typed;
+use super::incident::cannot_hold;
 use super::people::{ATTEMPTS, Fresh, NotPinned, membership_sentence};
 use super::read::SKIPPED;
 use super::stop::Stop;
@@ -23,14 +21,12 @@ use crate::app::answer::{Answer, Problems};
 use crate::policy::Decision;
 use crate::store::Applied;
 
-/// `break-glass ROLE …` as typed.
-struct Typed {
-    role: String,
-    parameters: Vec<(String, String)>,
-    person: Option<Result<SlackId, String>>,
-    duration: Option<DurationWord>,
-    incident: String,
-    reason: String,
+/// `break-glass R-7K2M …` as typed.
+pub(super) struct TypedForPending {
+    pub(super) id: ShortId,
+    pub(super) incident: String,
+    pub(super) reason: String,
+    pub(super) rest: Rest,
 }
 
 impl App {
@@ -49,16 +45,22 @@ impl App {
                 parameters,
                 person,
                 duration,
+                spelled,
+                unclear,
                 incident,
                 reason,
+                rest,
             } => {
                 let typed = Typed {
                     role,
                     parameters,
                     person,
                     duration,
+                    spelled,
+                    unclear,
                     incident,
                     reason,
+                    rest,
                 };
                 self.break_for_role(me, typed, delivery).await
             }
@@ -66,20 +68,30 @@ impl App {
                 id,
                 incident,
                 reason,
+                rest,
             } => {
-                self.break_for_pending(me, &id, &incident, &reason, delivery)
-                    .await
+                let typed = TypedForPending {
+                    id,
+                    incident,
+                    reason,
+                    rest,
+                };
+                self.break_for_pending(me, &typed, delivery).await
             }
         }
     }
 
-    async fn break_for_role(
+    pub(super) async fn break_for_role(
         &self,
         me: &Person,
         typed: Typed,
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
-        let role = self.visible_role(me, &typed.role).await?;
+        let role = match self.visible_role(me, &typed.role).await {
+            Ok(role) => role,
+            Err(Stop::Answer(answer)) => return self.no_such_glass(me, &typed, *answer).await,
+            Err(stop) => return Err(stop),
+        };
         let facts = self.facts_about(&role, self.now()).await;
         let (holder, mut problems) = self.holder(me, typed.person.as_ref()).await?;
         let checked = self.check_break_glass(&typed, &role);
@@ -92,11 +104,12 @@ impl App {
             problems.extend(checked.problems.clone());
         }
         if let Some(refused) = self
-            .refused_glass(&role, &decision, problems, &checked, &facts)
+            .refused_glass(&role, &decision, problems, &checked.would_do, &facts)
             .await?
         {
             self.record_refusal(me, "break the glass", None).await?;
-            return Ok(refused);
+            let kept = glass_form::Kept::of(&typed, &role);
+            return self.with_glass_form(me, refused, kept).await;
         }
         let terms = Terms::new(role, checked.parameters, decision.rule_ids());
         let panels = self.panels(&terms.role, &facts).await?;
@@ -131,15 +144,13 @@ impl App {
         Err(Stop::busy())
     }
 
-    async fn break_for_pending(
+    pub(super) async fn break_for_pending(
         &self,
         me: &Person,
-        short: &ShortId,
-        incident: &str,
-        reason: &str,
+        typed: &TypedForPending,
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
-        let id = hallpass_domain::command::IdWord::Id(short.clone());
+        let id = IdWord::Id(typed.id.clone());
         let example = "break-glass R-7K2M INC-4711 orders are stuck";
         for _ in 0..ATTEMPTS {
             let request = self.require_by_word(me, &id, example).await?;
@@ -156,15 +167,15 @@ impl App {
             let decision = self
                 .policy
                 .may_break_glass(&subject, &role, &holder, duration);
-            let problems = incident_problems(&role, incident, reason);
-            let checked = self.would_do_for_pending(short, &role, incident, reason, duration);
+            let (problems, would_do) = self.check_for_pending(typed, &role);
             if let Some(refused) = self
-                .refused_glass(&role, &decision, problems, &checked, &facts)
+                .refused_glass(&role, &decision, problems, &would_do, &facts)
                 .await?
             {
                 let id = Some(&request.id);
                 self.record_refusal(me, "break the glass", id).await?;
-                return Ok(refused);
+                let kept = glass_form::Kept::of_pending(typed, &role);
+                return self.with_glass_form(me, refused, kept).await;
             }
             if let Some((why, _)) = self.terms_gone(&request, Fresh::Recently).await? {
                 // Under the present terms, then once more from the start.
@@ -172,18 +183,14 @@ impl App {
                 self.applied(change).await?;
                 continue;
             }
-            let skipped: Vec<PersonId> = open
-                .asked
-                .iter()
-                .filter(|asked| **asked != me.id)
-                .cloned()
-                .collect();
+            let others = open.asked.iter().filter(|asked| **asked != me.id);
+            let skipped: Vec<PersonId> = others.cloned().collect();
             let opening = self.opening_for(&request).await?;
             let (id, now) = (request.id.clone(), self.now());
             let change = request.break_glass(
                 me.id.clone(),
-                incident.to_owned(),
-                reason.to_owned(),
+                typed.incident.clone(),
+                typed.reason.clone(),
                 decision.rule_names(),
                 opening,
                 now,
@@ -231,7 +238,7 @@ impl App {
     }
 
     /// Who gets the access, and what is wrong with that; the commander stands in where it is nobody.
-    async fn holder(
+    pub(super) async fn holder(
         &self,
         me: &Person,
         typed: Option<&Result<SlackId, String>>,
@@ -267,80 +274,13 @@ impl App {
         }
     }
 
-    /// The ask's own checks, with break-glass' bounds in place of the role's.
-    fn check_break_glass(&self, typed: &Typed, role: &Role) -> Checked {
-        let (bounded, command) = self.for_break_glass(role);
-        let ask = Ask {
-            role: role.name.to_string(),
-            parameters: typed.parameters.clone(),
-            duration: typed.duration.clone(),
-            at: None,
-            reason: typed.reason.clone(),
-        };
-        let mut checked = check(&command, &ask, &bounded);
-        checked
-            .problems
-            .extend(incident_only(role, &typed.incident));
-        let incident = suitable_incident(role, &typed.incident);
-        let with_incident = Ask {
-            reason: format!("{incident} {}", or_example(&typed.reason)),
-            ..ask
-        };
-        checked.would_do = check(&command, &with_incident, &bounded).would_do;
-        if typed.person.is_some() {
-            // Not the account: what is shown is plain text, where nobody could read a mention.
-            let name = role.name.as_str();
-            let with_person = format!("{name} for @PERSON");
-            checked.would_do = checked.would_do.replacen(name, &with_person, 1);
-        }
-        checked
-    }
-
-    fn for_break_glass(&self, role: &Role) -> (Role, String) {
-        let most = role
-            .break_glass
-            .as_ref()
-            .map_or(role.max_duration, |rule: &BreakGlassRule| rule.max_duration);
-        let bounded = Role {
-            max_duration: most,
-            min_duration: role.min_duration.min(most),
-            default_duration: None,
-            ticket: None,
-            ..role.clone()
-        };
-        (bounded, format!("{} break-glass", self.settings.command))
-    }
-
-    fn would_do_for_pending(
-        &self,
-        short: &ShortId,
-        role: &Role,
-        incident: &str,
-        reason: &str,
-        duration: Duration,
-    ) -> Checked {
-        Checked {
-            parameters: std::collections::BTreeMap::new(),
-            duration,
-            ticket: None,
-            problems: Vec::new(),
-            would_do: format!(
-                "{} break-glass {} {} {}",
-                self.settings.command,
-                short.of_request(),
-                suitable_incident(role, incident),
-                or_example(reason)
-            ),
-        }
-    }
-
     /// None where nothing is wrong.
     async fn refused_glass(
         &self,
         role: &Role,
         decision: &Decision,
         problems: Vec<String>,
-        checked: &Checked,
+        would_do: &str,
         facts: &Facts,
     ) -> Result<Option<Answer>, Stop> {
         let mut told = Problems::default();
@@ -352,7 +292,7 @@ impl App {
                 told.ask = self.mention(&rule.commanders, facts).await?;
             }
         } else if !problems.is_empty() {
-            told.would_do = Some(checked.would_do.clone());
+            told.would_do = Some(would_do.to_owned());
         }
         told.sentences.extend(problems);
         Ok((!told.sentences.is_empty()).then_some(Answer::Problems(told)))

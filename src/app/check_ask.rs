@@ -7,7 +7,7 @@ use hallpass_domain::role::{ParameterRule, TicketRule};
 use hallpass_domain::{Duration, Role, nearest};
 use regex::{Regex, RegexBuilder};
 
-use super::words::{AskWords, enumerated, quoted};
+use super::words::{AskWords, YOUR_REASON, enumerated, is_placeholder, quoted};
 
 /// Longer reasons don't fit on a card.
 const LONGEST_REASON: usize = 1_500;
@@ -32,15 +32,16 @@ pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
     let (parameters, shown) = parameters(&ask.parameters, role, &mut problems);
     let duration = duration(ask.duration.as_ref(), role, &mut problems);
     let (ticket, example) = reason(&ask.reason, role.ticket.as_ref(), &mut problems);
-    let typed = ask.duration.is_some() || role.default_duration.is_none();
     let would_do = AskWords {
         command,
         role: role.name.as_str(),
         parameters: &shown,
-        duration: typed.then_some(duration),
+        person: None,
+        duration: written(ask, role, duration),
         at: ask.at.as_deref(),
         ticket: example,
         reason: &ask.reason,
+        placeholder: YOUR_REASON,
     };
     Checked {
         would_do: would_do.line(),
@@ -48,6 +49,15 @@ pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
         duration,
         ticket,
         problems,
+    }
+}
+
+/// The duration in a command that would do: as it was typed where it is the one that counts, none where it may be left out.
+fn written(ask: &Ask, role: &Role, counts: Duration) -> Option<String> {
+    match (&ask.duration, &ask.spelled) {
+        (Some(Ok(typed)), Some(spelled)) if *typed == counts => Some(spelled.clone()),
+        (None, _) if role.default_duration.is_some() => None,
+        (Some(_) | None, _) => Some(counts.word()),
     }
 }
 
@@ -64,15 +74,16 @@ pub(super) fn parameters(
     typed: &[(String, String)],
     role: &Role,
     problems: &mut Vec<String>,
-) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+) -> (BTreeMap<String, String>, Vec<(String, String)>) {
     let mut good = BTreeMap::new();
-    let mut shown = BTreeMap::new();
+    let mut shown: Vec<(String, String)> = Vec::new();
+    let stands = |shown: &[(String, String)], name: &str| shown.iter().any(|(one, _)| one == name);
     for (name, value) in typed {
         let Some(wanted) = role.parameters.get(name) else {
             problems.push(unknown_parameter(name, role));
             continue;
         };
-        if shown.contains_key(name) {
+        if stands(&shown, name) {
             problems.push(format!("{name} is there twice: write it once."));
             continue;
         }
@@ -81,20 +92,20 @@ pub(super) fn parameters(
             && anchored(&wanted.pattern).is_some_and(|pattern| pattern.is_match(value));
         if fits {
             good.insert(name.clone(), value.clone());
-            shown.insert(name.clone(), value.clone());
+            shown.push((name.clone(), value.clone()));
         } else {
             let like = like(wanted);
             problems.push(format!("{name} can't be {}: {like}.", quoted(value)));
-            shown.insert(name.clone(), example(name, wanted));
+            shown.push((name.clone(), example(name, wanted)));
         }
     }
     for (name, rule) in &role.parameters {
-        if rule.required && !shown.contains_key(name) {
+        if rule.required && !stands(&shown, name) {
             let example = example(name, rule);
             problems.push(format!(
                 "{name} is missing: write it like {name}={example}."
             ));
-            shown.insert(name.clone(), example);
+            shown.push((name.clone(), example));
         }
     }
     (good, shown)
@@ -134,14 +145,14 @@ pub(super) fn duration(
     role: &Role,
     problems: &mut Vec<String>,
 ) -> Duration {
-    let offered = role.default_duration.unwrap_or(role.max_duration);
+    let offered = role.default_duration.unwrap_or_else(|| usual(role));
     let (name, min, max) = (&role.name, role.min_duration, role.max_duration);
     match typed {
         None => {
             if role.default_duration.is_none() {
                 problems.push(format!(
-                    "Say for how long, up to {max}: like {}.",
-                    max.word()
+                    "Say for how long you need it, like {}; {name} allows {max} at most.",
+                    offered.word()
                 ));
             }
             offered
@@ -162,6 +173,18 @@ pub(super) fn duration(
     }
 }
 
+/// A duration to give as an example: half of what is allowed, in whole hours or minutes.
+pub(super) fn usual(role: &Role) -> Duration {
+    let half = role.max_duration.as_secs() / 2;
+    let step = if half >= 3_600 { 3_600 } else { 60 };
+    let half = Duration::from_secs(half / step * step);
+    if half < role.min_duration || half.as_secs() == 0 {
+        role.max_duration
+    } else {
+        half
+    }
+}
+
 pub(super) fn reason<'a>(
     reason: &str,
     rule: Option<&'a TicketRule>,
@@ -169,6 +192,10 @@ pub(super) fn reason<'a>(
 ) -> (Option<String>, Option<&'a str>) {
     if reason.trim().is_empty() {
         problems.push("The reason is missing: say at the end why you need it.".into());
+    } else if is_placeholder(without_ticket(reason, rule)) {
+        problems.push(format!(
+            "Write the reason in your own words, where “{YOUR_REASON}” stands."
+        ));
     } else if reason.chars().count() > LONGEST_REASON {
         problems.push(format!(
             "Keep the reason under {LONGEST_REASON} characters."
@@ -188,6 +215,14 @@ pub(super) fn reason<'a>(
     (ticket, None)
 }
 
+/// The reason without a ticket at its beginning.
+fn without_ticket<'a>(reason: &'a str, rule: Option<&TicketRule>) -> &'a str {
+    let reason = reason.trim();
+    let ticket = rule.and_then(|rule| find_ticket(&rule.pattern, reason));
+    let rest = ticket.and_then(|ticket| reason.strip_prefix(&ticket));
+    rest.unwrap_or(reason)
+}
+
 /// The first whole word of the reason that matches. `INC-4711` isn't found in `XINC-47112`.
 pub(super) fn find_ticket(pattern: &str, reason: &str) -> Option<String> {
     let whole = format!(r"(?:\A|[^\w-])(?P<hallpass>{pattern})(?:[^\w-]|\z)");
@@ -200,4 +235,4 @@ pub(super) fn find_ticket(pattern: &str, reason: &str) -> Option<String> {
 
 #[cfg(test)]
 #[path = "check_ask_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use hallpass_domain::command::Ask;
+use hallpass_domain::command::{Ask, Command};
 use hallpass_domain::role::{ParameterRule, TicketRule};
 use hallpass_domain::{Duration, Role, RoleName};
+use proptest::prelude::*;
 
-use super::{Checked, check, find_ticket};
+use super::{Checked, check, find_ticket, usual};
 use crate::app::incident::incident_only;
 
-fn role() -> Role {
+pub(in crate::app) fn role() -> Role {
     Role {
         name: RoleName::new("logs"),
         description: "Read logs".into(),
@@ -54,8 +55,9 @@ fn typed(parameters: &[(&str, &str)], duration: Option<&str>, reason: &str) -> C
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         duration: duration.map(Duration::parse_word),
-        at: None,
+        spelled: duration.map(str::to_owned),
         reason: reason.into(),
+        ..Ask::default()
     };
     check("/prod-access", &ask, &role())
 }
@@ -133,4 +135,119 @@ fn an_incident_looks_like_the_role_s_tickets_also_where_an_ask_may_do_without() 
         incident_only(&role, "fire"),
         ["“fire” is no incident: write it like INC-4711."]
     );
+}
+
+#[test]
+fn our_own_words_are_no_reason() {
+    for reason in [
+        "why you need it",
+        "INC-4711 why you need it",
+        "Why you need it.",
+    ] {
+        let checked = typed(&[("node", "db")], None, reason);
+        let told = "Write the reason in your own words, where “why you need it” stands.";
+        assert!(checked.problems.iter().any(|one| one == told), "{reason}");
+    }
+}
+
+#[test]
+fn an_example_of_a_duration_is_no_invitation_to_take_all() {
+    let mut role = role();
+    assert_eq!(usual(&role), Duration::from_hours(2));
+    role.max_duration = Duration::from_hours(1);
+    assert_eq!(usual(&role), Duration::from_mins(30));
+    role.min_duration = Duration::from_hours(1);
+    assert_eq!(usual(&role), Duration::from_hours(1));
+    role.default_duration = None;
+    let ask = Ask::default();
+    let told = check("/prod-access", &ask, &role).problems;
+    assert!(
+        told.contains(&"Say for how long you need it, like 1h; logs allows 1 h at most.".into()),
+        "{told:?}"
+    );
+}
+
+/// An ask as people type it, right and wrong in any part.
+fn asks() -> impl Strategy<Value = String> {
+    let parameter = prop_oneof![
+        Just("node=web-3"),
+        Just("node=db"),
+        Just("node=web"),
+        Just("node=\"web 3\""),
+        Just("nod=1"),
+        Just("node=“x\"y"),
+        Just(""),
+        Just("node='a \"b'"),
+    ];
+    let duration = prop_oneof![
+        Just(""),
+        Just("2h"),
+        Just("90 min"),
+        Just("1h30m"),
+        Just("9h"),
+        Just("1s"),
+        Just("2x"),
+        Just("0m"),
+        Just("120 minutes,"),
+    ];
+    let word = prop_oneof![
+        Just("INC-7"),
+        Just("orders"),
+        Just("stuck"),
+        Just("at"),
+        Just("22"),
+        Just("2"),
+        Just("x=1"),
+        Just("“quoted”"),
+        Just("why"),
+        Just("tomorrow"),
+        Just("<b>"),
+        Just("a&amp;b"),
+    ];
+    let reason = proptest::collection::vec(word, 0..6);
+    (parameter, duration, reason).prop_map(|(parameter, duration, reason)| {
+        format!("logs {parameter} {duration} {}", reason.join(" "))
+    })
+}
+
+fn parsed(text: &str) -> Ask {
+    let parsed = Command::parse(text);
+    let Command::Ask(ask) = parsed else {
+        panic!("{text} is {parsed:?}");
+    };
+    ask
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_suggestion_parses_to_what_was_meant(text in asks()) {
+        let (role, ask) = (role(), parsed(&text));
+        // Where a start would stand they are asked back: `unclear`.
+        prop_assume!(ask.unclear.is_none());
+        let checked = check("/prod-access", &ask, &role);
+        let suggestion = checked.would_do.strip_prefix("/prod-access ").expect("the command");
+        // As Slack delivers it.
+        let sent = suggestion.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let again = parsed(&sent);
+        let understood = check("/prod-access", &again, &role);
+
+        let missing = ask.reason.trim().is_empty();
+        let left: Vec<&String> = understood.problems.iter()
+            .filter(|problem| !(missing && problem.contains("your own words")))
+            .collect();
+        prop_assert!(left.is_empty(), "{} of {}: {:?}", suggestion, text, left);
+        prop_assert_eq!(understood.duration, checked.duration, "{}", suggestion);
+        if ask.duration == Some(Ok(checked.duration)) {
+            prop_assert_eq!(&again.spelled, &ask.spelled, "as it was typed");
+        }
+        for (name, value) in &checked.parameters {
+            prop_assert_eq!(understood.parameters.get(name), Some(value), "{}", suggestion);
+        }
+        if !missing {
+            prop_assert!(again.reason.ends_with(&ask.reason), "{} of {}", suggestion, text);
+        }
+        prop_assert_eq!(&understood.would_do, &checked.would_do, "it stays");
+    }
 }

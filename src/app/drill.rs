@@ -69,8 +69,8 @@ impl App {
             role: role.name.to_string(),
             parameters: Vec::new(),
             duration: Some(Ok(role.min_duration)),
-            at: None,
             reason: reason.into(),
+            ..Ask::default()
         };
         let checked = check(&self.settings.command, &ask, role);
         let facts = self.facts_about(role, self.now()).await;
@@ -147,7 +147,7 @@ impl App {
             return Err(format!("There is no grant {}.", id.of_grant()));
         };
         let by = Actor::Operator(operator.to_owned());
-        let ended = self.end_grant(&grant.id, &EndReason::Dropped, &by).await;
+        let ended = self.end_grant(&grant.id, &EndReason::dropped(), &by).await;
         ended
             .map_err(|error| format!("{error}."))?
             .map_err(Stop::into_sentence)

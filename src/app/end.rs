@@ -17,6 +17,12 @@ use super::words::{enumerated, quoted};
 use crate::app::answer::Answer;
 use crate::store::StoreError;
 
+/// What goes on record where a button ended it: nobody wrote a reason, so people are told who it was and no more.
+pub(super) const PRESSED: [&str; 2] = [
+    "Revoked with the button on its card.",
+    "Ended with the button on a notice.",
+];
+
 const BEING_ENDED: &str =
     "The access is being taken away now. The request's thread says when that is checked.";
 
@@ -58,7 +64,7 @@ impl App {
         if let Some(id) = id
             && *id != IdWord::Missing
         {
-            let request = self.require_by_word(me, id, "drop G-7K2M").await?;
+            let request = self.require_by_word(me, id, "drop R-7K2M").await?;
             return self.end_now(me, &request.id).await;
         }
         let live = self.store.live_grants_of(&me.id).await?;
@@ -78,7 +84,7 @@ impl App {
             many => {
                 let names: Vec<String> = many
                     .iter()
-                    .map(|grant| format!("{} ({})", grant.short.of_grant(), grant.role))
+                    .map(|grant| format!("{} ({})", grant.short.of_request(), grant.role))
                     .collect();
                 Err(Stop::problem(format!(
                     "Say which one to drop: you hold {}.",
@@ -97,14 +103,13 @@ impl App {
                 "Only its holder can drop this access; others revoke it.",
             ));
         }
-        self.end_of(&request, &EndReason::Dropped, me).await
+        self.end_of(&request, &EndReason::dropped(), me).await
     }
 
     /// The button: its holder drops, others revoke.
     pub(super) async fn end_pressed(&self, me: &Person, id: &RequestId) -> Result<Answer, Stop> {
         let request = self.require_request(id).await?;
-        self.revoke(me, &request, "Ended with the button on a notice.".into())
-            .await
+        self.revoke(me, &request, PRESSED[1].into()).await
     }
 
     pub(super) async fn revoke_by_id(
@@ -114,14 +119,14 @@ impl App {
         reason: &str,
     ) -> Result<Answer, Stop> {
         let request = self
-            .require_by_word(me, id, "revoke G-7K2M it isn't needed any more")
+            .require_by_word(me, id, "revoke R-7K2M it isn't needed any more")
             .await?;
         let reason = reason.trim();
         if reason.is_empty() {
             return Err(Stop::problem(format!(
                 "Say why, so that its holder knows: {} revoke {} REASON.",
                 self.settings.command,
-                request.short.of_grant()
+                request.short.of_request()
             )));
         }
         let reason: String = reason.chars().take(500).collect();
@@ -131,8 +136,7 @@ impl App {
     /// The button: its reason is the button itself.
     pub(super) async fn revoke_pressed(&self, me: &Person, id: &RequestId) -> Result<Answer, Stop> {
         let request = self.require_request(id).await?;
-        self.revoke(me, &request, "Revoked with the button on its card.".into())
-            .await
+        self.revoke(me, &request, PRESSED[0].into()).await
     }
 
     async fn revoke(&self, me: &Person, request: &Request, reason: String) -> Result<Answer, Stop> {
@@ -141,7 +145,11 @@ impl App {
             return self.cancel(me, &request.id).await;
         }
         if request.holder == me.id {
-            return self.end_of(request, &EndReason::Dropped, me).await;
+            // Their own word for it, where they wrote one.
+            let reason = Some(reason).filter(|one| !PRESSED.contains(&one.as_str()));
+            return self
+                .end_of(request, &EndReason::Dropped { reason }, me)
+                .await;
         }
         let role = self.present_role(request);
         let facts = self.facts_about(&role, self.now()).await;
@@ -283,8 +291,7 @@ impl App {
         };
         visible.ok_or_else(|| {
             Stop::problem(format!(
-                "There is no {}. {command} mine lists yours.",
-                short.of_request()
+                "There is nothing with the id {short}. {command} mine lists yours."
             ))
         })
     }

@@ -134,7 +134,7 @@ impl App {
         if let Some(id) = id
             && *id != IdWord::Missing
         {
-            return self.require_by_word(me, id, "extend G-7K2M 30m").await;
+            return self.require_by_word(me, id, "extend R-7K2M 30m").await;
         }
         let live = self.store.live_grants_of(&me.id).await?;
         let active: Vec<&Grant> = live
@@ -150,7 +150,7 @@ impl App {
             many => {
                 let names: Vec<String> = many
                     .iter()
-                    .map(|grant| format!("{} ({})", grant.short.of_grant(), grant.role))
+                    .map(|grant| format!("{} ({})", grant.short.of_request(), grant.role))
                     .collect();
                 Err(Stop::problem(format!(
                     "Say which one to extend: you hold {}.",
@@ -334,7 +334,7 @@ fn agreed(request: &Request, grant: &Grant, by: Duration) -> Option<ExtendRule> 
 }
 
 /// By how much a button extends.
-fn step(request: &Request) -> Duration {
+pub(super) fn step(request: &Request) -> Duration {
     let role: &Role = &request.terms.role;
     let usual = role.default_duration.unwrap_or(request.duration);
     let by = role.extend.map_or(usual, |rule| rule.by);

@@ -81,9 +81,12 @@ pub(super) fn grant(mut grant: Grant) -> Grant {
 
 fn end(reason: &mut EndReason) {
     match reason {
-        EndReason::Revoked { reason, .. } => word(reason),
+        EndReason::Revoked { reason, .. }
+        | EndReason::Dropped {
+            reason: Some(reason),
+        } => word(reason),
         EndReason::Failed { why } | EndReason::AuthorityGone { why } => word(why),
-        EndReason::Expired | EndReason::Dropped => {}
+        EndReason::Expired | EndReason::Dropped { reason: None } => {}
     }
 }
 

@@ -16,6 +16,7 @@ use super::form_shown::{
     Changed, FormFields, FormFor, FormShown, ParameterField, RoleChosen, RoleOption, Typed,
 };
 use super::lists::decided_by;
+use super::read::filled;
 use super::stop::Stop;
 use super::words::quoted;
 use super::{App, Caller, all_lists, in_time};
@@ -23,7 +24,7 @@ use crate::app::answer::{Answer, Problems};
 use crate::store::Draft;
 
 /// How long what was typed is kept for “Fix in form”.
-const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
+pub(super) const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// What people usually ask for, in seconds.
 const USUAL: [u32; 12] = [
@@ -106,7 +107,7 @@ impl App {
                 ..Known::default()
             });
         };
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = typed.note.iter().cloned().collect();
         let mut start = None;
         if let Some(at) = &typed.at {
             match self.planned(me, at).await {
@@ -136,12 +137,17 @@ impl App {
     }
 
     /// Keeps what was typed, for a button that carries the id.
-    pub(super) async fn keep_typed(&self, me: &Person, ask: &Ask) -> Result<String, Stop> {
+    pub(super) async fn keep_typed(
+        &self,
+        me: &Person,
+        ask: &Ask,
+        note: Option<String>,
+    ) -> Result<String, Stop> {
         let now = self.now();
         let draft = Draft {
             id: self.entropy.id(),
             person: me.id.clone(),
-            body: serde_json::to_string(&Typed::of(ask)).map_err(|_| Stop::busy())?,
+            body: serde_json::to_string(&Typed::of(ask, note)).map_err(|_| Stop::busy())?,
             until: now + KEPT_FOR,
         };
         self.store.put_draft(&draft, now).await?;
@@ -192,7 +198,7 @@ impl App {
             find: found.find,
             yours: found.yours.into_iter().map(option).collect(),
             others: found.others.into_iter().map(option).collect(),
-            role: role.map(role_chosen),
+            role: role.map(|role| role_chosen(role, &fields.parameters)),
             parameters: parameters_shown(fields.parameters, role),
             chosen,
             words,
@@ -251,7 +257,7 @@ impl App {
                 ..Problems::default()
             },
         };
-        problems.draft = Some(self.keep_typed(me, ask).await?);
+        problems.draft = Some(self.keep_typed(me, ask, None).await?);
         Ok(Some(Answer::Form(problems)))
     }
 
@@ -262,12 +268,15 @@ impl App {
         ask: Ask,
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
+        if let Some(answer) = self.asked_back(me, &ask, delivery).await? {
+            return Ok(answer);
+        }
         if let Some(form) = self.lacking(me, &ask).await? {
             return Ok(form);
         }
         let mut answer = self.submit(me, ask.clone(), delivery).await?;
         if let Answer::Problems(problems) = &mut answer {
-            problems.draft = Some(self.keep_typed(me, &ask).await?);
+            problems.draft = Some(self.keep_typed(me, &ask, None).await?);
         }
         Ok(answer)
     }
@@ -340,7 +349,8 @@ fn option(role: &Role) -> RoleOption {
     }
 }
 
-fn role_chosen(role: &Role) -> RoleChosen {
+/// Required ones first.
+pub(super) fn parameter_fields(role: &Role) -> Vec<ParameterField> {
     let mut parameters: Vec<ParameterField> = role
         .parameters
         .iter()
@@ -352,20 +362,31 @@ fn role_chosen(role: &Role) -> RoleChosen {
         })
         .collect();
     parameters.sort_by_key(|parameter| !parameter.required);
+    parameters
+}
+
+/// `typed`: what stands in the fields of its parameters; what isn't there yet is left open.
+fn role_chosen(role: &Role, typed: &BTreeMap<String, String>) -> RoleChosen {
+    let value = |name: &String| {
+        let typed = typed.get(name).map(|value| value.trim());
+        let typed = typed.filter(|value| !value.is_empty());
+        (name.clone(), typed.unwrap_or("…").to_owned())
+    };
+    let values: BTreeMap<String, String> = role.parameters.keys().map(value).collect();
     let entitlements = role.entitlements.iter();
     let environment = role.environment.as_ref();
     RoleChosen {
         name: role.name.to_string(),
-        permits: role.description.clone(),
+        permits: filled(&role.description, &values),
         entitlements: entitlements
-            .map(|one| (one.shown(), one.backend.to_string()))
+            .map(|one| (one.filled(&values).shown(), one.backend.to_string()))
             .collect(),
         environment: environment.map(|one| one.name.clone()),
         high_risk: environment.is_some_and(|one| one.risk == Risk::High),
         decided_by: role.stages.iter().map(decided_by).collect(),
         at_most: role.max_duration,
         suggestions: suggestions(role),
-        parameters,
+        parameters: parameter_fields(role),
         ticket: (role.ticket.iter())
             .find(|ticket| ticket.required)
             .map(|ticket| ticket.example.clone()),

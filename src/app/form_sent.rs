@@ -100,8 +100,8 @@ impl App {
                 .map(|(name, value)| (name.clone(), value.trim().to_owned()))
                 .collect(),
             duration,
-            at: None,
             reason: command::plain(&fields.reason),
+            ..Ask::default()
         };
         FromForm {
             ask,

@@ -91,7 +91,7 @@ pub struct Changed {
 pub struct RoleChosen {
     pub name: String,
     pub permits: String,
-    /// With the backend of each; parameters stand as `{node}`.
+    /// With the backend of each; what isn't filled in yet stands as `…`.
     pub entitlements: Vec<(String, String)>,
     pub environment: Option<String>,
     pub high_risk: bool,
@@ -114,13 +114,53 @@ pub struct ParameterField {
     pub description: Option<String>,
 }
 
-/// Where in the form a mistake is told.
+/// The form that breaks the glass, filled with what is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GlassShown {
+    /// What is wrong with what was typed, as sentences.
+    pub notes: Vec<String>,
+    /// The request that it grants, `R-7K2M`: then role, person and duration are those of the request.
+    pub request: Option<String>,
+    /// Roles whose glass the person may break now.
+    pub roles: Vec<RoleOption>,
+    /// The chosen one.
+    pub role: Option<GlassRole>,
+    pub fields: GlassFields,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlassRole {
+    pub name: String,
+    pub at_most: Duration,
+    pub parameters: Vec<ParameterField>,
+    /// `INC-4711`
+    pub incident: String,
+    /// `security`, who reviews it afterwards.
+    pub reviewed_by: String,
+}
+
+/// What stands in that form's fields, as it came back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GlassFields {
+    pub request: Option<String>,
+    pub role: String,
+    pub parameters: BTreeMap<String, String>,
+    /// A Slack account; none: whoever fills it in.
+    pub person: Option<String>,
+    pub duration: String,
+    pub incident: String,
+    pub reason: String,
+}
+
+/// Where in a form a mistake is told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
     Role,
     Parameter(String),
+    Person,
     Duration,
     Start,
+    Incident,
     Reason,
 }
 
@@ -151,12 +191,15 @@ pub(super) struct Typed {
     pub(super) duration: Option<String>,
     pub(super) at: Option<String>,
     pub(super) reason: String,
+    /// What the form says of it first.
+    #[serde(default)]
+    pub(super) note: Option<String>,
 }
 
 impl Typed {
-    pub(super) fn of(ask: &Ask) -> Self {
+    pub(super) fn of(ask: &Ask, note: Option<String>) -> Self {
         let duration = ask.duration.as_ref().map(|read| match read {
-            Ok(duration) => duration.word(),
+            Ok(duration) => ask.spelled.clone().unwrap_or_else(|| duration.word()),
             Err(wrong) => wrong.typed().to_owned(),
         });
         Self {
@@ -165,6 +208,7 @@ impl Typed {
             duration,
             at: ask.at.clone(),
             reason: ask.reason.clone(),
+            note,
         }
     }
 
@@ -173,9 +217,10 @@ impl Typed {
             role: self.role.clone(),
             parameters: self.parameters.clone(),
             duration: self.duration.as_deref().map(command::duration),
-            // Read apart: it depends on where the person is.
-            at: None,
+            spelled: self.duration.clone(),
             reason: self.reason.clone(),
+            // A start is read apart: it depends on where the person is.
+            ..Ask::default()
         }
     }
 }

@@ -3,29 +3,10 @@
 use hallpass_domain::Role;
 
 use super::check_ask::find_ticket;
-use super::words::quoted;
+use super::words::{YOUR_EMERGENCY, is_placeholder, quoted};
 
 pub(super) fn cannot_hold(sentence: &str) -> String {
     format!("That account can't be given access. {sentence}")
-}
-
-pub(super) fn or_example(reason: &str) -> &str {
-    match reason.trim() {
-        "" => "why it can't wait",
-        reason => reason,
-    }
-}
-
-pub(super) fn suitable_incident<'a>(role: &'a Role, incident: &'a str) -> &'a str {
-    let example = role
-        .ticket
-        .as_ref()
-        .map_or("INC-4711", |rule| &rule.example);
-    if incident_only(role, incident).is_empty() {
-        incident
-    } else {
-        example
-    }
 }
 
 pub(super) fn incident_only(role: &Role, incident: &str) -> Vec<String> {
@@ -47,21 +28,14 @@ pub(super) fn incident_only(role: &Role, incident: &str) -> Vec<String> {
     }
 }
 
-pub(super) fn incident_problems(role: &Role, incident: &str, reason: &str) -> Vec<String> {
-    let mut problems = incident_only(role, incident);
+pub(super) fn reason_only(reason: &str) -> Vec<String> {
     if reason.trim().is_empty() {
-        problems.push("The reason is missing: say at the end why it can't wait.".into());
-    }
-    problems
-}
-
-#[cfg(test)]
-mod tests {
-    use super::or_example;
-
-    #[test]
-    fn a_missing_reason_is_shown_as_an_example() {
-        assert_eq!(or_example("  "), "why it can't wait");
-        assert_eq!(or_example(" all is down "), "all is down");
+        vec!["The reason is missing: say at the end why it can't wait.".into()]
+    } else if is_placeholder(reason) {
+        vec![format!(
+            "Write the reason in your own words, where “{YOUR_EMERGENCY}” stands."
+        )]
+    } else {
+        Vec::new()
     }
 }

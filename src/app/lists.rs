@@ -5,10 +5,11 @@ use hallpass_domain::request::{Start, State};
 use hallpass_domain::role::StageRule;
 use hallpass_domain::{Person, Request, Role, Who};
 
+use super::check_ask::usual;
 use super::facts::{Facts, Unread};
 use super::read::shown_person;
 use super::stop::Stop;
-use super::words::AskWords;
+use super::words::{AskWords, YOUR_REASON};
 use super::{App, all_lists};
 use crate::app::answer::{Answer, HelpShown, OnCallShown, ParameterShown, Problems, RoleShown};
 use crate::policy::listed;
@@ -187,7 +188,7 @@ impl App {
 
 fn example_of(command: &str, role: &Role) -> String {
     let parameters = role.parameters.iter().filter(|(_, rule)| rule.required);
-    let parameters = parameters
+    let parameters: Vec<(String, String)> = parameters
         .map(|(name, rule)| {
             let example = rule.example.clone();
             (
@@ -196,15 +197,18 @@ fn example_of(command: &str, role: &Role) -> String {
             )
         })
         .collect();
+    let duration = role.default_duration.unwrap_or_else(|| usual(role));
     let ticket = role.ticket.as_ref().filter(|ticket| ticket.required);
     AskWords {
         command,
         role: role.name.as_str(),
         parameters: &parameters,
-        duration: role.default_duration.or(Some(role.max_duration)),
+        person: None,
+        duration: Some(duration.word()),
         at: None,
         ticket: ticket.map(|ticket| ticket.example.as_str()),
         reason: "",
+        placeholder: YOUR_REASON,
     }
     .line()
 }

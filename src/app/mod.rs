@@ -28,6 +28,10 @@ mod form;
 mod form_roles;
 mod form_sent;
 pub mod form_shown;
+mod glass_check;
+mod glass_form;
+mod glass_words;
+mod held;
 mod home;
 mod home_read;
 mod incident;
@@ -63,6 +67,7 @@ mod sync_holding;
 mod tell_checkpoint;
 mod timers;
 mod unanswered;
+mod unclear;
 mod why;
 mod words;
 

@@ -114,9 +114,8 @@ impl App {
                 why,
                 "Ending access works as always. The operators must look into it and start Hallpass with --accept-restored.".into(),
             ],
-            would_do: None,
             ask: self.mention(operators, &facts).await?,
-            draft: None,
+            ..Problems::default()
         });
         Err(answer.into())
     }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use super::stop::Stop;
 use super::{App, Caller};
+use crate::app::answer::{Answer, Problems};
 use crate::ports::{DirectoryError, SlackPerson};
 use crate::store::{Applied, StoreError};
 
@@ -115,11 +116,37 @@ impl App {
         if elsewhere {
             return Err(NotPinned::NotMember(Membership::Outsider).into());
         }
-        let person = self.pin(&caller.account, Fresh::Recently).await?;
-        if !person.is_active_member() {
-            return Err(NotPinned::NotMember(person.membership).into());
+        let membership = match self.pin(&caller.account, Fresh::Recently).await {
+            Ok(person) if person.is_active_member() => return Ok(person),
+            Ok(person) => person.membership,
+            Err(NotPinned::NotMember(membership)) => membership,
+            Err(why) => return Err(why.into()),
+        };
+        match membership {
+            Membership::Guest => Err(self.no_guests().await?),
+            Membership::Member
+            | Membership::Bot
+            | Membership::Outsider
+            | Membership::Deactivated => Err(NotPinned::NotMember(membership).into()),
         }
-        Ok(person)
+    }
+
+    /// Guests are at work here, too: they are told whom to turn to.
+    async fn no_guests(&self) -> Result<Stop, Stop> {
+        let mut whom = self.settings.operators.clone();
+        if whom.is_empty() {
+            let roles = self.settings.roles.values();
+            whom = roles.filter_map(|role| role.owner.clone()).collect();
+            whom.sort();
+            whom.dedup();
+        }
+        let facts = self.facts(&whom, self.now()).await;
+        Ok(Answer::Problems(Problems {
+            sentences: vec![membership_sentence(Membership::Guest).into()],
+            ask: self.mention(&whom, &facts).await?,
+            ..Problems::default()
+        })
+        .into())
     }
 
     /// The person of an account, pinned now where it is seen for the first time. Its membership is that of this account.

@@ -7,7 +7,7 @@ use hallpass_domain::request::{Kind, OpenStage, PostUseState, State, VoidReason}
 use hallpass_domain::review::Verdict;
 use hallpass_domain::role::{Risk, StageRule};
 use hallpass_domain::{
-    Actor, EventKind, Grant, GrantId, Person, PersonId, Request, Review, SlackId, Time,
+    Actor, Duration, EventKind, Grant, GrantId, Person, PersonId, Request, Review, SlackId, Time,
 };
 
 use super::App;
@@ -59,7 +59,12 @@ impl App {
         let mut ids = mentioned(request, grant.as_ref());
         ids.extend(skipped.iter().cloned());
         let faces = self.faces(ids).await?;
-        Ok(render(request, grant.as_ref(), &skipped, &faces))
+        let mut shown = render(request, grant.as_ref(), &skipped, &faces);
+        let decided = matches!(request.state, State::Started { .. });
+        if !decided || matches!(request.kind, Kind::BreakGlass { .. }) {
+            shown.held = self.held_already(request).await?;
+        }
+        Ok(shown)
     }
 
     pub(super) async fn shown_all(
@@ -191,9 +196,8 @@ fn render(
         reason: request.reason.clone(),
         ticket: request.ticket.clone(),
         duration: match &request.state {
-            State::Scheduled { .. } | State::Approved { .. } | State::Started { .. } => {
-                request.granted_duration()
-            }
+            State::Started { .. } => own_duration(request, grant),
+            State::Scheduled { .. } | State::Approved { .. } => request.granted_duration(),
             State::Pending(_)
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -207,6 +211,7 @@ fn render(
             hallpass_domain::request::Start::At(at) => Some(at),
         },
         kind: kind(request, grant, skipped, faces),
+        held: None,
         state: state(request, grant, faces),
         reviews: request
             .reviews
@@ -214,6 +219,16 @@ fn render(
             .filter(|review| review.stage < role.stages.len())
             .map(|review| reviewed(review, faces))
             .collect(),
+    }
+}
+
+/// As long as the access lasts by now: it may have been extended.
+fn own_duration(request: &Request, grant: Option<&Grant>) -> Duration {
+    match (&request.kind, grant) {
+        (Kind::Access | Kind::BreakGlass { .. }, Some(grant)) => grant.duration,
+        (Kind::Access | Kind::BreakGlass { .. } | Kind::Extend { .. }, _) => {
+            request.granted_duration()
+        }
     }
 }
 

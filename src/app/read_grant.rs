@@ -3,6 +3,7 @@
 use hallpass_domain::grant::{EndReason, PartStatus, Release, State as GrantState};
 use hallpass_domain::{Actor, Entitlement, Grant, Time};
 
+use super::end::PRESSED;
 use super::read::Faces;
 use crate::ports::chat::{EndShown, GrantShown, GrantStateShown};
 
@@ -56,7 +57,7 @@ fn grant_state(grant: &Grant, entitlements: &[Entitlement], faces: &Faces) -> Gr
         GrantState::Failed { reason, .. } => GrantStateShown::Failed {
             why: match reason {
                 EndReason::Failed { why } | EndReason::AuthorityGone { why } => why.clone(),
-                EndReason::Expired | EndReason::Dropped | EndReason::Revoked { .. } => {
+                EndReason::Expired | EndReason::Dropped { .. } | EndReason::Revoked { .. } => {
                     "It ended before it was there.".into()
                 }
             },
@@ -68,7 +69,7 @@ fn grant_state(grant: &Grant, entitlements: &[Entitlement], faces: &Faces) -> Gr
 fn planned_end(grant: &Grant, reason: &EndReason, since: Option<Time>) -> Option<Time> {
     match reason {
         EndReason::Expired => since.map(|since| since + grant.duration.to_delta()),
-        EndReason::Dropped
+        EndReason::Dropped { .. }
         | EndReason::Revoked { .. }
         | EndReason::Failed { .. }
         | EndReason::AuthorityGone { .. } => None,
@@ -78,7 +79,9 @@ fn planned_end(grant: &Grant, reason: &EndReason, since: Option<Time>) -> Option
 fn ended_because(reason: &EndReason, faces: &Faces) -> EndShown {
     match reason {
         EndReason::Expired => EndShown::Expired,
-        EndReason::Dropped => EndShown::Dropped,
+        EndReason::Dropped { reason } => EndShown::Dropped {
+            reason: reason.clone(),
+        },
         EndReason::Revoked { by, reason } => EndShown::Revoked {
             by: match by {
                 Actor::Person(id) => Some(faces.shown(id)),
@@ -88,7 +91,7 @@ fn ended_because(reason: &EndReason, faces: &Faces) -> EndShown {
                 Actor::Operator(name) => Some(name.clone()),
                 Actor::Hallpass | Actor::Person(_) => None,
             },
-            reason: reason.clone(),
+            reason: (!PRESSED.contains(&reason.as_str())).then(|| reason.clone()),
         },
         EndReason::Failed { why } | EndReason::AuthorityGone { why } => {
             EndShown::Failed { why: why.clone() }

@@ -1,7 +1,7 @@
 //! Approve and deny: authority is looked up at every click, and the review is signed with a key outside the database.
 //! Who loses a race is told what was decided. Also the review after the use of broken glass.
 
-use hallpass_domain::request::{Kind, Opening, State};
+use hallpass_domain::request::{Kind, OpenStage, Opening, State};
 use hallpass_domain::review::{Strength, Verdict};
 use hallpass_domain::{
     Change, Duration, Person, Refusal, RefusalKind, Request, RequestId, Review, ReviewId, Role,
@@ -16,6 +16,7 @@ use super::settings::Less;
 use super::stop::Stop;
 use super::{App, Caller, in_time};
 use crate::app::answer::Answer;
+use crate::policy::listed;
 use crate::ports::Posted;
 use crate::store::Applied;
 
@@ -196,7 +197,7 @@ impl App {
             | State::Cancelled { .. }
             | State::TimedOut { .. }
             | State::Void { .. } => {
-                "What this role gives or demands changed since it was asked for, so your answer wasn't counted. The request is void; its requester is told."
+                "What this role gives or demands changed since it was asked for, so your answer wasn't counted. The request is closed; its requester is told."
             }
         };
         Ok(Answer::Refused {
@@ -271,9 +272,11 @@ impl App {
 
     async fn counted(&self, id: &RequestId, verdict: &Verdict) -> Result<Answer, Stop> {
         let request = self.require_request(id).await?;
+        if let State::Pending(open) = &request.state {
+            return self.done(&still_needed(&request, open), &request).await;
+        }
         let sentence = match (&request.state, verdict) {
             (State::Denied { .. }, _) => "Denied. Its requester is told.",
-            (State::Pending(_), _) => "Your approval counts. It needs more before access is given.",
             (State::Scheduled { .. }, _) => "Approved. It starts at the time that was asked for.",
             (_, Verdict::Approve { .. }) => "Approved. Access is being given now.",
             (_, Verdict::Deny { .. }) => "Your answer counts.",
@@ -291,7 +294,7 @@ impl App {
             State::Denied { .. } => "This was denied already.",
             State::Cancelled { .. } => "Its requester cancelled this.",
             State::TimedOut { .. } => "Nobody answered in time, so this is over.",
-            State::Void { .. } => "This is void.",
+            State::Void { .. } => "This was closed, so there is nothing to decide any more.",
         };
         Ok(Answer::Refused {
             refusal: Refusal::new(RefusalKind::AlreadyDecided, sentence),
@@ -356,6 +359,19 @@ impl App {
             sentence: sentence.to_owned(),
             request: Box::new(self.shown(request).await?),
         })
+    }
+}
+
+/// `Your approval counts. Security must approve, too.` Who that is by name stands below it.
+fn still_needed(request: &Request, open: &OpenStage) -> String {
+    let stages = &request.terms.role.stages;
+    let rule = stages.get(open.index);
+    let given = request.approvals(open.index).len();
+    let needed = rule.map_or(1, |rule| usize::try_from(rule.quorum.max(1)).unwrap_or(1));
+    let whom = rule.map_or_else(|| "others".into(), |rule| listed(&rule.approvers));
+    match needed.saturating_sub(given) {
+        0 | 1 => format!("Your approval counts. One more is needed, from {whom}."),
+        many => format!("Your approval counts. {many} more are needed, from {whom}."),
     }
 }
 

@@ -1,7 +1,6 @@
 //! A later start is sent only once its button was pressed: what was typed is kept as a draft, offered with the moment it
 //! was understood to be, and asked from the draft. Both buttons of an offer make one request, however often they are pressed.
 
-use chrono::TimeDelta;
 use chrono_tz::Tz;
 use hallpass_domain::command::Ask;
 use hallpass_domain::request::Start;
@@ -19,7 +18,7 @@ use crate::app::answer::{Answer, LaterShown};
 use crate::store::Draft;
 
 /// How long an offer can be taken.
-const OFFERED_FOR: TimeDelta = TimeDelta::hours(1);
+const OFFERED_FOR: Duration = Duration::from_hours(1);
 
 /// An ask that waits for its button. What was typed was right when it was offered; it is checked again when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +46,7 @@ impl App {
 
     /// By the account itself, past the cache: whoever travels changes it. As pinned, where Slack doesn't answer; that of
     /// the configuration, where its name says nothing here.
-    async fn zone_of(&self, me: &Person) -> Tz {
+    pub(super) async fn zone_of(&self, me: &Person) -> Tz {
         let name = match me.accounts.first() {
             Some(account) => match self.pin(account, Fresh::Now).await {
                 Ok(now) => now.time_zone,
@@ -78,7 +77,7 @@ impl App {
             id: self.entropy.id(),
             person: me.id.clone(),
             body: serde_json::to_string(&offer).map_err(|_| Stop::busy())?,
-            until: now + OFFERED_FOR,
+            until: now + OFFERED_FOR.to_delta(),
         };
         self.store.put_draft(&draft, now).await?;
         let parameters = checked.parameters.clone();
@@ -88,11 +87,10 @@ impl App {
             parameters: parameters.into_iter().collect(),
             duration: offer.duration,
             reason: offer.reason,
-            starts_at: planned.at,
             when: planned.when,
             zone: planned.zone,
             note: planned.note,
-            until: draft.until,
+            good_for: OFFERED_FOR,
         })))
     }
 
@@ -135,8 +133,8 @@ impl App {
             role: offer.role,
             parameters: offer.parameters,
             duration: Some(Ok(offer.duration)),
-            at: None,
             reason: offer.reason,
+            ..Ask::default()
         };
         self.submit_when(me, ask, When::Fixed(start), Some(&delivery))
             .await

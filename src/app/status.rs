@@ -68,7 +68,7 @@ fn told(event: &Event) -> Option<String> {
         EventKind::Reminded => "approvers were reminded".into(),
         EventKind::Cancelled => "cancelled".into(),
         EventKind::TimedOut => "timed out: nobody answered".into(),
-        EventKind::Voided => "void".into(),
+        EventKind::Voided => "closed: it could not be given any more".into(),
         EventKind::Scheduled => "scheduled".into(),
         EventKind::Reopened => "asked anew: what it was approved on changed".into(),
         EventKind::BrokeGlass => "broke the glass".into(),

@@ -26,7 +26,7 @@ use crate::store::Applied;
 /// How many people a refusal mentions.
 const MENTIONED_AT_MOST: usize = 5;
 /// Written where a start would do that was wrong as typed.
-const EXAMPLE_START: &str = "22:00";
+pub(super) const EXAMPLE_START: &str = "22:00";
 
 /// When it is to start.
 pub(super) enum When {
@@ -63,39 +63,41 @@ impl App {
     pub(super) async fn submit(
         &self,
         me: &Person,
-        ask: Ask,
+        mut ask: Ask,
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
         let when = match &ask.at {
             Some(typed) => When::Typed(self.planned(me, typed).await),
             None => When::Fixed(Start::Now),
         };
+        if matches!(when, When::Typed(Err(_))) {
+            // What would do, beside the sentence that says what was wrong with it.
+            ask.at = Some(EXAMPLE_START.to_owned());
+        }
         self.submit_when(me, ask, when, delivery).await
     }
 
     pub(super) async fn submit_when(
         &self,
         me: &Person,
-        mut ask: Ask,
+        ask: Ask,
         when: When,
         delivery: Option<&str>,
     ) -> Result<Answer, Stop> {
         if let Some(first) = self.delivered_before(delivery).await? {
             return Ok(first);
         }
-        if matches!(when, When::Typed(Err(_))) {
-            // What would do, beside the sentence that says what was wrong with it.
-            ask.at = Some(EXAMPLE_START.to_owned());
-        }
         let role = match self.visible_role(me, &ask.role).await {
             Ok(role) => role,
-            Err(Stop::Answer(answer)) => return self.unknown_role(me, &ask, *answer).await,
+            Err(Stop::Answer(answer)) => {
+                return self.unknown_role(me, &ask, &when, *answer).await;
+            }
             Err(stop) => return Err(stop),
         };
         let facts = self.facts_about(&role, self.now()).await;
         let mut checked = check(&self.settings.command, &ask, &role);
         if let When::Typed(Err(wrong)) = &when {
-            checked.problems.push(wrong.clone());
+            checked.problems.insert(0, wrong.clone());
         }
         let memberships = facts.of(me, Unread::Nobody);
         let decision = self
@@ -185,7 +187,7 @@ impl App {
             sentences,
             would_do: would_do.then(|| checked.would_do.clone()),
             ask: whom,
-            draft: None,
+            ..Problems::default()
         })
     }
 
@@ -219,10 +221,19 @@ impl App {
     }
 
     /// The role doesn't exist: the rest is told as for the nearest one that they may ask for.
-    async fn unknown_role(&self, me: &Person, ask: &Ask, answer: Answer) -> Result<Answer, Stop> {
+    async fn unknown_role(
+        &self,
+        me: &Person,
+        ask: &Ask,
+        when: &When,
+        answer: Answer,
+    ) -> Result<Answer, Stop> {
         let Answer::Problems(mut problems) = answer else {
             return Ok(answer);
         };
+        if let When::Typed(Err(wrong)) = when {
+            problems.sentences.push(wrong.clone());
+        }
         let facts = self.facts(&all_lists(&self.settings), self.now()).await;
         let roles = self.settings.roles.values();
         let yours: Vec<&Role> = roles.filter(|role| self.asks(me, role, &facts)).collect();
@@ -351,8 +362,13 @@ impl App {
             Some(rule) => self.mention(&rule.commanders, facts).await?,
             None => Vec::new(),
         };
+        let mut shown = self.shown(request).await?;
+        if shown.held.is_none() && !repeated {
+            // Granted at once, beside what they hold.
+            shown.held = self.held_already(request).await?;
+        }
         Ok(Answer::Asked(Box::new(AskedShown {
-            request: self.shown(request).await?,
+            request: shown,
             repeated,
             commanders,
             instead_of: None,

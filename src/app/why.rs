@@ -10,8 +10,9 @@ use hallpass_domain::{Duration, Person, Role, nearest};
 use super::check_ask::Checked;
 use super::explain::Judged;
 use super::facts::Facts;
+use super::lists::decided_by;
 use super::stop::Stop;
-use super::words::AskWords;
+use super::words::{AskWords, YOUR_REASON};
 use super::{App, all_lists};
 use crate::app::answer::{Answer, WhyShown};
 use crate::ports::chat::Shown;
@@ -39,21 +40,33 @@ impl App {
             None => role.default_duration.unwrap_or(role.max_duration),
         };
         let judged = self.judged(me, &role, duration).await?;
-        let sentences = self.in_the_way(me, &role, duration, &judged).await?;
+        let fits = duration.clamp(role.min_duration, role.max_duration);
+        // What would be said of the nearest duration: that this one doesn't fit is a sentence of its own.
+        let otherwise = if fits == duration {
+            judged.why.clone()
+        } else {
+            self.judged(me, &role, fits).await?.why
+        };
+        let sentences = self
+            .in_the_way(me, &role, duration, &judged, otherwise.clone())
+            .await?;
         let allowed = sentences.is_empty();
         let instead = if allowed {
             Vec::new()
         } else {
             self.instead(me, &role, duration).await
         };
-        let fits = duration.clamp(role.min_duration, role.max_duration);
-        let may = allowed || fits != duration && self.judged(me, &role, fits).await?.why.is_none();
+        let may = allowed || fits != duration && otherwise.is_none();
         let ask = self.whom(me, &role, &judged, allowed).await?;
         Ok(Answer::Why(Box::new(WhyShown {
             role: role.name.to_string(),
             duration,
             allowed,
-            sentences: if allowed { judged.follows } else { sentences },
+            sentences: if allowed {
+                vec![decided(&role)]
+            } else {
+                sentences
+            },
             rules: judged.rules,
             nearest: instead,
             would_do: may.then(|| example(command, &role, fits)),
@@ -68,20 +81,18 @@ impl App {
         role: &Role,
         duration: Duration,
         judged: &Judged,
+        otherwise: Option<String>,
     ) -> Result<Vec<String>, Stop> {
-        let (name, min, max) = (&role.name, role.min_duration, role.max_duration);
+        let (min, max) = (role.min_duration, role.max_duration);
         let mut sentences = Vec::new();
-        sentences.extend(judged.why.clone());
+        let eligible = otherwise.is_none();
+        sentences.extend(otherwise);
         if duration > max {
-            sentences.push(format!(
-                "{name} allows {max} at most; you wrote {duration}."
-            ));
+            sentences.push(format!("It is given for {max} at most."));
         } else if duration < min {
-            sentences.push(format!(
-                "{name} takes {min} at least; you wrote {duration}."
-            ));
+            sentences.push(format!("It is given for {min} at least."));
         }
-        if judged.why.is_none() {
+        if eligible {
             sentences.extend(self.principal_problems(role, me).await?);
             let (ask, checked) = (Ask::default(), unchecked(duration));
             if let Err(refusal) =
@@ -146,6 +157,15 @@ impl App {
     }
 }
 
+/// `Decided by dba on call, and then by security.`
+fn decided(role: &Role) -> String {
+    if role.stages.is_empty() {
+        return "Nobody has to approve it: it is granted at once.".into();
+    }
+    let stages: Vec<String> = role.stages.iter().map(decided_by).collect();
+    format!("Decided by {}.", stages.join(", and then by "))
+}
+
 /// How much of what one role gives the other gives too: the entitlement counts, then its backend.
 fn shared(role: &Role, other: &Role) -> usize {
     let points = role.entitlements.iter().map(|one| {
@@ -176,7 +196,7 @@ fn unchecked(duration: Duration) -> Checked {
 
 fn example(command: &str, role: &Role, duration: Duration) -> String {
     let required = role.parameters.iter().filter(|(_, rule)| rule.required);
-    let parameters = required
+    let parameters: Vec<(String, String)> = required
         .map(|(name, rule)| {
             let example = rule.example.clone();
             let example = example.unwrap_or_else(|| name.to_ascii_uppercase());
@@ -188,10 +208,12 @@ fn example(command: &str, role: &Role, duration: Duration) -> String {
         command,
         role: role.name.as_str(),
         parameters: &parameters,
-        duration: Some(duration),
+        person: None,
+        duration: Some(duration.word()),
         at: None,
         ticket: ticket.map(|ticket| ticket.example.as_str()),
         reason: "",
+        placeholder: YOUR_REASON,
     }
     .line()
 }

@@ -55,9 +55,21 @@ pub struct RequestShown {
     pub deadline: Time,
     pub starts_at: Option<Time>,
     pub kind: KindShown,
+    /// Where its holder has the same access already, by another grant.
+    pub held: Option<HeldShown>,
     pub state: StateShown,
     /// Who decided, in order.
     pub reviews: Vec<ReviewShown>,
+}
+
+/// The same access that somebody holds already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldShown {
+    /// `R-7K2M`
+    pub short: String,
+    pub ends_at: Time,
+    /// The command that gives more time of it.
+    pub extend: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,12 +215,15 @@ pub enum GrantStateShown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EndShown {
     Expired,
-    Dropped,
-    /// `operator`: who it was on the command line, `cli:user@host`.
+    /// By its holder, with their words where they said any.
+    Dropped {
+        reason: Option<String>,
+    },
+    /// `operator`: who it was on the command line, `cli:user@host`. `reason`: none where a button was pressed.
     Revoked {
         by: Option<Shown>,
         operator: Option<String>,
-        reason: String,
+        reason: Option<String>,
     },
     Failed {
         why: String,

@@ -61,7 +61,7 @@ async fn hours_without_slack_end_in_one_message_that_tells_it_all() {
         let said = replies(bot, &request);
         assert_eq!(said.len(), 1, "what is over isn't said any more: {said:#?}");
         assert!(
-            said[0].contains("*Ended*") && said[0].contains("It was there since"),
+            said[0].contains("*ended*") && said[0].contains("It was there since"),
             "{said:#?}"
         );
         let told = bot.slack.dms("alice");
@@ -219,7 +219,7 @@ async fn a_revoked_token_delays_no_end_and_a_new_one_tells_it() {
         bot.clock.advance(minutes(6));
         bot.settle().await;
         let said = replies(bot, &request);
-        assert_eq!(count(&said, "*Ended*"), 1, "{said:#?}");
+        assert_eq!(count(&said, "*ended*"), 1, "{said:#?}");
         assert_eq!(count(&said, "ends in"), 0, "no late warning: {said:#?}");
         assert!(bot.card(&request).plain().contains("*Ended*"));
     })
@@ -238,7 +238,7 @@ async fn an_archived_channel_leaves_people_told_and_the_end_on_time() {
         bot.settle().await;
         assert!(bot.backend.holders("orders_admin").is_empty());
         assert!(
-            bot.told("alice").contains("*Ended*"),
+            bot.told("alice").contains("*ended*"),
             "{}",
             bot.told("alice")
         );
@@ -259,7 +259,7 @@ async fn somebody_whose_messages_are_refused_keeps_nobody_else_waiting() {
         bot.settle().await;
         assert!(bot.backend.holders("orders_admin").is_empty());
         let said = replies(bot, &request);
-        assert_eq!(count(&said, "*Ended*"), 1, "{said:#?}");
+        assert_eq!(count(&said, "*ended*"), 1, "{said:#?}");
     })
     .await;
 }

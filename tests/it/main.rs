@@ -94,4 +94,5 @@ mod story_routes;
 mod story_samples;
 mod story_trust;
 mod story_why;
+mod story_words;
 mod support;

@@ -118,7 +118,7 @@ async fn killed_between_revoke_and_record(database: Database) {
             .iter()
             .find(|message| message.plain().contains(&short))?;
         let thread = slack.thread(APPROVALS, &card.ts);
-        let ended = |message: &Message| message.plain().contains("): *Ended*");
+        let ended = |message: &Message| message.plain().contains(") *ended*");
         thread.iter().any(ended).then_some(())
     });
     tokio::time::timeout(takeover(database), told)

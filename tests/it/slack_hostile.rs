@@ -88,10 +88,11 @@ fn poison_end(why: &mut EndShown, text: &str) {
             operator, reason, ..
         } => {
             *operator = operator.as_ref().map(|_| text.into());
-            *reason = text.into();
+            *reason = Some(text.into());
         }
+        EndShown::Dropped { reason } => *reason = Some(text.into()),
         EndShown::Failed { why } => *why = text.into(),
-        EndShown::Expired | EndShown::Dropped => {}
+        EndShown::Expired => {}
     }
 }
 

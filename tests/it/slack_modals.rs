@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use hallpass::app::form_shown::{
-    Changed, FormShown, ParameterField, ReviewShownFirst, RoleChosen, RoleOption,
+    Changed, FormShown, GlassFields, GlassRole, GlassShown, ParameterField, ReviewShownFirst,
+    RoleChosen, RoleOption,
 };
 use hallpass::domain::Duration;
 use hallpass::slack::views;
@@ -40,7 +41,7 @@ fn logs() -> RoleChosen {
     RoleChosen {
         name: "logs".into(),
         permits: "Read application logs on one node".into(),
-        entitlements: vec![("logs:read (node {node})".into(), "gate".into())],
+        entitlements: vec![("logs:read (node db-1)".into(), "gate".into())],
         environment: None,
         high_risk: false,
         decided_by: Vec::new(),
@@ -92,6 +93,32 @@ fn review() -> ReviewShownFirst {
     }
 }
 
+/// As a commander mixed it up.
+fn glass() -> GlassShown {
+    GlassShown {
+        roles: vec![
+            option("db-admin", "Read and write orders"),
+            option("logs", "Read application logs on one node"),
+        ],
+        role: Some(GlassRole {
+            name: "logs".into(),
+            at_most: Duration::from_hours(1),
+            parameters: logs().parameters,
+            incident: "INC-4711".into(),
+            reviewed_by: "security".into(),
+        }),
+        fields: GlassFields {
+            role: "logs".into(),
+            person: Some("U0RITA".into()),
+            duration: "30m".into(),
+            incident: "INC-4711".into(),
+            reason: "orders are stuck".into(),
+            ..GlassFields::default()
+        },
+        ..GlassShown::default()
+    }
+}
+
 fn modals() -> Vec<(&'static str, Value)> {
     let chosen = FormShown {
         role: Some(db_admin()),
@@ -135,6 +162,12 @@ fn modals() -> Vec<(&'static str, Value)> {
         shorter: Vec::new(),
         whole: Duration::from_hours(1),
     };
+    let mut pending = GlassShown {
+        request: Some("R-7K2M".into()),
+        notes: vec!["“orders” is no incident: write it like INC-4711.".into()],
+        ..glass()
+    };
+    pending.fields.incident = String::new();
     vec![
         ("form_blank", views::request_form(&blank())),
         ("form_role_chosen", views::request_form(&chosen)),
@@ -146,6 +179,8 @@ fn modals() -> Vec<(&'static str, Value)> {
         ("deny", views::deny_form(&review())),
         ("approve_for_less", views::less_form(&review())),
         ("approve_with_a_note", views::less_form(&second)),
+        ("break_glass", views::glass_form(&glass())),
+        ("break_glass_pending", views::glass_form(&pending)),
     ]
 }
 
@@ -208,6 +243,31 @@ fn a_thousand_roles_and_long_words_fit() {
         .map(|block| &block["element"])
         .unwrap();
     assert_eq!(element["initial_option"]["value"], "yours-999");
+}
+
+#[test]
+fn hostile_words_fit_into_a_broken_glass() {
+    let mad = "\u{202e}<!channel> *bold* 🔥".repeat(300);
+    let mut hostile = glass();
+    hostile.notes = vec![mad.clone(); 100];
+    hostile.roles = (0..1_000)
+        .map(|number| option(&format!("role-{number}"), &mad))
+        .collect();
+    if let Some(role) = &mut hostile.role {
+        role.reviewed_by.clone_from(&mad);
+        role.incident.clone_from(&mad);
+    }
+    hostile.fields.duration.clone_from(&mad);
+    hostile.fields.incident.clone_from(&mad);
+    hostile.fields.reason.clone_from(&mad);
+    let for_request = GlassShown {
+        request: Some("R-7K2M".into()),
+        ..hostile.clone()
+    };
+    for view in [views::glass_form(&hostile), views::glass_form(&for_request)] {
+        let mistakes = slack_sandbox::check_view(&view);
+        assert!(mistakes.is_empty(), "{mistakes:#?}");
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ use hallpass::ports::chat::{
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 
+use crate::slack_shown_answers::beside;
+
 /// Who asks and holds.
 static RITA: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0RITA").unwrap());
 
@@ -77,6 +79,7 @@ pub(crate) fn request() -> RequestShown {
         deadline: at(60),
         starts_at: None,
         kind: KindShown::Access,
+        held: None,
         state: StateShown::Pending(stage()),
         reviews: Vec::new(),
     }
@@ -262,6 +265,7 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
     let starts_at = at(20 * 60);
     vec![
         ("card_pending", card(request(), Buttons::Decide), Channel),
+        ("card_beside", card(beside(), Buttons::Decide), Channel),
         (
             "card_second_stage",
             card(second_stage(), Buttons::Decide),
@@ -350,7 +354,7 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
                         why: EndShown::Revoked {
                             by: Some(bob()),
                             operator: None,
-                            reason: "The incident is over".into(),
+                            reason: Some("The incident is over".into()),
                         },
                         at: at(30),
                         verified_at: at(30),
@@ -384,14 +388,15 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
     let mut revoked = ended(EndShown::Revoked {
         by: Some(bob()),
         operator: None,
-        reason: "The incident is over".into(),
+        reason: Some("The incident is over".into()),
     });
     let by_operator = ended(EndShown::Revoked {
         by: None,
         operator: Some("cli:pat@ops-1".into()),
-        reason: "Laptop lost".into(),
+        reason: Some("Laptop lost".into()),
     });
-    let by = Duration::from_hours(1);
+    let (by, reason) = (Duration::from_hours(1), Some("All fixed".into()));
+    let dropped = EndShown::Dropped { reason };
     let warning = |more: MoreTime| Message::Warning {
         request: active(),
         left,
@@ -534,7 +539,7 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
         (
             "ended_dropped",
             Message::Ended {
-                request: with_notes(ended(EndShown::Dropped)),
+                request: with_notes(ended(dropped)),
                 since: None,
             },
             Channel,

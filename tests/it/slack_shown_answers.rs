@@ -5,12 +5,24 @@ use hallpass::app::answer::{
     ParameterShown, Problems, RoleShown, WhyShown,
 };
 use hallpass::domain::{Duration, Refusal, RefusalKind};
-use hallpass::ports::chat::{EndShown, GrantStateShown, PostUseShown, RequestShown};
+use hallpass::ports::chat::{EndShown, GrantStateShown, HeldShown, PostUseShown, RequestShown};
 
 use crate::slack_shown::{
     active, at, bob, break_glass, carol, denied, ended, eve, extension, for_later, glass_active,
     request, rita, scheduled, second_stage, started, stuck,
 };
+
+/// The same again, while it lasts.
+pub(crate) fn beside() -> RequestShown {
+    RequestShown {
+        held: Some(HeldShown {
+            short: "R-9XYZ".into(),
+            ends_at: at(30),
+            extend: "/prod-access extend R-9XYZ 1h".into(),
+        }),
+        ..request()
+    }
+}
 
 fn asked(request: RequestShown, repeated: bool) -> Answer {
     Answer::Asked(Box::new(AskedShown {
@@ -83,15 +95,12 @@ fn extended(left: u32, repeated: bool) -> Box<ExtendedShown> {
 fn why(allowed: bool) -> Box<WhyShown> {
     let (sentences, rules) = if allowed {
         (
-            vec!["Stage 1 needs 1 of dba on call; 1 can be asked now.".into()],
+            vec!["Decided by dba on call (if nobody answers: security).".into()],
             vec!["base.cedar:37 requesters-may-ask".into()],
         )
     } else {
         (
-            vec![
-                "That is longer than the role allows.".into(),
-                "db-admin allows 4 h at most; you wrote 9 h.".into(),
-            ],
+            vec!["It is given for 4 h at most.".into()],
             vec!["base.cedar:41 not-longer-than-the-role-allows".into()],
         )
     };
@@ -107,7 +116,10 @@ fn why(allowed: bool) -> Box<WhyShown> {
         } else {
             vec!["db-reader".into()]
         },
-        would_do: Some("/prod-access db-admin 4h INC-4711 why you need it".into()),
+        would_do: Some(format!(
+            "/prod-access db-admin {}h INC-4711 why you need it",
+            if allowed { 2 } else { 4 }
+        )),
         ask: vec![bob()],
     })
 }
@@ -138,6 +150,7 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
     vec![
         ("asked", asked(request(), false)),
         ("asked_again", asked(request(), true)),
+        ("asked_beside", asked(beside(), false)),
         ("asked_own_stage", asked(second_stage(), false)),
         (
             "asked_break_glass",
@@ -162,17 +175,16 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                     "The reason needs an incident, like INC-4711.".into(),
                 ],
                 would_do: Some("/prod-access db-admin 4h INC-4711 orders stuck".into()),
-                ask: Vec::new(),
                 draft: Some("01980000-0000-7000-8000-000000000009".into()),
+                ..Problems::default()
             }),
         ),
         (
             "problems_not_eligible",
             Answer::Problems(Problems {
                 sentences: vec!["You can't ask for billing; that is for finance.".into()],
-                would_do: None,
                 ask: vec![eve()],
-                draft: None,
+                ..Problems::default()
             }),
         ),
         (
@@ -220,11 +232,10 @@ fn offered(note: Option<&str>) -> LaterShown {
         parameters: vec![("node".into(), "web-3".into())],
         duration: Duration::from_hours(2),
         reason: "INC-4711 orders stuck".into(),
-        starts_at: at(600),
         when: "tomorrow 03:05".into(),
         zone: "Europe/Berlin".into(),
         note: note.map(str::to_owned),
-        until: at(60),
+        good_for: Duration::from_hours(1),
     }
 }
 

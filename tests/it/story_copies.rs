@@ -85,7 +85,7 @@ async fn whoever_was_asked_is_told_when_it_is_cancelled_or_denied() {
         for person in ["bob", "dana", "frank"] {
             let told = bot.told(person);
             assert!(told.contains("nothing is left for you"), "{person}: {told}");
-            assert!(told.contains("Cancelled"), "{person}: {told}");
+            assert!(told.contains("*cancelled*"), "{person}: {told}");
         }
 
         let request = bot
@@ -102,7 +102,7 @@ async fn whoever_was_asked_is_told_when_it_is_cancelled_or_denied() {
         assert!(
             told.iter().any(|one| {
                 let text = one.plain();
-                text.contains("nothing is left for you") && text.contains("*Denied* by <@U0DANA>")
+                text.contains("nothing is left for you") && text.contains("*denied* by <@U0DANA>")
             }),
             "{}",
             bot.told("bob")

@@ -107,7 +107,7 @@ async fn the_end_of_the_access_voids_what_asks_for_more() {
         bot.settle().await;
         assert!(bot.backend.holders("orders_admin").is_empty());
         let over = bot.card(&more);
-        assert!(over.plain().contains("Void"), "{}", over.plain());
+        assert!(over.plain().contains("*Closed*"), "{}", over.plain());
         assert!(over.buttons().is_empty());
         assert!(bot.record(&more).await.contains(&"request.voided"));
         let extend = format!("/prod-access extend {} 10m", more.short);

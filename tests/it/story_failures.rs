@@ -199,7 +199,7 @@ async fn slack_being_down_never_delays_the_end() {
         bot.clock.advance(minutes(10));
         bot.settle().await;
         assert!(
-            bot.thread(&request).contains("): *Ended*"),
+            bot.thread(&request).contains(") *ended*"),
             "what could not be said is said later"
         );
     })

@@ -19,7 +19,7 @@ async fn ended_well(bot: &TestBot, request: &Request, end: Time) {
     let last = calls.last().unwrap();
     assert_eq!(last.action, "observe", "the removal is read back");
     let ended = bot.thread(request);
-    assert!(ended.contains("): *Ended*"), "{ended}");
+    assert!(ended.contains(") *ended*"), "{ended}");
     let record = bot.record(request).await;
     for kind in [
         "request.asked",

@@ -121,7 +121,7 @@ async fn a_later_start_is_offered_sent_approved_beforehand_and_given_on_time() {
         ));
         assert!(bot.backend.calls().is_empty(), "not before its start");
         assert!(
-            bot.told("alice").contains("Scheduled"),
+            bot.told("alice").contains("*starts*"),
             "{}",
             bot.told("alice")
         );

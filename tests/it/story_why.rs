@@ -7,7 +7,7 @@ async fn why_says_what_would_be_decided_and_asks_nothing() {
     everywhere(async |bot| {
         let yes = bot.says("alice", "/prod-access why db-admin 1h").await;
         assert!(yes.contains("Yes"), "{yes}");
-        assert!(yes.contains("Stage 1 needs 1 of dba on call"), "{yes}");
+        assert!(yes.contains("Decided by dba on call"), "{yes}");
         assert!(yes.contains("requesters-may-ask"), "{yes}");
         assert!(yes.contains("First to be asked: <@U0BOB>"), "{yes}");
         assert!(yes.contains("/prod-access db-admin 1h"), "{yes}");

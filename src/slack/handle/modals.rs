@@ -22,6 +22,8 @@ const ANEW_WITHIN: Duration = Duration::from_millis(600);
 /// What a press wants to see before anything is done.
 pub(super) enum Opens {
     Form(FormFor),
+    /// By the draft that holds what was typed.
+    Glass(String),
     Deny(RequestId),
     Less(RequestId),
 }
@@ -38,6 +40,7 @@ impl Opens {
                 RoleName::parse(value).map_or(FormFor::Blank, FormFor::Role),
             )),
             action::FIX => Some(Self::Form(FormFor::Draft(value.to_owned()))),
+            action::FIX_GLASS => (!value.is_empty()).then(|| Self::Glass(value.to_owned())),
             action::CHANGE => id().map(FormFor::Change).map(Self::Form),
             action::DENY => id().map(Self::Deny),
             action::LESS => id().map(Self::Less),
@@ -66,6 +69,25 @@ pub(super) fn open_form(
     })
 }
 
+fn open_glass(
+    app: Arc<App>,
+    desk: Desk,
+    caller: Caller,
+    screen: Screen,
+    draft: String,
+    late: Answer,
+) -> After {
+    Box::pin(async move {
+        let making = async {
+            match app.glass_form(&caller, &draft).await {
+                Ok(form) => Shows::Modal(views::glass_form(&form)),
+                Err(answer) => Shows::Words("Break the glass", views::answer(&answer)),
+            }
+        };
+        screen.show(&desk, making, &views::answer(&late)).await;
+    })
+}
+
 /// Opens what was pressed for.
 pub(super) fn open(
     app: Arc<App>,
@@ -79,6 +101,7 @@ pub(super) fn open(
         problem("Slack waited too long, so nothing opened and nothing was done. Press again.");
     let (id, deny) = match opens {
         Opens::Form(wanted) => return open_form(app, desk, caller, screen, wanted, late),
+        Opens::Glass(draft) => return open_glass(app, desk, caller, screen, draft, late),
         Opens::Deny(id) => (id, true),
         Opens::Less(id) => (id, false),
     };
@@ -142,6 +165,7 @@ pub(super) async fn submitted(app: &App, desk: &Desk, sent: &Submitted) -> Handl
     let delivery = sent.delivery();
     match view.callback_id.as_str() {
         callback::ASK => asked(app, &caller, view, delivery.as_deref()).await,
+        callback::GLASS => broken(app, &caller, view, delivery.as_deref()).await,
         callback::DENY => {
             let reason = view.value(field::REASON, field::REASON).unwrap_or_default();
             if command::plain(reason).is_empty() {
@@ -177,15 +201,48 @@ async fn asked(app: &App, caller: &Caller, view: &View, delivery: Option<&str>) 
             return instead(&views::in_modal(title, &views::answer(&answer))).into();
         }
     };
+    match at_its_fields(view, &wrong) {
+        Some(told) => told.into(),
+        None => instead(&shown_anew(app, caller, fields, wrong).await).into(),
+    }
+}
+
+/// None for a field that the form doesn't show yet: Slack would refuse the whole answer.
+fn at_its_fields(view: &View, wrong: &BTreeMap<Field, String>) -> Option<HttpAnswer> {
     let places: Option<BTreeMap<&str, &String>> = wrong
         .iter()
         .map(|(field, sentence)| Some((field::block_of(view, field)?, sentence)))
         .collect();
-    match places {
-        Some(places) => errors(&json!(places)).into(),
-        // A field that the form doesn't show yet: Slack would refuse the whole answer.
-        None => instead(&shown_anew(app, caller, fields, wrong).await).into(),
+    Some(errors(&json!(places?)))
+}
+
+/// The form that breaks the glass, sent.
+async fn broken(app: &App, caller: &Caller, view: &View, delivery: Option<&str>) -> Handled {
+    let fields = field::glass_form(view);
+    let wrong = match app.glass_sent(caller, fields.clone(), delivery).await {
+        Sent::Errors(wrong) => wrong,
+        Sent::Answer(answer) => {
+            return instead(&views::in_modal("Break-glass", &views::answer(&answer))).into();
+        }
+    };
+    if let Some(told) = at_its_fields(view, &wrong) {
+        return told.into();
     }
+    let notes: Vec<String> = wrong.into_values().collect();
+    let form = app.glass_form_anew(caller, fields);
+    if let Ok(Ok(mut form)) = tokio::time::timeout(ANEW_WITHIN, form).await {
+        form.notes = notes;
+        return instead(&views::glass_form(&form)).into();
+    }
+    let problems = Answer::Problems(Problems {
+        sentences: notes,
+        ..Problems::default()
+    });
+    instead(&views::in_modal(
+        "Nothing was done",
+        &views::answer(&problems),
+    ))
+    .into()
 }
 
 /// The form with the fields of the role that is chosen by now, and what was wrong above them.

@@ -1,10 +1,12 @@
 //! The fields of our modals: the ids under which they stand in a view, and what came back in them.
 //! Ids stay the same while a modal changes, so that what was typed stays; only a select whose options change gets another.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 
 use super::View;
-use crate::app::form_shown::{Field, FormFields};
+use crate::app::form_shown::{Field, FormFields, GlassFields};
 use crate::domain::RequestId;
 
 /// `callback_id`s of our modals and of the shortcut.
@@ -12,6 +14,8 @@ pub mod callback {
     /// The request form, and the global shortcut that opens it.
     pub const ASK: &str = "ask";
     pub const DENY: &str = "deny";
+    /// The form that breaks the glass.
+    pub const GLASS: &str = "break_glass";
     pub const LESS: &str = "less";
 }
 
@@ -30,25 +34,46 @@ pub const WORDS: &str = "words";
 pub const START: &str = "start";
 pub const REASON: &str = "reason";
 pub const NOTE: &str = "note";
+/// For whom the glass is broken, and for which incident.
+pub const PERSON: &str = "person";
+pub const INCIDENT: &str = "incident";
 
 /// What stands in the request form.
 pub fn request_form(view: &View) -> FormFields {
     let own = |id: &str| view.value(id, id).map(str::to_owned);
-    let parameters = view.values.iter().filter_map(|((block, action), value)| {
-        let name = block.strip_prefix(PARAMETER).filter(|_| action == VALUE)?;
-        Some((name.to_owned(), value.clone()))
-    });
     let start = own(START).and_then(|text| text.parse().ok());
     FormFields {
         find: own(FIND).unwrap_or_default(),
         role: own(ROLE).unwrap_or_default(),
-        parameters: parameters.collect(),
+        parameters: parameters(view),
         chosen: chosen(view),
         words: own(WORDS),
         start: start.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
         reason: own(REASON).unwrap_or_default(),
         changes: (!view.metadata.is_empty()).then(|| RequestId::new(view.metadata.as_str())),
     }
+}
+
+/// What stands in the form that breaks the glass.
+pub fn glass_form(view: &View) -> GlassFields {
+    let own = |id: &str| view.value(id, id).map(str::to_owned);
+    GlassFields {
+        request: (!view.metadata.is_empty()).then(|| view.metadata.clone()),
+        role: own(ROLE).unwrap_or_default(),
+        parameters: parameters(view),
+        person: own(PERSON),
+        duration: own(WORDS).unwrap_or_default(),
+        incident: own(INCIDENT).unwrap_or_default(),
+        reason: own(REASON).unwrap_or_default(),
+    }
+}
+
+fn parameters(view: &View) -> BTreeMap<String, String> {
+    let parameters = view.values.iter().filter_map(|((block, action), value)| {
+        let name = block.strip_prefix(PARAMETER).filter(|_| action == VALUE)?;
+        Some((name.to_owned(), value.clone()))
+    });
+    parameters.collect()
 }
 
 /// The duration that was chosen, as a word.
@@ -65,6 +90,8 @@ pub fn block_of<'a>(view: &'a View, field: &Field) -> Option<&'a str> {
         Field::Role => shown(ROLE),
         Field::Parameter(name) => shown(&format!("{PARAMETER}{name}")),
         Field::Start => shown(START),
+        Field::Person => shown(PERSON),
+        Field::Incident => shown(INCIDENT),
         Field::Reason => shown(REASON),
         Field::Duration => {
             let select = view.blocks.iter().find(|block| block.starts_with(DURATION));

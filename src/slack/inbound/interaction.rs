@@ -23,6 +23,8 @@ pub mod action {
     pub const ASK: &str = "ask";
     /// Opens the form with what was typed: the value is a draft's id.
     pub const FIX: &str = "fix";
+    /// Opens the form that breaks the glass with what was typed: the value is a draft's id.
+    pub const FIX_GLASS: &str = "fix_glass";
     /// Opens the form with what was asked.
     pub const CHANGE: &str = "change";
     /// Opens what approves for less, or with a note.

@@ -12,9 +12,13 @@ pub(super) fn overdue(alarm: &AlarmShown) -> Rendered {
         .code(&alarm.backend)
         .say(" does not let go: ")
         .line(grants(alarm))
-        .say(" should have ended, the first ")
+        .say(if alarm.grants == 1 && !alarm.more {
+            " should have ended "
+        } else {
+            " should have ended, the first "
+        })
         .time(alarm.since)
-        .say(". Whoever held them may *still* have access. ")
+        .say(". Whoever held that may *still* have access. ")
         .line(answers(alarm.said));
     let named = alarm.named.iter().map(named);
     let unnamed = alarm.grants.saturating_sub(alarm.named.len());
@@ -94,9 +98,9 @@ pub(super) fn no_more(backend: &str, since: Time, over: Time) -> Rendered {
 pub(super) fn is_over(backend: &str, since: Time, over: Time) -> Rendered {
     let line = Line::of("It is over: ")
         .code(backend)
-        .say(" lets go again. The access that was overdue when the alarm came, ")
+        .say(" lets go again. All access that was overdue since the alarm came, ")
         .time(since)
-        .say(", and since is gone, and that was checked by ")
+        .say(", is gone; that was checked ")
         .time(over)
         .say(".");
     Rendered::line(line)

@@ -6,7 +6,7 @@ use super::blocks::{self, Button};
 use super::limits;
 use super::state;
 use super::text::Line;
-use crate::app::answer::{AskedShown, HelpShown, Problems};
+use crate::app::answer::{AskedShown, FormKind, HelpShown, Problems};
 use crate::domain::Refusal;
 use crate::ports::chat::{GrantStateShown, KindShown, RequestShown, Shown, StateShown};
 use crate::slack::inbound::action;
@@ -104,6 +104,18 @@ fn next(asked: &AskedShown) -> Vec<Line> {
                 .say("."),
         );
     }
+    if let Some(held) = &asked.request.held {
+        out.push(
+            Line::of("You have ")
+                .code(&asked.request.role)
+                .say(" already until ")
+                .time(held.ends_at)
+                .say(" (")
+                .code(&held.short)
+                .say("). Is it more time that you need? ")
+                .code(&held.extend),
+        );
+    }
     let StateShown::Pending(stage) = &asked.request.state else {
         return out;
     };
@@ -177,7 +189,11 @@ pub(super) fn problems(problems: &Problems) -> Rendered {
         out.push(blocks::context(vec![ask]));
     }
     if let Some(draft) = &problems.draft {
-        let fix = Button::new(action::FIX, "Fix in form", draft).primary();
+        let form = match problems.form {
+            FormKind::Ask => action::FIX,
+            FormKind::BreakGlass => action::FIX_GLASS,
+        };
+        let fix = Button::new(form, "Fix in form", draft).primary();
         out.push(blocks::actions(vec![fix]));
     }
     Rendered::new(text, out)
@@ -189,9 +205,8 @@ pub(super) fn refused(refusal: &Refusal, decided: Option<&RequestShown>) -> Rend
     let mut text = Line::new().words(&sentence, limits::SECTION / 2);
     let mut out = vec![blocks::words("", &sentence)];
     if let Some(request) = decided {
-        let told = state::told(request);
-        text = text.say(" ").line(told.line.clone());
-        out.extend(told.blocks());
+        text = text.say(" ").line(state::told(request).in_full());
+        out.extend(state::told(request).blocks());
     }
     Rendered::new(text, out)
 }
@@ -207,11 +222,7 @@ pub(super) fn done(sentence: &str, request: &RequestShown) -> Rendered {
     if let StateShown::Started(grant) = &request.state
         && matches!(grant.state, GrantStateShown::Failed { .. })
     {
-        out.extend(
-            state::told(request)
-                .words
-                .map(|(label, words)| blocks::words(label, words)),
-        );
+        out.extend(state::told(request).words.map(state::Words::block));
     }
     Rendered::new(text, out)
 }

@@ -191,6 +191,7 @@ fn footer(request: &RequestShown) -> Vec<Line> {
         .time(request.deadline)
         .say(".");
     let mut out = vec![line];
+    out.extend(state::held(request));
     if stage.climbed_at_once {
         out.push(Line::of(state::CLIMBED_AT_ONCE));
     }
@@ -258,7 +259,7 @@ fn sentence(request: &RequestShown) -> Line {
         .say(": “")
         .words(&request.reason, limits::QUOTE)
         .say("”. ")
-        .line(state::told(request).line)
+        .line(state::told(request).in_full())
         .say(" (")
         .code(&request.short)
         .say(")")

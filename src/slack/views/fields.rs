@@ -129,6 +129,15 @@ impl Input<'_> {
         self.around(element)
     }
 
+    /// Somebody of the workspace.
+    pub(super) fn person(&self, chosen: Option<&str>) -> Value {
+        let mut element = json!({ "type": "users_select" });
+        if let Some(chosen) = chosen {
+            element["initial_user"] = chosen.into();
+        }
+        self.around(element)
+    }
+
     /// A date and a time, which Slack shows in the reader's own zone.
     pub(super) fn moment(&self, filled: Option<i64>) -> Value {
         let mut element = json!({ "type": "datetimepicker" });

@@ -72,7 +72,11 @@ fn top(form: &FormShown) -> Vec<Value> {
     if let Some(changes) = &form.changes {
         let line = Line::of("What you send takes the place of ")
             .code(&changes.short)
-            .say(": that is cancelled, and whoever decides is asked anew.");
+            .say(if decided_at_once(form) {
+                ": that is cancelled."
+            } else {
+                ": that is cancelled, and whoever decides is asked anew."
+            });
         out.push(block(&blocks::context(vec![line])));
     }
     if !form.notes.is_empty() {
@@ -291,25 +295,36 @@ fn start(form: &FormShown) -> Value {
         block: field::START,
         action: field::START,
         label: "Start later",
-        hint: "In your own time zone. Leave it empty to start as soon as it is approved.",
+        hint: if decided_at_once(form) {
+            "In your own time zone. Leave it empty to start at once."
+        } else {
+            "In your own time zone. Leave it empty to start as soon as it is approved."
+        },
         needed: Needed::No,
     }
     .moment(form.start.map(|at| at.timestamp()))
 }
 
+/// The chosen role needs nobody's approval.
+fn decided_at_once(form: &FormShown) -> bool {
+    let role = form.role.as_ref();
+    role.is_some_and(|role| role.decided_by.is_empty())
+}
+
 fn reason(form: &FormShown) -> Value {
+    let kept = match &form.role {
+        Some(role) if !role.decided_by.is_empty() => {
+            "Whoever decides reads this, and it is kept on record."
+        }
+        Some(_) | None => "It is kept on record.",
+    };
     let ticket = form.role.as_ref().and_then(|role| role.ticket.as_deref());
     let (hint, like) = match ticket {
         Some(example) => (
-            format!(
-                "Name the ticket or incident, like {example}. Whoever decides reads this, and it is kept on record."
-            ),
+            format!("Name the ticket or incident, like {example}. {kept}"),
             format!("{example} orders are stuck"),
         ),
-        None => (
-            "Whoever decides reads this, and it is kept on record.".into(),
-            "What is wrong, and what you need to do".into(),
-        ),
+        None => (kept.into(), "What is wrong, and what you need to do".into()),
     };
     Input {
         block: field::REASON,

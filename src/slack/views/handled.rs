@@ -1,32 +1,26 @@
 //! To whoever was asked and has nothing to decide any more: that it is handled, by whom, and what became of it.
 
-use super::Rendered;
 use super::blocks;
+use super::notices::whose;
 use super::state;
 use super::text::Line;
+use super::{Audience, Rendered};
 use crate::ports::chat::{RequestShown, StateShown};
 
 pub(super) fn handled(request: &RequestShown) -> Rendered {
-    let told = state::told(request);
-    let line = match &request.state {
-        StateShown::Pending(_) => Line::of("Your part is done: "),
+    let lead = match &request.state {
+        StateShown::Pending(_) => Line::of("Your part is done, thank you. "),
         StateShown::Scheduled { .. }
         | StateShown::Approved
         | StateShown::Denied { .. }
         | StateShown::Cancelled
         | StateShown::TimedOut
         | StateShown::Void { .. }
-        | StateShown::Started(_) => Line::of("Handled, nothing is left for you to do: "),
+        | StateShown::Started(_) => Line::of("Handled, nothing is left for you to do. "),
     };
-    let line = line
-        .person(&request.holder)
-        .say("’s ")
-        .code(&request.role)
-        .say(" (")
-        .code(&request.short)
-        .say("). ")
-        .line(told.line);
-    let mut out = vec![blocks::section(line.clone())];
-    out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
-    Rendered::new(line, out)
+    let whose = lead.line(whose(request, Audience::Channel));
+    let told = state::told_of(whose, request);
+    let mut out = vec![blocks::section(told.line.clone())];
+    out.extend(told.words.map(state::Words::block));
+    Rendered::new(told.in_full(), out)
 }

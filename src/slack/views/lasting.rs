@@ -72,7 +72,8 @@ fn end_button(request: &RequestShown, audience: Audience<'_>) -> Button {
     Button::new(action::END_NOW, "End now", &request.id).danger(Confirm {
         title: "End this access now?",
         text: format!(
-            "{} is taken away from its holder now. Open sessions are closed.",
+            "This ends 1 grant: {} loses {} now. Open sessions are closed.",
+            (request.holder.email.as_ref()).map_or("the holder", |email| email.as_str()),
             request.role
         ),
         yes: "End now",

@@ -1,5 +1,6 @@
-//! The offer of a later start: what was understood, in every reader's zone and in the asker's, and the two buttons that
-//! send it. Until one is pressed nothing is sent, and that is said.
+//! The offer of a later start: what was understood, in the asker's zone, and the two buttons that send it. Until one is
+//! pressed nothing is sent, and that is said. A button can't hold Slack's date tokens, which follow each reader's clock of 12
+//! or 24 hours; so that there is one clock in the message, its text has none either and names the zone.
 
 use super::Rendered;
 use super::blocks::{self, Button};
@@ -26,9 +27,9 @@ pub(super) fn offered(offer: &LaterShown) -> Rendered {
     ]));
     out.push(blocks::context(vec![
         Line::of(
-            "It can be approved beforehand. When it starts, everything is checked again. These buttons work until ",
+            "It can be approved beforehand. When it starts, everything is checked again. These buttons work for ",
         )
-        .time(offer.until)
+        .span_in_words(offer.good_for)
         .say("."),
     ]));
     let mut text = line;
@@ -44,7 +45,7 @@ pub(super) fn offered(offer: &LaterShown) -> Rendered {
     Rendered::new(text, out)
 }
 
-/// `Not sent yet: db-admin, 2 h from …, which is tomorrow 03:05 in Europe/Berlin.`
+/// `Not sent yet: db-admin, 2 h from tomorrow 03:05 in Europe/Berlin, your time zone in Slack.`
 fn understood(offer: &LaterShown) -> Line {
     let mut line = Line::of("*Not sent yet*: ").code(&offer.role);
     for (name, value) in offer.parameters.iter().take(limits::PEOPLE) {
@@ -57,8 +58,6 @@ fn understood(offer: &LaterShown) -> Line {
     line.say(", ")
         .span(offer.duration)
         .say(" from ")
-        .time(offer.starts_at)
-        .say(", which is ")
         .words(&offer.when, limits::NAME)
         .say(" in ")
         .words(&offer.zone, limits::NAME)

@@ -216,7 +216,7 @@ pub(super) fn entry(request: &RequestShown) -> Line {
         Some(environment) => line.say(", ").words(environment, limits::NAME),
         None => line,
     };
-    line.say(".\n").line(state::told(request).line)
+    line.say(".\n").line(state::told(request).in_full())
 }
 
 pub(super) fn is_open(request: &RequestShown) -> bool {
@@ -264,10 +264,12 @@ pub(super) fn status(request: &RequestShown, history: &[HistoryLine]) -> Rendere
     let told = state::told(request);
     let text = Line::new()
         .code(&request.short)
-        .say(": ")
-        .line(card::asks(request))
+        .say(", ")
+        .words(&card::title(request), limits::QUOTE)
+        .say(", ")
+        .person(&request.holder)
         .say(". ")
-        .line(told.line.clone());
+        .line(state::told(request).in_full());
     let mut out = vec![
         blocks::header(&card::title(request)),
         blocks::fields(card::facts(request)),
@@ -282,10 +284,10 @@ pub(super) fn status(request: &RequestShown, history: &[HistoryLine]) -> Rendere
     );
     if request.state.is_live() {
         out.push(blocks::context(vec![
-            Line::of("Ends it: ")
-                .code("drop")
-                .say(" by its holder, ")
-                .code("revoke")
+            Line::of("It can be ended with ")
+                .code(&format!("drop {}", request.short))
+                .say(" by its holder, and with ")
+                .code(&format!("revoke {} REASON", request.short))
                 .say(" by an approver."),
         ]));
     }

@@ -12,6 +12,7 @@ mod card;
 mod clean;
 mod fields;
 mod form;
+mod form_glass;
 mod form_review;
 mod handled;
 mod home;
@@ -26,6 +27,7 @@ mod text;
 mod why;
 
 pub use form::{one_moment, request_form};
+pub use form_glass::glass_form;
 pub use form_review::{deny_form, in_modal, less_form};
 use serde_json::{Value, json};
 use slack_morphism::prelude::SlackBlock;

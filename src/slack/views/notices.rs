@@ -3,6 +3,7 @@
 
 use super::blocks::{self, Button, Confirm};
 use super::card;
+use super::limits;
 use super::state;
 use super::text::Line;
 use super::{Audience, Rendered};
@@ -15,7 +16,7 @@ pub(super) fn reminder(request: &RequestShown) -> Rendered {
         Some(stage) => Line::of("Still waiting for ").line(state::asked(stage)),
         None => Line::of("Decided meanwhile"),
     };
-    Rendered::line(open_ask(line.say(": "), request))
+    Rendered::line(open_ask(line.say(". "), request))
 }
 
 pub(super) fn climbed(request: &RequestShown) -> Rendered {
@@ -26,7 +27,7 @@ pub(super) fn climbed(request: &RequestShown) -> Rendered {
             .line(state::asked(stage)),
         None => line,
     };
-    Rendered::line(open_ask(line.say(": "), request))
+    Rendered::line(open_ask(line.say(". "), request))
 }
 
 fn open_ask(line: Line, request: &RequestShown) -> Line {
@@ -97,12 +98,11 @@ fn next_step(request: &RequestShown) -> Option<Line> {
 
 /// Whose request it is and where it stands, then the words that belong to it and what was left alone.
 fn outcome(request: &RequestShown, audience: Audience<'_>) -> Rendered {
-    let told = state::told(request);
-    let line = whose(request, audience).say(": ").line(told.line);
-    let mut out = vec![blocks::section(line.clone())];
-    out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
+    let told = state::told_of(whose(request, audience), request);
+    let mut out = vec![blocks::section(told.line.clone())];
+    out.extend(told.words.map(state::Words::block));
     out.extend(card::notes(request));
-    Rendered::new(line, out)
+    Rendered::new(told.in_full(), out)
 }
 
 /// `@rita’s db-admin (R-7K2M)`; to Rita herself `Your db-admin (R-7K2M)`.
@@ -190,12 +190,15 @@ pub(super) fn grant_failed(request: &RequestShown, audience: Audience<'_>) -> Re
     let line =
         whose(request, audience).say(" could not be given. What was given of it is taken back.");
     let mut out = vec![blocks::section(line.clone())];
-    out.extend(failure(request).map(|why| blocks::words("What was wrong", why)));
-    Rendered::new(line, out)
-}
-
-fn failure(request: &RequestShown) -> Option<&str> {
-    state::told(request).words.map(|(_, words)| words)
+    let why = state::told(request).words;
+    out.extend(why.map(state::Words::block));
+    let text = match why {
+        Some(state::Words::Ours(why) | state::Words::Theirs(_, why)) => {
+            line.say(" ").words(why, limits::QUOTE)
+        }
+        None => line,
+    };
+    Rendered::new(text, out)
 }
 
 pub(super) fn revoke_stuck(request: &RequestShown, audience: Audience<'_>) -> Rendered {
@@ -210,22 +213,19 @@ pub(super) fn ended(
     let Some(since) = since else {
         return outcome(request, audience);
     };
-    let told = state::told(request);
-    let line = whose(request, audience)
-        .say(": ")
-        .line(told.line)
-        .say(" It was there since ")
+    let told = state::told_of(whose(request, audience), request);
+    let late = Line::of(" It was there since ")
         .time(since)
         .say("; nobody could be told before.");
-    let mut out = vec![blocks::section(line.clone())];
-    out.extend(told.words.map(|(label, text)| blocks::words(label, text)));
+    let mut out = vec![blocks::section(told.line.clone().line(late.clone()))];
+    out.extend(told.words.map(state::Words::block));
     out.extend(card::notes(request));
-    Rendered::new(line, out)
+    Rendered::new(told.in_full().line(late), out)
 }
 
 pub(super) fn standing_access(request: &RequestShown, audience: Audience<'_>) -> Rendered {
     let line = whose(request, audience).say(
-        ": some of it was there before, or came from somebody else. It is left alone and will not be taken away at the end.",
+        " was partly there before, or came from somebody else. That part is left alone and will not be taken away at the end.",
     );
     let mut out = vec![blocks::section(line.clone())];
     out.extend(card::notes(request));

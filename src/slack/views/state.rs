@@ -15,10 +15,28 @@ use crate::ports::chat::{
 /// first ones aren't there. The answer doesn't guess which.
 pub(super) const CLIMBED_AT_ONCE: &str = "Too few of the first approvers may decide this (nobody decides their own), so the next were asked at once.";
 
-/// A line of ours, and somebody's words that belong to it.
+/// A line of ours, and the words that belong to it.
 pub(super) struct Told<'a> {
     pub(super) line: Line,
-    pub(super) words: Option<(&'static str, &'a str)>,
+    pub(super) words: Option<Words<'a>>,
+}
+
+/// What somebody wrote, or a sentence of ours or a backend's.
+#[derive(Clone, Copy)]
+pub(super) enum Words<'a> {
+    /// Under this label, so that nobody takes them for ours.
+    Theirs(&'static str, &'a str),
+    Ours(&'a str),
+}
+
+impl Words<'_> {
+    /// In a block of their own.
+    pub(super) fn block(self) -> SlackBlock {
+        match self {
+            Self::Theirs(label, words) => blocks::words(label, words),
+            Self::Ours(words) => blocks::words("", words),
+        }
+    }
 }
 
 impl<'a> Told<'a> {
@@ -26,24 +44,71 @@ impl<'a> Told<'a> {
         Self { line, words: None }
     }
 
-    fn with(mut self, label: &'static str, words: Option<&'a str>) -> Self {
-        self.words = words
-            .filter(|words| !words.trim().is_empty())
-            .map(|words| (label, words));
+    fn theirs(mut self, label: &'static str, words: Option<&'a str>) -> Self {
+        let words = words.filter(|words| !words.trim().is_empty());
+        self.words = words.map(|words| Words::Theirs(label, words));
+        self
+    }
+
+    fn ours(mut self, words: &'a str) -> Self {
+        self.words = Some(Words::Ours(words));
         self
     }
 
     /// The line as a section, and the words in their own.
     pub(super) fn blocks(self) -> Vec<SlackBlock> {
         let mut out = vec![blocks::section(self.line)];
-        out.extend(self.words.map(|(label, text)| blocks::words(label, text)));
+        out.extend(self.words.map(Words::block));
         out
+    }
+
+    /// All of it in one line, made harmless: for lists, and for whoever has the text read to them.
+    pub(super) fn in_full(self) -> Line {
+        match self.words {
+            None => self.line,
+            Some(Words::Ours(words)) => self.line.say(" ").words(words, limits::QUOTE),
+            Some(Words::Theirs(_, words)) => self
+                .line
+                .say(" Why: “")
+                .words(words, limits::QUOTE)
+                .say("”"),
+        }
+    }
+}
+
+/// How the sentence begins.
+enum Way {
+    /// With where it stands, after a word on who approved it.
+    Alone(Line),
+    /// With whose access it is: `Your db-admin (R-7K2M)`.
+    Of(Line),
+}
+
+impl Way {
+    fn begin(self, alone: &'static str, of: &'static str) -> Line {
+        match self {
+            Self::Alone(_) => Line::of(alone),
+            Self::Of(whose) => whose.say(of),
+        }
+    }
+
+    /// The same where it matters who approved it: before what stands there alone, behind a whole sentence.
+    fn approved(self, alone: Line, of: Line, request: &RequestShown) -> Line {
+        match self {
+            Self::Alone(by) => by.line(alone),
+            Self::Of(whose) => whose.line(of).say(" ").line(approved_by(request)),
+        }
     }
 }
 
 /// Where it stands, in full.
 pub(super) fn told(request: &RequestShown) -> Told<'_> {
     told_after(approved_by(request).say(" "), request)
+}
+
+/// The same in one sentence with whose access it is: `Your db-admin (R-7K2M) was denied by @bob.`
+pub(super) fn told_of(whose: Line, request: &RequestShown) -> Told<'_> {
+    told_in(Way::Of(whose), request)
 }
 
 /// Where it stands, for a card that lists who decided below.
@@ -59,72 +124,111 @@ pub(super) fn told_on_card(request: &RequestShown) -> Told<'_> {
 
 /// Where it stands, after a word on who approved it.
 pub(super) fn told_after(by: Line, request: &RequestShown) -> Told<'_> {
+    told_in(Way::Alone(by), request)
+}
+
+fn told_in(way: Way, request: &RequestShown) -> Told<'_> {
     match &request.state {
-        StateShown::Pending(stage) => Told::line(waits(stage)),
+        StateShown::Pending(stage) => Told::line(match way {
+            Way::Alone(_) => waits(stage),
+            Way::Of(whose) => approvals(
+                whose.say(" still waits for ").line(asked(stage)).say(": "),
+                stage,
+            )
+            .say("."),
+        }),
         StateShown::Scheduled { starts_at } => {
-            Told::line(by.say("*Scheduled*: starts ").time(*starts_at).say("."))
+            let starts = |lead: &'static str| Line::of(lead).time(*starts_at).say(".");
+            Told::line(way.approved(starts("*Starts* "), starts(" *starts* "), request))
         }
-        StateShown::Approved => Told::line(approved(by, request)),
+        StateShown::Approved => Told::line(approved(way, request)),
         StateShown::Denied { by, reason } => {
-            Told::line(Line::of("*Denied* by ").person(by).say("."))
-                .with("Why, in the approver’s words", reason.as_deref())
+            let line = way.begin("*Denied* by ", " was *denied* by ").person(by);
+            Told::line(line.say(".")).theirs("Why, in the approver’s words", reason.as_deref())
         }
-        StateShown::Cancelled => Told::line(Line::of("*Cancelled* by its requester.")),
-        StateShown::TimedOut => Told::line(
-            Line::of("*Timed out*: nobody decided before ")
-                .time(request.deadline)
-                .say("."),
-        ),
-        StateShown::Void { why } => Told::line(Line::of("*Void*: it can’t be decided any more."))
-            .with("Why", Some(why.as_str())),
-        StateShown::Started(grant) => grant_told(by, request, grant),
+        StateShown::Cancelled => Told::line(way.begin(
+            "*Cancelled* by its requester.",
+            " was *cancelled* by its requester.",
+        )),
+        StateShown::TimedOut => {
+            let line = way.begin(
+                "*Timed out*: nobody decided before ",
+                " *timed out*: nobody decided before ",
+            );
+            Told::line(line.time(request.deadline).say("."))
+        }
+        StateShown::Void { why } => {
+            let line = match &request.kind {
+                KindShown::Access | KindShown::BreakGlass { .. } => way.begin(
+                    "*Closed*, and no access was given.",
+                    " was *closed*, and no access was given.",
+                ),
+                KindShown::Extend { .. } => way.begin(
+                    "*Closed*, and no time was added.",
+                    " was *closed*, and no time was added.",
+                ),
+            };
+            Told::line(line).ours(why)
+        }
+        StateShown::Started(grant) => grant_told(way, request, grant),
     }
 }
 
 /// More time is there at once; other access is on its way.
-fn approved(by: Line, request: &RequestShown) -> Line {
+fn approved(way: Way, request: &RequestShown) -> Line {
     match &request.kind {
         KindShown::Extend {
             ends_at: Some(ends_at),
             ..
-        } => by
-            .say("*Extended*: the access now ends ")
-            .time(*ends_at)
-            .say("."),
-        KindShown::Extend { ends_at: None, .. } => {
-            by.say("*Extended*; the access has ended since.")
+        } => {
+            let ends = |lead: &'static str| Line::of(lead).time(*ends_at).say(".");
+            way.approved(
+                ends("*Extended*: the access now ends "),
+                ends(" is *extended* and now ends "),
+                request,
+            )
         }
-        KindShown::Access | KindShown::BreakGlass { .. } => by.say("The access is being set up."),
+        KindShown::Extend { ends_at: None, .. } => way.approved(
+            Line::of("*Extended*; the access has ended since."),
+            Line::of(" was *extended* and has ended since."),
+            request,
+        ),
+        KindShown::Access | KindShown::BreakGlass { .. } => set_up(way, request),
     }
 }
 
-fn grant_told<'a>(by: Line, request: &RequestShown, grant: &'a GrantShown) -> Told<'a> {
+fn set_up(way: Way, request: &RequestShown) -> Line {
+    way.approved(
+        Line::of("The access is being set up."),
+        Line::of(" is being set up."),
+        request,
+    )
+}
+
+fn grant_told<'a>(way: Way, request: &RequestShown, grant: &'a GrantShown) -> Told<'a> {
     match &grant.state {
-        GrantStateShown::Provisioning => Told::line(by.say("The access is being set up.")),
+        GrantStateShown::Provisioning => Told::line(set_up(way, request)),
         GrantStateShown::Active { ends_at, .. } => {
-            Told::line(by.say("*Active* until ").time(*ends_at).say("."))
+            let until = |lead: &'static str| Line::of(lead).time(*ends_at).say(".");
+            let (alone, of) = (until("*Active* until "), until(" is *active* until "));
+            Told::line(way.approved(alone, of, request))
         }
         GrantStateShown::Revoking { why, stuck } if stuck.is_empty() => {
             let (line, words) = end(why);
-            Told::line(
-                Line::of("The access is being taken away: ")
-                    .line(line)
-                    .say("."),
-            )
-            .with("Why", words)
+            let begin = way.begin("The access is being taken away: ", " is being taken away: ");
+            words.of(begin.line(line).say("."))
         }
         GrantStateShown::Revoking { why, stuck } => {
             let (line, words) = end(why);
-            Told::line(
-                Line::of("*Not gone yet* (")
-                    .line(line)
-                    .say("): ")
-                    .names(stuck)
-                    .say(plural(stuck.len(), " doesn’t answer. ", " don’t answer. "))
-                    .person(&request.holder)
-                    .say(" may *still* have access. Trying again until it holds."),
-            )
-            .with("Why", words)
+            let line = way
+                .begin("*Not gone yet*: ", " is *not gone yet*: ")
+                .line(line)
+                .say(", but ")
+                .names(stuck)
+                .say(plural(stuck.len(), " doesn’t answer. ", " don’t answer. "))
+                .person(&request.holder)
+                .say(" may *still* have access. Hallpass tries again until it is gone.");
+            words.of(line)
         }
         GrantStateShown::Ended {
             why,
@@ -133,7 +237,8 @@ fn grant_told<'a>(by: Line, request: &RequestShown, grant: &'a GrantShown) -> To
             sessions_closed,
         } => {
             let (line, words) = end(why);
-            let line = Line::of("*Ended* ")
+            let line = way
+                .begin("*Ended* ", " *ended* ")
                 .time(*at)
                 .say(": ")
                 .line(line)
@@ -141,20 +246,41 @@ fn grant_told<'a>(by: Line, request: &RequestShown, grant: &'a GrantShown) -> To
                 .time(*verified_at)
                 .line(sessions(*sessions_closed))
                 .say(".");
-            Told::line(line).with("Why", words)
+            words.of(line)
         }
-        GrantStateShown::Failed { why } => Told::line(Line::of(
+        GrantStateShown::Failed { why } => Told::line(way.begin(
             "*Failed*: the access could not be given; what was given of it was taken back.",
+            " could not be given; what was given of it was taken back.",
         ))
-        .with("What was wrong", Some(why.as_str())),
+        .ours(why),
+    }
+}
+
+/// What belongs to an end: the words of whoever ended it, or why it failed.
+struct EndWords<'a>(Option<Words<'a>>);
+
+impl<'a> EndWords<'a> {
+    fn theirs(label: &'static str, words: Option<&'a str>) -> Self {
+        let words = words.filter(|words| !words.trim().is_empty());
+        Self(words.map(|words| Words::Theirs(label, words)))
+    }
+
+    fn of(self, line: Line) -> Told<'a> {
+        Told {
+            line,
+            words: self.0,
+        }
     }
 }
 
 /// Why it ended, and the words of whoever ended it.
-pub(super) fn end(why: &EndShown) -> (Line, Option<&str>) {
+fn end(why: &EndShown) -> (Line, EndWords<'_>) {
     match why {
-        EndShown::Expired => (Line::of("time was up"), None),
-        EndShown::Dropped => (Line::of("given back by its holder"), None),
+        EndShown::Expired => (Line::of("time was up"), EndWords(None)),
+        EndShown::Dropped { reason } => (
+            Line::of("given back by its holder"),
+            EndWords::theirs("Why, in the holder’s words", reason.as_deref()),
+        ),
         EndShown::Revoked {
             by,
             operator,
@@ -165,9 +291,15 @@ pub(super) fn end(why: &EndShown) -> (Line, Option<&str>) {
                 (None, Some(operator)) => Line::of("revoked by the operator ").code(operator),
                 (None, None) => Line::of("revoked"),
             };
-            (line, Some(reason))
+            (
+                line,
+                EndWords::theirs("Why, in their words", reason.as_deref()),
+            )
         }
-        EndShown::Failed { why } => (Line::of("it could not be given in full"), Some(why)),
+        EndShown::Failed { why } => (
+            Line::of("it could not be given in full"),
+            EndWords(Some(Words::Ours(why))),
+        ),
     }
 }
 
@@ -235,6 +367,19 @@ pub(super) fn approvals(line: Line, stage: &StageShown) -> Line {
     } else {
         line
     }
+}
+
+/// `@rita has this already until 05:12 (R-7K2M).`
+pub(super) fn held(request: &RequestShown) -> Option<Line> {
+    let held = request.held.as_ref()?;
+    let line = Line::new().person(&request.holder);
+    Some(
+        line.say(" has this already until ")
+            .time(held.ends_at)
+            .say(" (")
+            .code(&held.short)
+            .say("); this would stand beside it."),
+    )
 }
 
 /// Who decided so far, one line each, and their words.

@@ -8,9 +8,9 @@ use crate::app::answer::WhyShown;
 
 pub(super) fn why(why: &WhyShown) -> Rendered {
     let line = if why.allowed {
-        Line::of("*Yes*: you may ask for ")
+        Line::of("*Yes*, you may ask for ")
     } else {
-        Line::of("*No*: you can’t ask for ")
+        Line::of("*No*, not ")
     };
     let line = line
         .code(&why.role)
@@ -32,8 +32,14 @@ pub(super) fn why(why: &WhyShown) -> Rendered {
     }
     out.extend(next.into_iter().map(blocks::section));
     if let Some(would_do) = &why.would_do {
-        text = text.say(" This would do: ").words(would_do, limits::QUOTE);
-        out.push(blocks::lines(["This would do:".into(), would_do.clone()]));
+        let lead = if why.allowed {
+            "Ask like this:"
+        } else {
+            "This would do:"
+        };
+        let line = text.say(" ").say(lead).say(" ");
+        text = line.words(would_do, limits::QUOTE);
+        out.push(blocks::lines([lead.into(), would_do.clone()]));
     }
     out.push(blocks::context(vec![rules(why)]));
     Rendered::new(text, out)

@@ -25,7 +25,12 @@ pub(crate) fn typed(view: &View, id: &str) -> Value {
     let own = block["block_id"].as_str().unwrap();
     let action = block["element"]["action_id"].as_str().unwrap();
     let value = &view.state[own][action];
-    let keys = ["selected_option", "selected_date_time", "value"];
+    let keys = [
+        "selected_option",
+        "selected_date_time",
+        "selected_user",
+        "value",
+    ];
     let found = keys
         .iter()
         .find_map(|key| value.get(*key))
@@ -83,6 +88,10 @@ impl<'a> Filled<'a> {
 
     pub(crate) fn start(self, at: Time) -> Self {
         self.with("start", "start", json!(at.timestamp()))
+    }
+
+    pub(crate) fn incident(self, name: &'a str) -> Self {
+        self.with("incident", "incident", json!(name))
     }
 
     fn with(mut self, block: &'a str, action: &'a str, value: Value) -> Self {

@@ -103,6 +103,6 @@ pub(crate) fn end_is_told(slack: &Sandbox, short: &str) -> bool {
         .filter(|message| message.plain().contains(short))
         .any(|card| {
             let thread = slack.thread(APPROVALS, &card.ts);
-            thread.iter().any(|one| one.plain().contains("): *Ended*"))
+            thread.iter().any(|one| one.plain().contains(") *ended*"))
         })
 }

@@ -1,19 +1,37 @@
 //! `[request] ROLE [PARAM=VALUE …] [DURATION] [at TIME] REASON…`, from left to right.
 
 use super::words::Words;
-use super::{Ask, span};
+use super::{Ask, DurationWord, span, start};
 
 impl Ask {
     pub(super) fn read(words: &mut Words<'_>) -> Self {
         let role = words.take().map(str::to_lowercase).unwrap_or_default();
+        let parameters = parameters(words);
+        let (duration, spelled) = spelled(words);
+        let before = words.clone();
+        let at = at(words);
+        let unclear = start::read(&before, duration.is_none());
+        // `at 22:00` is a start; `at 22:00 tomorrow` says more than was understood.
+        let unclear = unclear.filter(|start| at.is_none() || start.day.is_some());
         Self {
             role,
-            parameters: parameters(words),
-            duration: span::read(words),
-            at: at(words),
+            parameters,
+            duration,
+            spelled,
+            at,
+            unclear,
             reason: words.rest(),
         }
     }
+}
+
+/// The duration, and its words.
+pub(super) fn spelled(words: &mut Words<'_>) -> (Option<DurationWord>, Option<String>) {
+    let before = words.clone();
+    let duration = span::read(words);
+    let typed = before.until(words).trim_end_matches([',', ';']);
+    let spelled = duration.is_some().then(|| typed.to_owned());
+    (duration, spelled)
 }
 
 pub(super) fn parameters(words: &mut Words<'_>) -> Vec<(String, String)> {

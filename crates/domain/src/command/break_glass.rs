@@ -1,7 +1,7 @@
 //! `break-glass ROLE [PARAM=VALUE …] [for @PERSON] DURATION INCIDENT REASON…`, or `break-glass R-ID INCIDENT REASON…`.
 
 use super::words::Words;
-use super::{BreakGlass, ask, span};
+use super::{BreakGlass, ask, span, start};
 use crate::{ShortId, SlackId};
 
 impl BreakGlass {
@@ -10,21 +10,26 @@ impl BreakGlass {
             words.take();
             return Self::Pending {
                 id,
+                rest: words.rest_of(),
                 incident: incident(words),
                 reason: words.rest(),
             };
         }
         let role = words.take().map(str::to_lowercase).unwrap_or_default();
         let parameters = ask::parameters(words);
+        let rest = words.rest_of();
         let person = person(words);
-        let duration = span::read(words);
+        let (duration, spelled) = ask::spelled(words);
         Self::Role {
             role,
             parameters,
             person,
+            unclear: start::read(words, duration.is_none()),
             duration,
+            spelled,
             incident: incident(words),
             reason: words.rest(),
+            rest,
         }
     }
 }

@@ -4,7 +4,9 @@
 mod ask;
 mod break_glass;
 mod extend;
+mod rest;
 mod span;
+mod start;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,6 +16,8 @@ use self::words::Words;
 use crate::duration::NotADuration;
 use crate::{Duration, ShortId, SlackId};
 
+pub use self::rest::{Rest, Sorted};
+pub use self::start::{Clock, Day, StartWords};
 pub use self::text::plain;
 
 /// A duration in a field of its own, as it may be typed in a command: the whole text is one, or it is none.
@@ -81,8 +85,12 @@ pub struct Ask {
     pub role: String,
     pub parameters: Vec<(String, String)>,
     pub duration: Option<DurationWord>,
+    /// The duration as it was typed: `90 min`.
+    pub spelled: Option<String>,
     /// The word after `at`, where it has the shape of a time.
     pub at: Option<String>,
+    /// Words of time at the beginning of the reason, where a start would stand: whoever wrote them is asked what they mean.
+    pub unclear: Option<Box<StartWords>>,
     /// The rest, unchanged but for Slack's escapes, which are undone.
     pub reason: String,
 }
@@ -96,13 +104,21 @@ pub enum BreakGlass {
         /// `for @PERSON`; `Err` holds what was typed where it is nobody's mention.
         person: Option<Result<SlackId, String>>,
         duration: Option<DurationWord>,
+        /// The duration as it was typed.
+        spelled: Option<String>,
+        /// Words of time before the incident: broken glass starts at once.
+        unclear: Option<Box<StartWords>>,
         incident: String,
         reason: String,
+        /// All that stands behind role and parameters, for a suggestion in the right order.
+        rest: Rest,
     },
     Pending {
         id: ShortId,
         incident: String,
         reason: String,
+        /// All that stands behind the id.
+        rest: Rest,
     },
 }
 

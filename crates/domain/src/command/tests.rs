@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Ask, BreakGlass, Command, IdWord, plain};
+use super::{Ask, BreakGlass, Command, IdWord, Rest, plain};
 use crate::duration::NotADuration;
 use crate::{Duration, ShortId, SlackId};
 
@@ -303,8 +303,11 @@ fn break_glass_names_role_person_duration_and_incident() {
             parameters: vec![],
             person: Some(Ok(rita)),
             duration: Some(Ok(mins(30))),
+            spelled: Some("30m".into()),
+            unclear: None,
             incident: "INC-4711".into(),
             reason: "orders burn".into(),
+            rest: Rest::of("for <@U0RITA|rita m> 30m INC-4711 orders burn"),
         })
     );
     let person_of = |text: &str| {
@@ -339,6 +342,7 @@ fn break_glass_for_a_pending_request_needs_its_id() {
                 id: ShortId::parse("7K2M").expect("an id"),
                 incident: "INC-1".into(),
                 reason: "burns".into(),
+                rest: Rest::of("INC-1 burns"),
             })
         );
     }

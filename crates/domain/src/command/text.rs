@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::SlackId;
 
 /// The text, and where in it somebody was mentioned.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Typed {
     pub(super) text: String,
     /// In the order of the text.

@@ -1,5 +1,6 @@
 //! A cursor over what was typed, word by word, which knows what is left.
 
+use super::rest::Rest;
 use super::text::Typed;
 use crate::SlackId;
 
@@ -65,6 +66,24 @@ impl<'a> Words<'a> {
     /// All that is left, unchanged.
     pub(super) fn rest(&self) -> String {
         self.left().trim_end().to_owned()
+    }
+
+    /// All that is left, with whom it mentions.
+    pub(super) fn rest_of(&self) -> Rest {
+        let mentions = self.typed.mentions.iter();
+        let ahead = mentions.filter(|(range, _)| range.start >= self.at);
+        let moved = |range: &std::ops::Range<usize>| range.start - self.at..range.end - self.at;
+        Rest::new(Typed {
+            text: self.left().to_owned(),
+            mentions: ahead
+                .map(|(range, account)| (moved(range), account.clone()))
+                .collect(),
+        })
+    }
+
+    /// How much was typed before the next word.
+    pub(super) fn at(&self) -> usize {
+        self.at
     }
 
     /// What was typed from here up to where `later` stands.

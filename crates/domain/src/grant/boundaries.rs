@@ -87,7 +87,7 @@ fn only_access_that_never_came_about_has_failed() {
     for (world, reason, fails) in [
         (provisioning(), failed, true),
         (provisioning(), authority_gone(), true),
-        (provisioning(), EndReason::Dropped, false),
+        (provisioning(), EndReason::Dropped { reason: None }, false),
         (provisioning(), EndReason::Expired, false),
         (provisioning(), revoked, false),
         (active(), authority_gone(), false),
@@ -109,8 +109,8 @@ fn it_lives_until_it_is_gone() {
     assert!(provisioning().grant("g1").is_live());
     assert!(active().grant("g1").is_live());
     let mut revoking = active();
-    revoking.apply(end(&revoking, EndReason::Dropped));
+    revoking.apply(end(&revoking, EndReason::Dropped { reason: None }));
     assert!(revoking.grant("g1").is_live());
-    assert!(!over(active(), EndReason::Dropped).is_live());
+    assert!(!over(active(), EndReason::Dropped { reason: None }).is_live());
     assert!(!over(provisioning(), authority_gone()).is_live());
 }

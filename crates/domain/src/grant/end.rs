@@ -200,8 +200,11 @@ impl Grant {
 fn reasoned(event: Event, reason: &EndReason) -> Event {
     let event = event.fact("end", reason.as_str());
     match reason {
-        EndReason::Expired | EndReason::Dropped => event,
-        EndReason::Revoked { reason, .. } => event.personal("reason", reason.as_str()),
+        EndReason::Expired | EndReason::Dropped { reason: None } => event,
+        EndReason::Dropped {
+            reason: Some(reason),
+        }
+        | EndReason::Revoked { reason, .. } => event.personal("reason", reason.as_str()),
         EndReason::Failed { why } | EndReason::AuthorityGone { why } => {
             event.personal("why", why.as_str())
         }

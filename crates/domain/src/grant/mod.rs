@@ -33,8 +33,11 @@ pub const PROVISIONING: Duration = Duration::from_mins(15);
 pub enum EndReason {
     /// Time was up.
     Expired,
-    /// By its holder.
-    Dropped,
+    /// By its holder, with their words where they said any.
+    Dropped {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// By somebody else, or because its holder left.
     Revoked { by: Actor, reason: String },
     /// An entitlement was refused for good, or took too long; leads to failed, not ended.
@@ -143,15 +146,20 @@ impl EndReason {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::Failed { .. } | Self::AuthorityGone { .. } => true,
-            Self::Expired | Self::Dropped | Self::Revoked { .. } => false,
+            Self::Expired | Self::Dropped { .. } | Self::Revoked { .. } => false,
         }
+    }
+
+    /// Given back, without a word.
+    pub fn dropped() -> Self {
+        Self::Dropped { reason: None }
     }
 
     /// Its name in the record.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Expired => "expired",
-            Self::Dropped => "dropped",
+            Self::Dropped { .. } => "dropped",
             Self::Revoked { .. } => "revoked",
             Self::Failed { .. } => "failed",
             Self::AuthorityGone { .. } => "authority_gone",

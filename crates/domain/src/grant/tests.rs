@@ -172,15 +172,15 @@ fn it_is_over_only_after_every_part_was_read_back() {
 #[test]
 fn an_end_is_ordered_once_and_never_taken_back() {
     let mut world = active();
-    ends(&mut world, EndReason::Dropped, 30);
+    ends(&mut world, EndReason::Dropped { reason: None }, 30);
     let again = end(&world, EndReason::Expired, 31).expect_err("already");
     assert_eq!(again.kind, RefusalKind::AlreadyDecided);
     world.settles(at(32));
-    assert!(end(&world, EndReason::Dropped, 33).is_err());
+    assert!(end(&world, EndReason::Dropped { reason: None }, 33).is_err());
     assert!(matches!(
         world.grant("g1").state,
         State::Ended {
-            reason: EndReason::Dropped,
+            reason: EndReason::Dropped { reason: None },
             active_since: Some(_),
             ..
         }
@@ -190,7 +190,7 @@ fn an_end_is_ordered_once_and_never_taken_back() {
 #[test]
 fn extend_while_revoking_is_refused_with_ask_again() {
     let mut world = active();
-    ends(&mut world, EndReason::Dropped, 30);
+    ends(&mut world, EndReason::Dropped { reason: None }, 30);
     let refusal = extend(&world, 30, Some(BUDGET)).expect_err("revoking");
     assert_eq!(refusal.kind, RefusalKind::WrongState);
     assert!(

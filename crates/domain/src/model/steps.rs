@@ -103,7 +103,7 @@ impl World {
                 let now = self.now;
                 self.time_out[1] && self.request(1, |request| request.time_out(now))
             }
-            Action::Drop => self.ends(0, EndReason::Dropped),
+            Action::Drop => self.ends(0, EndReason::dropped()),
             Action::Expire(which) => {
                 self.expire[which] = false;
                 self.ends(which, EndReason::Expired);

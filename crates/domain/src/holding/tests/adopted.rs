@@ -119,7 +119,12 @@ fn what_was_given_on_record_is_counted_from_now() {
     world.asks(second, "g2", &[], at(2));
     let first = world.grant("g1");
     let holdings = world.parts_of(&first);
-    let ended = first.end(EndReason::Dropped, crate::Actor::Hallpass, holdings, at(2));
+    let ended = first.end(
+        EndReason::dropped(),
+        crate::Actor::Hallpass,
+        holdings,
+        at(2),
+    );
     world.apply(ended.expect("dropped"));
     world.settles(at(4));
     assert_eq!(world.grant("g2").ends_at(), Some(at(7)));

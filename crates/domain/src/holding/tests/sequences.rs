@@ -114,7 +114,7 @@ impl Story {
             }
             Act::Ask(_) => {}
             Act::Step(which) => self.world.steps(&HoldingId::new(HOLDINGS[which]), now),
-            Act::Drop(which) => self.ends(which, EndReason::Dropped),
+            Act::Drop(which) => self.ends(which, EndReason::dropped()),
             Act::GiveUp(which) => {
                 if let Some(grant) = self.world.grants.get(&grant_id(which)).cloned() {
                     let holdings = self.world.parts_of(&grant);

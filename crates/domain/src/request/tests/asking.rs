@@ -327,7 +327,7 @@ fn an_extension_is_void_when_its_grant_has_ended() {
         .request;
     let grant = world.grant("g1");
     let dropped = grant.clone().end(
-        crate::grant::EndReason::Dropped,
+        crate::grant::EndReason::dropped(),
         Actor::Person(who("rita")),
         world.parts_of(&grant),
         at(4),
@@ -386,7 +386,7 @@ fn a_grant_that_ends_calls_on_what_asks_for_more_of_it() {
 
     let grant = world.grant("g1");
     let parts = world.parts_of(&grant);
-    let dropped = crate::grant::EndReason::Dropped;
+    let dropped = crate::grant::EndReason::dropped();
     let change = grant.end(dropped, Actor::Person(who("rita")), parts, at(4));
     world.apply(change.expect("dropped"));
     assert_eq!(world.effects[&timer].due, at(4), "its timer is due at once");
