@@ -6,7 +6,7 @@ mod call;
 use hallpass_domain::grant::{EndReason, State as GrantState};
 use hallpass_domain::holding::{Attempt, Known, Outcome, Step, Wanted};
 use hallpass_domain::planted::{Fault, planted};
-use hallpass_domain::{Actor, Change, Grant, GrantId, Holding, HoldingId, RefusalKind};
+use hallpass_domain::{Actor, Change, Effect, Grant, GrantId, Holding, HoldingId, RefusalKind};
 
 use super::alarm::{OVERDUE_AFTER, alarm_effect};
 use super::people::with_patience;
@@ -248,12 +248,19 @@ impl App {
         let unsure = unsure && !planted(Fault::PausedReplicaActs);
         let look = unsure.then(|| now.sync(self.now() + again));
         let told_stuck = grants.iter().any(is_told_stuck);
+        let failed_before = work.claimed.attempts > 1 || self.is_away(&now.backend);
+        let cards: Vec<Effect> = grants
+            .iter()
+            .filter(|_| failed_before)
+            .map(|grant| Effect::sync_card(&grant.request, self.now()))
+            .collect();
         let now_backend = now.backend.clone();
         let settled = now.settle(generation, outcome, grants, siblings, self.now());
         let alarm = told_stuck.then(|| alarm_effect(&now_backend, self.now()));
         Ok(match settled {
             Ok(mut change) => {
-                for effect in look.into_iter().chain(alarm) {
+                // The cards said that it failed, and don't any more, also where another part is missing still.
+                for effect in look.into_iter().chain(alarm).chain(cards) {
                     change = change.schedule(effect);
                 }
                 Carried::Done(change)

@@ -9,7 +9,7 @@ use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{Change, EffectKind, HoldingId, Lane, Time, Urgency, Write};
 
 use crate::app::Carried;
-use crate::store::{Applied, Claimed, Finish, StoreError};
+use crate::store::{Applied, Claimed, Failure, Finish, StoreError};
 
 use super::circuit::PROBE;
 use super::{Worker, lane_label, retry};
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed, Carried)>) {
     let label = lane_label(lane);
     let mut changes: Vec<(Change, Finish)> = Vec::new();
-    let (mut bare, mut doubtful) = (Vec::new(), Vec::new());
+    let (mut bare, mut doubtful, mut failing) = (Vec::new(), Vec::new(), Vec::new());
     for (claimed, outcome) in carried {
         match outcome {
             Carried::Done(change) => changes.push((change, Finish::Done(claimed))),
@@ -35,10 +35,16 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
             } if *lane == Lane::Slack => bare.push(put_off(worker, &label, claimed, after)),
             Carried::Retry { after, why } => {
                 doubtful.extend(holding_of(&claimed));
+                failing.extend(holding_of(&claimed));
+                let why = (Failure::Failed, why);
                 bare.push(later(worker, &label, claimed, after, why));
             }
             // Nothing was called that could have changed anything.
-            Carried::Away { after, why } => bare.push(later(worker, &label, claimed, after, why)),
+            Carried::Away { after, why } => {
+                failing.extend(holding_of(&claimed));
+                let why = (Failure::Silent, why);
+                bare.push(later(worker, &label, claimed, after, why));
+            }
         }
     }
     if !changes.is_empty() {
@@ -49,6 +55,12 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
     // Before they are ended: an end takes the token out of what it finishes.
     doubt_what_was_lost(worker, &label, doubtful).await;
     finish(worker, &label, bare).await;
+    // After them: who reads it finds that they failed.
+    for (claimed, id) in failing {
+        if let Err(error) = worker.parts.app.try_failed(&id, claimed.attempts).await {
+            tracing::error!(lane = label, holding = %id, %error, "its cards don't say that it fails");
+        }
+    }
 }
 
 /// The claim, where it was to call a backend.
@@ -92,6 +104,7 @@ fn moved(worker: &Worker, claimed: Claimed) -> Finish {
         claimed,
         at,
         error: "the rows changed meanwhile".into(),
+        failure: None,
     }
 }
 
@@ -101,7 +114,7 @@ fn later(
     label: &str,
     claimed: Claimed,
     after: Option<Duration>,
-    error: String,
+    (failure, error): (Failure, String),
 ) -> Finish {
     // Planted, there are only so many tries; or the order to take access away is forgotten with the first that fails.
     let tried_enough = planted(Fault::RetriesRunOut) && claimed.attempts >= 5;
@@ -125,7 +138,12 @@ fn later(
     );
     worker.parts.metrics.effect(label, "retried");
     let at = from_now(worker, delay);
-    Finish::Retry { claimed, at, error }
+    Finish::Retry {
+        claimed,
+        at,
+        error,
+        failure: Some(failure),
+    }
 }
 
 /// Slack says when it is this one's turn: it waits until then, and no try of its own has failed.

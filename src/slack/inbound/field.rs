@@ -13,6 +13,9 @@ pub mod callback {
     pub const ASK: &str = "ask";
     pub const DENY: &str = "deny";
     pub const LESS: &str = "less";
+    pub const NOTE: &str = "note";
+    /// How broken glass was used.
+    pub const USE: &str = "use";
 }
 
 /// The `block_id`s; the element within has the same id, but for those that say otherwise.
@@ -30,6 +33,8 @@ pub const WORDS: &str = "words";
 pub const START: &str = "start";
 pub const REASON: &str = "reason";
 pub const NOTE: &str = "note";
+/// What the reviewer of broken glass found.
+pub const FOUND: &str = "found";
 
 /// What stands in the request form.
 pub fn request_form(view: &View) -> FormFields {

@@ -7,7 +7,8 @@ use super::text::Line;
 use crate::ports::chat::{RequestShown, StateShown};
 
 pub(super) fn handled(request: &RequestShown) -> Rendered {
-    let told = state::told(request);
+    // Stays as it is, so it says what was decided, not how the access goes on.
+    let told = state::decision(request);
     let line = match &request.state {
         StateShown::Pending(_) => Line::of("Your part is done: "),
         StateShown::Scheduled { .. }

@@ -8,7 +8,7 @@ use super::limits;
 use super::text::Line;
 use crate::ports::chat::{
     EndShown, GrantShown, GrantStateShown, KindShown, RequestShown, ReviewShown, Shown, StageShown,
-    StateShown,
+    StateShown, Trouble,
 };
 
 /// Why the ladder's next step was asked without waiting: the requester is an approver, decided a stage before, or the
@@ -44,6 +44,20 @@ impl<'a> Told<'a> {
 /// Where it stands, in full.
 pub(super) fn told(request: &RequestShown) -> Told<'_> {
     told_after(approved_by(request).say(" "), request)
+}
+
+/// What was decided, without what became of it.
+pub(super) fn decision(request: &RequestShown) -> Told<'_> {
+    match &request.state {
+        StateShown::Scheduled { .. } | StateShown::Approved | StateShown::Started(_) => {
+            Told::line(approved_by(request))
+        }
+        StateShown::Pending(_)
+        | StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. } => told(request),
+    }
 }
 
 /// Where it stands, for a card that lists who decided below.
@@ -100,32 +114,11 @@ fn approved(by: Line, request: &RequestShown) -> Line {
 
 fn grant_told<'a>(by: Line, request: &RequestShown, grant: &'a GrantShown) -> Told<'a> {
     match &grant.state {
-        GrantStateShown::Provisioning => Told::line(by.say("The access is being set up.")),
+        GrantStateShown::Provisioning => Told::line(coming(by, grant)),
         GrantStateShown::Active { ends_at, .. } => {
             Told::line(by.say("*Active* until ").time(*ends_at).say("."))
         }
-        GrantStateShown::Revoking { why, stuck } if stuck.is_empty() => {
-            let (line, words) = end(why);
-            Told::line(
-                Line::of("The access is being taken away: ")
-                    .line(line)
-                    .say("."),
-            )
-            .with("Why", words)
-        }
-        GrantStateShown::Revoking { why, stuck } => {
-            let (line, words) = end(why);
-            Told::line(
-                Line::of("*Not gone yet* (")
-                    .line(line)
-                    .say("): ")
-                    .names(stuck)
-                    .say(plural(stuck.len(), " doesn’t answer. ", " don’t answer. "))
-                    .person(&request.holder)
-                    .say(" may *still* have access. Trying again until it holds."),
-            )
-            .with("Why", words)
-        }
+        GrantStateShown::Revoking { why, stuck } => going(request, grant, why, stuck),
         GrantStateShown::Ended {
             why,
             at,
@@ -148,6 +141,72 @@ fn grant_told<'a>(by: Line, request: &RequestShown, grant: &'a GrantShown) -> To
         ))
         .with("What was wrong", Some(why.as_str())),
     }
+}
+
+fn coming(by: Line, grant: &GrantShown) -> Line {
+    if grant.trouble.is_empty() {
+        return by.say("The access is being set up.");
+    }
+    let line = by.say("*Not there yet*: ").line(troubles(grant));
+    match grant.tried_until {
+        Some(until) => line
+            .say(" Trying again until ")
+            .time(until)
+            .say("; after that it is given up."),
+        None => line.say(" Trying again."),
+    }
+}
+
+fn going<'a>(
+    request: &RequestShown,
+    grant: &GrantShown,
+    why: &'a EndShown,
+    stuck: &[String],
+) -> Told<'a> {
+    let (ended, words) = end(why);
+    if stuck.is_empty() && grant.trouble.is_empty() {
+        let line = Line::of("The access is being taken away: ").line(ended);
+        return Told::line(line.say(".")).with("Why", words);
+    }
+    let line = Line::of("*Not gone yet* (")
+        .line(ended)
+        .say("): ")
+        .line(keeping(grant, stuck))
+        .say(" ")
+        .person(&request.holder)
+        .say(" may *still* have access. Trying again until it is gone.");
+    let line = line.say(if stuck.is_empty() {
+        ""
+    } else {
+        " Security is told."
+    });
+    Told::line(line).with("Why", words)
+}
+
+/// What keeps it from being taken away.
+fn keeping(grant: &GrantShown, stuck: &[String]) -> Line {
+    if grant.trouble.is_empty() {
+        let line = Line::new().names(stuck);
+        return line.say(plural(stuck.len(), " doesn’t let go.", " don’t let go."));
+    }
+    troubles(grant)
+}
+
+/// `orders doesn’t answer; gate refuses to take it away: somebody has to look at it.`
+fn troubles(grant: &GrantShown) -> Line {
+    let shown = grant.trouble.iter().take(limits::PEOPLE).enumerate();
+    let line = shown.fold(Line::new(), |line, (place, one)| {
+        let line = line.say(if place == 0 { "" } else { "; " });
+        line.words(&one.backend, limits::NAME).say(match one.how {
+            Trouble::Silent => " doesn’t answer",
+            Trouble::Failing => " answers, but doesn’t do it",
+            Trouble::Refuses => " refuses to take it away: somebody has to look at it",
+            Trouble::KeepsIt => {
+                " says that it took it away, but it is still there: somebody has to look at it"
+            }
+        })
+    });
+    line.say(".")
 }
 
 /// Why it ended, and the words of whoever ended it.
