@@ -8,8 +8,8 @@ use hallpass_domain::{Actor, Announcement, Change, Event, EventKind, Role, Who};
 use super::App;
 use crate::store::StoreError;
 
-/// What of it is put on record word for word, in characters.
-const LONGEST_RECORD: usize = 60_000;
+/// How many of its lines are put on record word for word; the rest stands in its archived text.
+const RECORDED_AT_MOST: usize = 1_000;
 
 /// What loading it meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +60,12 @@ impl App {
             .fact("digest", digest)
             .fact("gained", gained.len())
             .fact("lost", lost.len());
-        // Whose names and addresses those are can be erased; that there were so many stays.
+        // Each by itself: whoever is named in one can be erased, and that there were so many stays.
         let event = [("gained", &gained), ("lost", &lost)]
             .into_iter()
-            .filter(|(_, statements)| !statements.is_empty())
-            .fold(event, |event, (field, statements)| {
-                event.personal(field, whole(statements))
-            });
+            .flat_map(|(field, all)| all.iter().map(move |one| (field, one)))
+            .take(RECORDED_AT_MOST)
+            .fold(event, |event, (field, one)| event.personal(field, one));
         let mut change = Change::default().event(event);
         if moved {
             change = change.announce(Announcement::AuthorityChanged {
@@ -138,11 +137,6 @@ fn weight(statement: &str) -> usize {
     .iter()
     .position(|known| statement.contains(known))
     .unwrap_or(usize::MAX)
-}
-
-fn whole(statements: &[String]) -> String {
-    let all = statements.join("\n");
-    all.chars().take(LONGEST_RECORD).collect()
 }
 
 fn each(entries: &[Who], what: &str, all: &mut BTreeSet<String>) {

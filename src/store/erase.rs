@@ -126,6 +126,8 @@ impl Store {
              join event_personal as p on p.event = e.id where e.position > $1 and e.position <= $2 and ( \
              e.request in (select id from request where requester = $3 or holder = $3) \
              or p.value in " [list 4] " \
+             or (p.field in ('gained', 'lost') and exists (select 1 from " [list 4] " as known \
+                 where ' ' || p.value || ' ' like '% ' || known.value || ' %')) \
              or (e.body like $5 and p.field not in ('holder', 'principal'))) order by e.position, p.position");
         let known_as = list(about.known_as.iter().map(String::as_str));
         // As an actor stands in a body.
