@@ -62,8 +62,7 @@ mod tests {
             .await
             .expect("a plan");
         let steps: Vec<String> = plan.into_iter().map(|(_, _, _, step)| step).collect();
-        let found =
-            "SEARCH q USING COVERING INDEX request_role_uses (holder=? AND role=? AND asked_at<?)";
-        assert!(steps.iter().any(|step| step == found), "{steps:#?}");
+        let found = "USING COVERING INDEX request_role_uses (holder=? AND role=? AND asked_at<?)";
+        assert!(steps.iter().any(|step| step.ends_with(found)), "{steps:#?}");
     }
 }

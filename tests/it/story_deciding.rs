@@ -115,7 +115,7 @@ async fn a_note_goes_with_the_whole_time_too() {
         let request = bot
             .asks("alice", "/prod-access db-admin 1h orders stuck")
             .await;
-        bot.opens("bob", &request, "Approve with a note").await;
+        bot.opens("bob", &request, "With a note").await;
         let values = json!({ "note": { "note": "take care" } });
         bot.fills("bob", values).await;
         let row = bot.row(&request).await;

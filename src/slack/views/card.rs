@@ -229,17 +229,17 @@ fn withdraw(request: &RequestShown) -> Button {
     })
 }
 
-/// Approve, for less, with a note, Deny. In a list (`place` from 0) none of them is the primary one.
+/// Approve, with a note, for less, Deny: two lines on a phone. In a list (`place` from 0) none of them is the primary one.
 pub(super) fn decide(request: &RequestShown, place: Option<usize>) -> SlackBlock {
     let approve = format!("Approve {}", request.duration);
     let approve = Button::new(action::APPROVE, approve, &request.id);
     let less = Button::new(action::LESS, "Approve for less", &request.id);
-    let note = Button::new(action::NOTE, "Approve with a note", &request.id);
+    let note = Button::new(action::NOTE, "With a note", &request.id);
     let deny = Button::new(action::DENY, "Deny", &request.id);
     match place {
-        None => blocks::card_actions(vec![approve.primary(), less, note, deny]),
+        None => blocks::card_actions(vec![approve.primary(), note, less, deny]),
         Some(place) => blocks::actions(
-            [approve, less, note, deny]
+            [approve, note, less, deny]
                 .map(|button| button.numbered(place))
                 .into(),
         ),
