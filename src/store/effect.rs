@@ -426,7 +426,8 @@ impl Store {
     ) -> Result<Option<(EffectKind, Time)>, StoreError> {
         row! { NextRow { kind: String, next_at: i64 } }
         let sql = sql!("effect":
-            "select kind, next_at from effect where urgency < 2 and next_at > $1 order by next_at, kind limit 1");
+            "select kind, next_at from effect where urgency < 2 and next_at > $1 \
+             and subject <> 'ledger:' and kind <> 'reconcile' order by next_at, kind limit 1");
         let args = [text::micros(after).into()];
         let row = self.fetch::<NextRow>(&sql, &args).await?.pop();
         Ok(row.and_then(|row| text::parse_kind(&row.kind).zip(text::time(row.next_at))))

@@ -51,7 +51,7 @@ fn heading(command: &str) -> Markup {
                 li { "As Rita, type " code { (command) } button.copy type="button" data-copy=(command) { "Copy" } }
                 li { "As Bob, press " strong { "Approve" } ". Then press " strong { "Next event" } " until Rita’s access is gone." }
                 li { "Try to cheat: approve as Rita, approve as Carol, ask as Gus the guest." }
-                li { "In an emergency: as Carol, type " code { "/prod-access break-glass db-admin for @rita 10m INC-4711 orders stuck" } ", then review it as Eve." }
+                li { "As Carol, break the glass: " code { "/prod-access break-glass db-admin for @rita 10m INC-4711 stuck" } ". Review it as Eve." }
             }
             div.panel {
                 div.controls role="group" aria-label="Time" {
