@@ -8,6 +8,9 @@ use hallpass_domain::{Actor, Announcement, Change, Event, EventKind, Role, Who};
 use super::App;
 use crate::store::StoreError;
 
+/// How many of its lines are put on record word for word; the rest stands in its archived text.
+const RECORDED_AT_MOST: usize = 1_000;
+
 /// What loading it meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loaded {
@@ -42,8 +45,8 @@ impl App {
             .and_then(|previous| serde_json::from_value(previous.authority.clone()).ok())
             .unwrap_or_default();
         let authority = serde_json::json!(statements);
-        let gained: Vec<String> = statements.difference(&before).cloned().collect();
-        let lost: Vec<String> = before.difference(&statements).cloned().collect();
+        let gained = by_weight(statements.difference(&before));
+        let lost = by_weight(before.difference(&statements));
         let moved = !gained.is_empty() || !lost.is_empty();
         if moved {
             tracing::warn!(
@@ -57,6 +60,12 @@ impl App {
             .fact("digest", digest)
             .fact("gained", gained.len())
             .fact("lost", lost.len());
+        // Each by itself: whoever is named in one can be erased, and that there were so many stays.
+        let event = [("gained", &gained), ("lost", &lost)]
+            .into_iter()
+            .flat_map(|(field, all)| all.iter().map(move |one| (field, one)))
+            .take(RECORDED_AT_MOST)
+            .fold(event, |event, (field, one)| event.personal(field, one));
         let mut change = Change::default().event(event);
         if moved {
             change = change.announce(Announcement::AuthorityChanged {
@@ -105,6 +114,29 @@ impl App {
         }
         all
     }
+}
+
+/// What weighs most first: who can do most alone, and who decides over others.
+fn by_weight<'a>(statements: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut all: Vec<String> = statements.cloned().collect();
+    all.sort_by_key(|statement| weight(statement));
+    all
+}
+
+fn weight(statement: &str) -> usize {
+    [
+        " runs Hallpass (operator)",
+        " may break the glass for ",
+        " is granted at once, without approval",
+        " decides ",
+        " reviews break-glass of ",
+        " counts as ",
+        " owns ",
+        " gives ",
+    ]
+    .iter()
+    .position(|known| statement.contains(known))
+    .unwrap_or(usize::MAX)
 }
 
 fn each(entries: &[Who], what: &str, all: &mut BTreeSet<String>) {

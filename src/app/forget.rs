@@ -47,6 +47,12 @@ pub(super) fn words_of(mut request: Request, person: &PersonId) -> Request {
     {
         words(reason);
     }
+    if let Some(review) = &mut request.post_use_review
+        && let PostUseState::Reviewed { by, note, .. } = &mut review.state
+        && by == person
+    {
+        words(note);
+    }
     let own = |review: &&mut Review| review.reviewer == *person;
     request.reviews.iter_mut().filter(own).for_each(review);
     request

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use hallpass_domain::command::{self, Ask};
 use hallpass_domain::request::{Kind, Start, State};
-use hallpass_domain::role::Risk;
 use hallpass_domain::{Duration, Person, RefusalKind, Request, RequestId, Role, RoleName, nearest};
 
 use super::check_ask::check;
@@ -16,7 +15,7 @@ use super::form_shown::{
     Changed, FormFields, FormFor, FormShown, ParameterField, RoleChosen, RoleOption, Typed,
 };
 use super::lists::decided_by;
-use super::read::filled;
+use super::read::{filled, is_high_risk};
 use super::stop::Stop;
 use super::words::quoted;
 use super::{App, Caller, all_lists, in_time};
@@ -382,7 +381,7 @@ fn role_chosen(role: &Role, typed: &BTreeMap<String, String>) -> RoleChosen {
             .map(|one| (one.filled(&values).shown(), one.backend.to_string()))
             .collect(),
         environment: environment.map(|one| one.name.clone()),
-        high_risk: environment.is_some_and(|one| one.risk == Risk::High),
+        high_risk: is_high_risk(role),
         decided_by: role.stages.iter().map(decided_by).collect(),
         at_most: role.max_duration,
         suggestions: suggestions(role),

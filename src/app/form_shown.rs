@@ -177,7 +177,7 @@ pub enum Sent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewShownFirst {
     pub request: RequestShown,
-    /// Shorter ones that can be given, falling.
+    /// Shorter ones that can be given, rising.
     pub shorter: Vec<Duration>,
     /// What approving gives: as asked, or less where a stage before said so.
     pub whole: Duration,

@@ -89,6 +89,7 @@ impl App {
             asked: self.page(asked, HomeList::Asked, pages).await?,
             holds: self.held(holds, pages).await?,
             roles: self.offered(me, &facts, pages),
+            breaks: self.commanded(me, &facts),
             watch,
         };
         Ok(Read {
@@ -168,6 +169,16 @@ impl App {
             at_once: role.stages.is_empty(),
         });
         cut(offered.collect(), HomeList::Roles, pages, u32::MAX)
+    }
+
+    /// Whose commander they are at this moment.
+    fn commanded(&self, me: &Person, facts: &Facts) -> Vec<String> {
+        let commands = |role: &&Role| {
+            let glass = role.break_glass.as_ref();
+            glass.is_some_and(|glass| self.is_among(me, &glass.commanders, facts))
+        };
+        let roles = self.settings.roles.values().filter(commands);
+        roles.map(|role| role.name.to_string()).collect()
     }
 
     async fn watch(

@@ -43,6 +43,7 @@ mod ledger;
 mod lists;
 mod mode;
 mod notices;
+mod one_message;
 mod opening;
 mod operator;
 mod panels;
@@ -55,6 +56,7 @@ mod reconcile;
 mod retain;
 mod retired;
 mod review;
+mod review_use;
 mod say;
 mod schedule;
 mod security;
@@ -64,6 +66,7 @@ mod stop;
 mod submit;
 mod sync_card;
 mod sync_holding;
+mod targets;
 mod tell_checkpoint;
 mod timers;
 mod unanswered;
@@ -98,7 +101,7 @@ pub use lease::{LEASE, Lease};
 pub use mode::Mode;
 pub use operator::GrantLine;
 pub use retired::living_in;
-pub use settings::{Caller, Carried, Less, MappedPerson, Press, Settings};
+pub use settings::{Caller, Carried, Less, MappedPerson, Press, Settings, Use};
 pub use sync_holding::Seen;
 
 /// What a command may take before it is answered "not confirmed" (Slack gives three seconds).
@@ -128,6 +131,7 @@ pub struct App {
     chat: Arc<dyn Chat>,
     answers: Arc<reached::Answers>,
     alarms: StdMutex<alarm::Raised>,
+    away: targets::Away,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     key: ReviewKey,
@@ -164,6 +168,7 @@ impl App {
             chat: Arc::new(chat),
             answers,
             alarms: StdMutex::default(),
+            away: targets::Away::default(),
             clock: parts.clock,
             entropy: parts.entropy,
             key: parts.key,
@@ -265,7 +270,7 @@ impl App {
             Press::ApproveFor(id, less) => self.approve_for(&me, id, less, delivery).await,
             Press::Deny(id, reason) => self.deny(&me, id, reason, delivery).await,
             Press::Revoke(id) => self.revoke_pressed(&me, id).await,
-            Press::Reviewed(id) => self.post_use_reviewed(&me, id).await,
+            Press::Reviewed(id, seen) => self.post_use_reviewed(&me, id, seen).await,
             Press::Cancel(id) => self.cancel(&me, id).await,
             Press::EndNow(id) => self.end_pressed(&me, id).await,
             Press::Extend(id) => self.extend_pressed(&me, id, delivery.as_deref()).await,

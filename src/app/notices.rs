@@ -5,10 +5,11 @@ use hallpass_domain::grant::{EndReason, PartStatus, State as GrantState};
 use hallpass_domain::request::{OpenStage, PostUseState, State};
 use hallpass_domain::{Duration, Grant, GrantId, Notice, PersonId, Request, RequestId, SlackId};
 
+use super::one_message::follows;
 use super::past::warning_key;
 use super::read::shown_person;
 use super::say::{Saying, To, Told, Turn, calling};
-use super::sync_card::SAID;
+use super::sync_card::{SAID, glass};
 use super::timers::put_off;
 use super::{App, Carried};
 use crate::ports::chat::{KindShown, Message, RequestShown};
@@ -37,6 +38,7 @@ impl App {
             Some(saying) => self.say(&request, saying, claimed.due).await?,
             None => Carried::nothing(),
         };
+        let next = self.next_turn(next, claimed, &request).await?;
         Ok(calling(said, next))
     }
 
@@ -72,7 +74,9 @@ impl App {
             }
             (Notice::Decided, None) => {
                 let mut to = vec![To::Thread];
-                if !matches!(request.state, State::Cancelled { .. }) {
+                if let State::Scheduled { .. } = request.state {
+                    to.push(To::Each(its_people(&shown), followed));
+                } else if !matches!(request.state, State::Cancelled { .. }) {
                     to.push(To::People(its_people(&shown)));
                 }
                 (
@@ -109,12 +113,8 @@ impl App {
             (Notice::BreakGlass, _) => {
                 let skipped = self.skipped(request).await?;
                 let people = self.accounts_of(&skipped).await?;
-                let to = vec![To::Security, To::People(people)];
-                (
-                    "break_glass".into(),
-                    Message::BreakGlass { request: shown },
-                    to,
-                )
+                let to = vec![To::Security, To::Each(people, glass_of)];
+                ("break_glass".into(), glass(&shown, "security"), to)
             }
             (Notice::Reviewed, _) => (
                 "reviewed".into(),
@@ -122,7 +122,8 @@ impl App {
                 vec![To::Security, To::Thread],
             ),
             (Notice::ReviewOverdue, true) => {
-                let to = vec![To::Security, To::People(self.reviewers(request).await?)];
+                let people = self.reviewers(request).await?;
+                let to = vec![To::Security, To::People(self.accounts_of(&people).await?)];
                 (
                     "overdue".into(),
                     Message::PostUseOverdue { request: shown },
@@ -155,11 +156,28 @@ impl App {
         let said = match about_grant(&grant, shown, notice) {
             Some(mut saying) => {
                 self.since_untold(&grant, &mut saying).await?;
+                self.ping_only(&grant, &mut saying).await?;
                 self.say(&request, saying, claimed.due).await?
             }
             None => Carried::nothing(),
         };
+        let next = self.next_turn(next, claimed, &request).await?;
         Ok(calling(said, next))
+    }
+
+    /// Whoever knows already has a message that follows the grant, and needs no other.
+    async fn ping_only(&self, grant: &Grant, saying: &mut Saying) -> Result<(), StoreError> {
+        if let Message::Ended { request, .. } = &saying.message {
+            let people = its_people(request);
+            let people = self.surprised(grant, request, people).await?;
+            saying.to = vec![To::Thread, To::People(people)];
+        } else if let Message::Extended { request, .. } = &saying.message {
+            let by = self.extended_by(grant).await?;
+            let mut people = [its_people(request), deciders(request)].concat();
+            people.retain(|account| Some(account) != by.as_ref());
+            saying.to = vec![To::Thread, To::People(people)];
+        }
+        Ok(())
     }
 
     /// An end of which nobody heard the beginning tells both.
@@ -230,6 +248,7 @@ impl App {
             (Carried::Done(_), Ok(change)) => Carried::Done(change),
             (said, _) => said,
         };
+        let next = self.next_turn(next, claimed, &request).await?;
         Ok(calling(said, next))
     }
 
@@ -244,7 +263,7 @@ impl App {
         Ok(request.map(|request| (grant, request)))
     }
 
-    async fn accounts_of(&self, ids: &[PersonId]) -> Result<Vec<SlackId>, StoreError> {
+    pub(super) async fn accounts_of(&self, ids: &[PersonId]) -> Result<Vec<SlackId>, StoreError> {
         let people = self.store.people(ids).await?;
         Ok(people
             .iter()
@@ -252,9 +271,17 @@ impl App {
             .collect())
     }
 
-    /// Those who should have reviewed the use.
-    async fn reviewers(&self, request: &Request) -> Result<Vec<SlackId>, StoreError> {
+    /// Those who are to review the use; nobody, where it was reviewed or there is nothing to review.
+    pub(super) async fn reviewers(&self, request: &Request) -> Result<Vec<PersonId>, StoreError> {
+        let review = request.post_use_review.as_ref();
+        let owed = review.is_some_and(|review| match &review.state {
+            PostUseState::Owed | PostUseState::Overdue { .. } => true,
+            PostUseState::Reviewed { .. } => false,
+        });
         let role = self.present_role(request);
+        if !owed {
+            return Ok(Vec::new());
+        }
         let Some(glass) = &role.break_glass else {
             return Ok(Vec::new());
         };
@@ -263,7 +290,7 @@ impl App {
         let others = people.iter().filter(|person| !request.is_own(&person.id));
         Ok(others
             .take(REVIEWERS_AT_MOST)
-            .map(|person| shown_person(person).account)
+            .map(|person| person.id.clone())
             .collect())
     }
 }
@@ -291,12 +318,13 @@ fn unanswered(request: &Request, open: &OpenStage) -> Vec<PersonId> {
 }
 
 fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Saying> {
-    let people = To::People(its_people(&shown));
+    let its_people = its_people(&shown);
+    let people = To::People(its_people.clone());
     let (key, message, to) = match (notice, &grant.state) {
         (Notice::Granted, GrantState::Active { .. }) => (
             "granted".into(),
             Message::Granted { request: shown },
-            vec![To::Thread, people],
+            vec![To::Thread, To::Each(its_people, followed)],
         ),
         (
             Notice::GrantFailed,
@@ -329,14 +357,15 @@ fn about_grant(grant: &Grant, shown: RequestShown, notice: Notice) -> Option<Say
                 request: shown.clone(),
                 ends_at: *ends_at,
             },
-            vec![To::Thread, people, To::People(deciders(&shown))],
+            vec![To::Thread],
         ),
         (Notice::StandingAccess, _) => {
             let standing = grant.parts.iter().filter(|part| is_standing(&part.status));
             (
                 format!("standing-{}", standing.count()),
                 Message::StandingAccess { request: shown },
-                vec![To::Thread, people],
+                // Its people's own message tells it, too.
+                vec![To::Thread],
             )
         }
         _ => return None,
@@ -362,8 +391,23 @@ fn is_standing(status: &PartStatus) -> bool {
     )
 }
 
+/// The message that follows the grant from then on, in the notice's place.
+fn followed(notice: &Message, reader: &SlackId) -> Message {
+    if let Message::Decided { request } | Message::Granted { request } = notice {
+        return follows(request, reader);
+    }
+    notice.clone()
+}
+
+fn glass_of(notice: &Message, reader: &SlackId) -> Message {
+    if let Message::BreakGlass { request, .. } = notice {
+        return glass(request, reader.as_str());
+    }
+    notice.clone()
+}
+
 /// Who asked and who holds it, each once.
-fn its_people(shown: &RequestShown) -> Vec<SlackId> {
+pub(super) fn its_people(shown: &RequestShown) -> Vec<SlackId> {
     let (requester, holder) = (&shown.requester.account, &shown.holder.account);
     if requester == holder {
         vec![holder.clone()]

@@ -1,28 +1,85 @@
-//! What was said with something to press, once there is nothing to press any more: a warning whose end came or moved, and
-//! what told its holder of the access, with “End now”. Each is edited with the card, so as often as the card at most.
+//! What was said once, and would be untrue or offer a button that does nothing: it is edited with the card, so as often as
+//! the card at most. In direct messages the last word follows the grant as it is now, an older one becomes a line that
+//! stays true; in the thread what was said there stays, but for warnings and alarms.
 //!
 //! A warning of an end that moved stays so: that it was extended is true for ever.
 
+use hallpass_domain::{Duration, SlackId, Time};
+
+use super::one_message::{addressed, follows, is_newest, standing_at};
 use super::sync_card::{SAID, digest};
-use crate::ports::chat::{AccessShown, GrantStateShown, Message, Past, RequestShown, StateShown};
+use crate::ports::chat::{
+    AccessShown, GrantStateShown, Message, Past, RequestShown, Shown, StateShown,
+};
 use crate::store::CardRow;
 
 /// How the key of a warning begins; its length before the end and the end follow, see [`warning_key`].
 const WARNING: &str = "warning-";
-/// What was said with “End now” to the holder alone.
-const TO_THE_HOLDER: [&str; 2] = ["granted", "extended-"];
+/// So does that of an extension; the end that it led to follows.
+const EXTENDED: &str = "extended-";
+const STUCK: &str = "stuck";
+const REMINDER: &str = "reminder-";
+/// What the last word in somebody's direct messages says and may change at any time.
+const FOLLOWS: [&str; 3] = ["granted", "decided-scheduled", "trouble"];
 
 /// What tells one warning from another: how long before which end.
-pub(super) fn warning_key(
-    before: hallpass_domain::Duration,
-    ends_at: hallpass_domain::Time,
-) -> String {
+pub(super) fn warning_key(before: Duration, ends_at: Time) -> String {
     format!("{WARNING}{}-{}", before.as_secs(), ends_at.timestamp())
 }
 
 /// What should stand in its place; none where it still says what it should.
-pub(super) fn past(shown: &RequestShown, row: &CardRow) -> Option<Message> {
+pub(super) fn past(shown: &RequestShown, row: &CardRow, rows: &[CardRow]) -> Option<Message> {
+    if let Some((key, reader)) = standing_at(row) {
+        if is_newest(row, rows) {
+            return changes(shown, key).then(|| follows(shown, &reader));
+        }
+        let now = older(shown, key, &row.digest, Some(&reader))?;
+        return Some(addressed(line(shown, now), &reader));
+    }
     let (key, at) = row.place.strip_prefix(SAID)?.rsplit_once(':')?;
+    if key.starts_with(REMINDER) {
+        let reader = SlackId::parse(at)?;
+        return (!is_asked(shown, &reader)).then(|| addressed(line(shown, Past::Decided), &reader));
+    }
+    if at != "thread" {
+        return None;
+    }
+    Some(line(shown, older(shown, key, &row.digest, None)?))
+}
+
+fn is_asked(shown: &RequestShown, reader: &SlackId) -> bool {
+    let StateShown::Pending(stage) = &shown.state else {
+        return false;
+    };
+    let is = |person: &Shown| person.account == *reader;
+    stage.asked.iter().any(is) && !shown.reviews.iter().any(|one| is(&one.reviewer))
+}
+
+/// Whether the newest one, whatever it said, is to follow the grant now.
+fn changes(shown: &RequestShown, key: &str) -> bool {
+    let of_an_end = [WARNING, EXTENDED]
+        .iter()
+        .any(|known| key.starts_with(known));
+    let follows = key == STUCK || FOLLOWS.iter().any(|known| key.starts_with(known));
+    if !follows && !of_an_end {
+        return false;
+    }
+    let StateShown::Started(grant) = &shown.state else {
+        return true;
+    };
+    match &grant.state {
+        // Gone in a moment, else told.
+        GrantStateShown::Revoking { .. } => !grant.trouble.is_empty(),
+        GrantStateShown::Active { .. } => !of_an_end || has_moved(&grant.state, key),
+        GrantStateShown::Provisioning
+        | GrantStateShown::Ended { .. }
+        | GrantStateShown::Failed { .. } => true,
+    }
+}
+
+/// Of one that isn't the last word (`reader`: in whose direct messages), or stands in the thread: what would be untrue, or
+/// could be pressed.
+fn older(shown: &RequestShown, key: &str, stands: &str, reader: Option<&SlackId>) -> Option<Past> {
     let StateShown::Started(grant) = &shown.state else {
         return None;
     };
@@ -33,38 +90,40 @@ pub(super) fn past(shown: &RequestShown, row: &CardRow) -> Option<Message> {
         GrantStateShown::Revoking { .. } => Some(Past::BeingTaken),
         GrantStateShown::Ended { .. } | GrantStateShown::Failed { .. } => Some(Past::Over),
     };
-    let now = if let Some(warned) = key.strip_prefix(WARNING) {
-        let extended = said(shown, at, Past::Extended);
-        if row.digest == digest(&extended) {
+    if key.starts_with(WARNING) {
+        let extended = line(shown, Past::Extended);
+        let extended = match reader {
+            Some(reader) => addressed(extended, reader),
+            None => extended,
+        };
+        if stands == digest(&extended) {
             return None;
         }
-        over.or_else(|| has_moved(&grant.state, warned).then_some(Past::Extended))?
-    } else {
-        let has_button = TO_THE_HOLDER.iter().any(|known| key.starts_with(known));
-        over.filter(|_| has_button && at == shown.holder.account.as_str())?
-    };
-    Some(said(shown, at, now))
+        return over.or_else(|| has_moved(&grant.state, key).then_some(Past::Extended));
+    }
+    match (over, reader) {
+        (Some(Past::Over), None) if key == STUCK => Some(Past::LetGo),
+        (over, Some(_)) => over,
+        (_, None) => None,
+    }
 }
 
-/// At a place: the account whose direct message it is, or another's name that no account has.
-fn said(shown: &RequestShown, at: &str, now: Past) -> Message {
-    let holder = &shown.holder;
+/// Whose access to what, and what became of it.
+fn line(shown: &RequestShown, now: Past) -> Message {
     let access = AccessShown {
         id: shown.id.clone(),
         short: shown.short.clone(),
         role: shown.role.clone(),
-        holder: (at != holder.account.as_str()).then(|| holder.clone()),
+        holder: shown.holder.clone(),
     };
     Message::Past { access, now }
 }
 
-/// Whether the end is another than the one that was warned of.
-fn has_moved(state: &GrantStateShown, warned: &str) -> bool {
+/// Whether the end is another than the one that this was said of.
+fn has_moved(state: &GrantStateShown, key: &str) -> bool {
     let GrantStateShown::Active { ends_at, .. } = state else {
         return false;
     };
-    let of = warned
-        .rsplit_once('-')
-        .and_then(|(_, end)| end.parse().ok());
+    let of = key.rsplit_once('-').and_then(|(_, end)| end.parse().ok());
     of.is_some_and(|end: i64| end != ends_at.timestamp())
 }

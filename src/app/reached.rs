@@ -81,6 +81,12 @@ impl Chat for Counted {
         outcome
     }
 
+    async fn remove(&self, posted: &Posted) -> Result<(), ChatError> {
+        let outcome = self.chat.remove(posted).await;
+        self.answers.of_chat(&outcome);
+        outcome
+    }
+
     async fn show_home(
         &self,
         reader: &SlackId,

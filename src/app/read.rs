@@ -7,11 +7,13 @@ use hallpass_domain::request::{Kind, OpenStage, PostUseState, State, VoidReason}
 use hallpass_domain::review::Verdict;
 use hallpass_domain::role::{Risk, StageRule};
 use hallpass_domain::{
-    Actor, Duration, EventKind, Grant, GrantId, Person, PersonId, Request, Review, SlackId, Time,
+    Actor, Duration, EventKind, Grant, GrantId, Person, PersonId, Request, RequestId, Review, Role,
+    SlackId, Time,
 };
 
 use super::App;
 use super::read_grant::{end_reason, granted};
+use super::targets::Troubles;
 use crate::policy::named;
 use crate::ports::chat::{
     KindShown, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
@@ -55,11 +57,16 @@ impl App {
             Some(id) => self.store.grant(id).await?,
             None => None,
         };
-        let skipped = self.skipped(request).await?;
+        let around = Around {
+            skipped: self.skipped(request).await?,
+            reviewers: self.reviewers(request).await?,
+            troubles: self.troubles(grant.iter()).await?,
+            used: self.used_before(std::slice::from_ref(request)).await?,
+        };
         let mut ids = mentioned(request, grant.as_ref());
-        ids.extend(skipped.iter().cloned());
+        ids.extend(around.skipped.iter().chain(&around.reviewers).cloned());
         let faces = self.faces(ids).await?;
-        let mut shown = render(request, grant.as_ref(), &skipped, &faces);
+        let mut shown = render(request, grant.as_ref(), &around, &faces);
         let decided = matches!(request.state, State::Started { .. });
         if !decided || matches!(request.kind, Kind::BreakGlass { .. }) {
             shown.held = self.held_already(request).await?;
@@ -85,10 +92,21 @@ impl App {
             ids.extend(mentioned(request, grant(request)));
         }
         let faces = self.faces(ids).await?;
+        let around = Around {
+            troubles: self.troubles(grants.values()).await?,
+            used: self.used_before(requests).await?,
+            ..Around::default()
+        };
         Ok(requests
             .iter()
-            .map(|request| render(request, grant(request), &[], &faces))
+            .map(|request| render(request, grant(request), &around, &faces))
             .collect())
+    }
+
+    /// Of those that somebody has to judge, those whose holder had the role before.
+    async fn used_before(&self, requests: &[Request]) -> Result<BTreeSet<RequestId>, StoreError> {
+        let judged = requests.iter().filter(|request| is_judged(request));
+        self.store.used_before(judged).await
     }
 
     pub(super) async fn faces(&self, ids: BTreeSet<PersonId>) -> Result<Faces, StoreError> {
@@ -115,6 +133,15 @@ impl App {
         Ok(ids
             .and_then(|ids| serde_json::from_value(ids).ok())
             .unwrap_or_default())
+    }
+}
+
+/// Whether somebody has to judge that it is asked, or was taken.
+fn is_judged(request: &Request) -> bool {
+    match &request.kind {
+        Kind::Access => matches!(request.state, State::Pending(_)),
+        Kind::BreakGlass { .. } => true,
+        Kind::Extend { .. } => false,
     }
 }
 
@@ -171,10 +198,19 @@ fn mentioned(request: &Request, grant: Option<&Grant>) -> BTreeSet<PersonId> {
     ids
 }
 
+/// What was read beside a request and its grant.
+#[derive(Default)]
+struct Around {
+    skipped: Vec<PersonId>,
+    reviewers: Vec<PersonId>,
+    troubles: Troubles,
+    used: BTreeSet<RequestId>,
+}
+
 fn render(
     request: &Request,
     grant: Option<&Grant>,
-    skipped: &[PersonId],
+    around: &Around,
     faces: &Faces,
 ) -> RequestShown {
     let (role, terms) = (&request.terms.role, &request.terms);
@@ -189,7 +225,7 @@ fn render(
             .map(|one| (one.shown(), one.backend.to_string()))
             .collect(),
         environment: environment.map(|environment| environment.name.clone()),
-        high_risk: environment.is_some_and(|environment| environment.risk == Risk::High),
+        high_risk: is_high_risk(role),
         parameters: terms.parameters.clone().into_iter().collect(),
         requester: faces.shown(&request.requester),
         holder: faces.shown(&request.holder),
@@ -210,9 +246,10 @@ fn render(
             hallpass_domain::request::Start::Now => None,
             hallpass_domain::request::Start::At(at) => Some(at),
         },
-        kind: kind(request, grant, skipped, faces),
+        kind: kind(request, grant, around, faces),
         held: None,
-        state: state(request, grant, faces),
+        state: state(request, grant, around, faces),
+        first_use: is_judged(request) && !around.used.contains(&request.id),
         reviews: request
             .reviews
             .iter()
@@ -230,6 +267,12 @@ fn own_duration(request: &Request, grant: Option<&Grant>) -> Duration {
             request.granted_duration()
         }
     }
+}
+
+/// Where nobody has to decide, nobody is told to look twice.
+pub(super) fn is_high_risk(role: &Role) -> bool {
+    let environment = role.environment.as_ref();
+    !role.stages.is_empty() && environment.is_some_and(|environment| environment.risk == Risk::High)
 }
 
 pub(super) fn filled(text: &str, parameters: &BTreeMap<String, String>) -> String {
@@ -255,12 +298,7 @@ fn reviewed(review: &Review, faces: &Faces) -> ReviewShown {
     }
 }
 
-fn kind(
-    request: &Request,
-    grant: Option<&Grant>,
-    skipped: &[PersonId],
-    faces: &Faces,
-) -> KindShown {
+fn kind(request: &Request, grant: Option<&Grant>, around: &Around, faces: &Faces) -> KindShown {
     match &request.kind {
         Kind::Access => KindShown::Access,
         Kind::Extend { .. } => KindShown::Extend {
@@ -278,19 +316,27 @@ fn kind(
                 commander: faces.shown(commander),
                 incident: incident.clone(),
                 checked_at: started_at(request),
-                skipped: skipped.iter().map(|id| faces.shown(id)).collect(),
+                skipped: around.skipped.iter().map(|id| faces.shown(id)).collect(),
                 review_by: rule
                     .map(|rule| rule.review_by.iter().filter_map(named).collect())
                     .unwrap_or_default(),
+                reviewers: around.reviewers.iter().map(|id| faces.shown(id)).collect(),
                 review_due: review.map_or(request.asked_at, |review| review.due),
-                review: match state {
-                    Some(PostUseState::Reviewed { by, at, .. }) => PostUseShown::Reviewed {
+                review: Box::new(match state {
+                    Some(PostUseState::Reviewed {
+                        by,
+                        at,
+                        note,
+                        found,
+                    }) => PostUseShown::Reviewed {
                         by: faces.shown(by),
                         at: *at,
+                        found: *found,
+                        note: note.clone(),
                     },
                     Some(PostUseState::Overdue { .. }) => PostUseShown::Overdue,
                     Some(PostUseState::Owed) | None => PostUseShown::Owed,
-                },
+                }),
             }
         }
     }
@@ -309,7 +355,7 @@ fn started_at(request: &Request) -> Time {
     }
 }
 
-fn state(request: &Request, grant: Option<&Grant>, faces: &Faces) -> StateShown {
+fn state(request: &Request, grant: Option<&Grant>, around: &Around, faces: &Faces) -> StateShown {
     match &request.state {
         State::Pending(open) => StateShown::Pending(stage(request, open, faces)),
         State::Scheduled { starts_at, .. } => StateShown::Scheduled {
@@ -317,7 +363,9 @@ fn state(request: &Request, grant: Option<&Grant>, faces: &Faces) -> StateShown 
         },
         State::Approved { .. } => StateShown::Approved,
         State::Started { .. } => grant.map_or(StateShown::Approved, |grant| {
-            StateShown::Started(granted(grant, &request.terms.entitlements, faces))
+            let entitlements = &request.terms.entitlements;
+            let trouble = around.troubles.of(grant, entitlements);
+            StateShown::Started(granted(grant, entitlements, trouble, faces))
         }),
         State::Denied { by, reason, .. } => StateShown::Denied {
             by: faces.shown(by),

@@ -5,7 +5,7 @@ use hallpass_domain::{Actor, Entitlement, Grant, Time};
 
 use super::end::PRESSED;
 use super::read::Faces;
-use crate::ports::chat::{EndShown, GrantShown, GrantStateShown};
+use crate::ports::chat::{EndShown, GrantShown, GrantStateShown, TroubleShown};
 
 pub(super) fn end_reason(grant: &Grant) -> Option<&EndReason> {
     match &grant.state {
@@ -16,12 +16,25 @@ pub(super) fn end_reason(grant: &Grant) -> Option<&EndReason> {
     }
 }
 
-pub(super) fn granted(grant: &Grant, entitlements: &[Entitlement], faces: &Faces) -> GrantShown {
+pub(super) fn granted(
+    grant: &Grant,
+    entitlements: &[Entitlement],
+    trouble: Vec<TroubleShown>,
+    faces: &Faces,
+) -> GrantShown {
     GrantShown {
         id: grant.id.as_str().to_owned(),
         short: grant.short.of_grant(),
         state: grant_state(grant, entitlements, faces),
         notes: notes(grant, entitlements),
+        trouble,
+        tried_until: match &grant.state {
+            GrantState::Provisioning { give_up_at, .. } => Some(*give_up_at),
+            GrantState::Active { .. }
+            | GrantState::Revoking { .. }
+            | GrantState::Ended { .. }
+            | GrantState::Failed { .. } => None,
+        },
     }
 }
 

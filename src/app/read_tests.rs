@@ -10,7 +10,7 @@ use hallpass_domain::{
     Request, RequestId, Role, RoleName, ShortId, SlackId, Time, Who,
 };
 
-use super::{Faces, render};
+use super::{Around, Faces, render};
 use crate::ports::chat::{EndShown, GrantStateShown, RequestShown, StateShown};
 
 fn at(text: &str) -> Time {
@@ -139,7 +139,7 @@ fn started(parts: [PartStatus; 2], state: GrantState) -> (Request, Grant) {
 
 pub(in crate::app) fn shown(request: &Request, grant: Option<&Grant>) -> RequestShown {
     let faces = Faces(["rita", "bob", "eve"].into_iter().map(person).collect());
-    render(request, grant, &[], &faces)
+    render(request, grant, &Around::default(), &faces)
 }
 
 fn grant_shown(request: &Request, grant: &Grant) -> (GrantStateShown, Vec<String>) {

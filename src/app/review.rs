@@ -1,5 +1,5 @@
 //! Approve and deny: authority is looked up at every click, and the review is signed with a key outside the database.
-//! Who loses a race is told what was decided. Also the review after the use of broken glass.
+//! Who loses a race is told what was decided.
 
 use hallpass_domain::request::{Kind, OpenStage, Opening, State};
 use hallpass_domain::review::{Strength, Verdict};
@@ -113,16 +113,8 @@ impl App {
             return Err(not_theirs(&request, me, why));
         }
         let whole = request.granted_duration();
-        let least = role.min_duration.min(request.duration);
-        let mut shorter = suggestions(role);
-        shorter.retain(|one| (least..whole).contains(one));
-        let half = Duration::from_secs(whole.as_secs() / 2);
-        if shorter.is_empty() && half >= least && half < whole && half.as_secs() > 0 {
-            shorter.push(half);
-        }
-        shorter.reverse();
         Ok(ReviewShownFirst {
-            shorter,
+            shorter: shorter(role, request.duration, whole),
             whole,
             request: self.shown(&request).await?,
         })
@@ -302,38 +294,6 @@ impl App {
         })
     }
 
-    /// The review after the use of broken glass.
-    pub(super) async fn post_use_reviewed(
-        &self,
-        me: &Person,
-        id: &RequestId,
-    ) -> Result<Answer, Stop> {
-        for _ in 0..ATTEMPTS {
-            let request = self.require_request(id).await?;
-            let role = self.present_role(&request);
-            let facts = self.facts_about(&role, self.now()).await;
-            let memberships = facts.of(me, Unread::Nobody);
-            let subject = memberships.subject(me);
-            let decision = self.policy.may_post_use_review(&subject, &role, &request);
-            if let Some(why) = decision.why {
-                return Err(Stop::refused(RefusalKind::NotAllowed, why));
-            }
-            let rules = decision.rules.iter().map(ToString::to_string);
-            let rules: Vec<String> = rules.collect();
-            let mut change = request.post_use_review(&me.id, None, self.now())?;
-            for event in &mut change.events {
-                event.rules.clone_from(&rules);
-            }
-            if self.applied(change).await? {
-                let request = self.require_request(id).await?;
-                return self
-                    .done("Reviewed. Thank you; it is on record.", &request)
-                    .await;
-            }
-        }
-        Err(Stop::busy())
-    }
-
     pub(super) async fn require_request(&self, id: &RequestId) -> Result<Request, Stop> {
         let gone = || Stop::refused(RefusalKind::WrongState, "There is no such request.");
         self.store.request(id).await?.ok_or_else(gone)
@@ -384,8 +344,20 @@ fn not_theirs(request: &Request, me: &Person, why: String) -> Stop {
     Stop::refused(kind, why)
 }
 
+/// What can be given instead, rising, never as much as was asked.
+fn shorter(role: &Role, asked: Duration, whole: Duration) -> Vec<Duration> {
+    let least = role.min_duration.min(asked);
+    let mut shorter = suggestions(role);
+    shorter.retain(|one| (least..whole).contains(one));
+    let half = Duration::from_secs(whole.as_secs() / 2);
+    if shorter.is_empty() && half >= least && half < whole && half.as_secs() > 0 {
+        shorter.push(half);
+    }
+    shorter
+}
+
 /// An approver's words; none where nothing was said.
-fn said(words: &str) -> Option<String> {
+pub(super) fn said(words: &str) -> Option<String> {
     let words: String = command::plain(words).chars().take(LONGEST_WORDS).collect();
     (!words.is_empty()).then_some(words)
 }

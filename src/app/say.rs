@@ -24,6 +24,8 @@ pub(super) enum To {
     Thread,
     Security,
     People(Vec<SlackId>),
+    /// To each of them in words of their own, made of the notice.
+    Each(Vec<SlackId>, fn(&Message, &SlackId) -> Message),
 }
 
 /// What is said late.
@@ -72,6 +74,17 @@ struct Words<'a> {
     digest: String,
 }
 
+impl Words<'_> {
+    /// The same notice in other words, for some of those who hear it.
+    fn saying(&self, message: Message) -> Self {
+        Self {
+            key: self.key,
+            digest: digest(&message),
+            message,
+        }
+    }
+}
+
 /// Whose turn it is among the notices of a request.
 pub(super) enum Turn {
     /// An earlier one isn't said yet.
@@ -106,6 +119,22 @@ impl App {
         Ok(Turn::Speaks { next })
     }
 
+    /// Whom to call when it is said: who came meanwhile found it unsaid, and waits.
+    pub(super) async fn next_turn(
+        &self,
+        next: Option<Effect>,
+        claimed: &Claimed,
+        request: &Request,
+    ) -> Result<Option<Effect>, StoreError> {
+        if next.is_some() {
+            return Ok(next);
+        }
+        Ok(match self.turn_of(claimed, request).await? {
+            Turn::Speaks { next } => next,
+            Turn::Waits(_) => None,
+        })
+    }
+
     /// Says it wherever it wasn't said yet. What fails for now is tried again; the rest is said meanwhile.
     pub(super) async fn say(
         &self,
@@ -128,6 +157,16 @@ impl App {
                 To::Thread => self.say_in_thread(request, &words).await?,
                 To::Security => self.say_to_security(request, &words).await?,
                 To::People(people) => self.say_to_people(request, &words, people).await?,
+                To::Each(people, words_for) => {
+                    let mut later = None;
+                    for account in people {
+                        let own = words.saying(words_for(&saying.message, account));
+                        let one = std::slice::from_ref(account);
+                        let unsaid = self.say_to_people(request, &own, one).await?;
+                        later = Carried::either(later, unsaid);
+                    }
+                    later
+                }
             };
             later = Carried::either(later, unsaid);
         }
@@ -211,6 +250,9 @@ impl App {
                 self.store
                     .put_card(&request.id, &key, &posted, &words.digest)
                     .await?;
+                if let Place::Person(account) = place {
+                    self.make_way(&request.id, account, &key).await?;
+                }
                 Ok(Ok(()))
             }
             Err(unsaid) => Ok(Err(unsaid)),

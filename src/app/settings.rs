@@ -6,6 +6,7 @@ use std::time::Duration as StdDuration;
 
 use chrono::TimeDelta;
 use hallpass_domain::holding::UnknownAccess;
+use hallpass_domain::request::Found;
 use hallpass_domain::role::GroupName;
 use hallpass_domain::{
     BackendName, Change, Duration, Email, RequestId, Role, RoleName, SlackId, Who,
@@ -65,6 +66,13 @@ pub struct Less {
     pub note: Option<String>,
 }
 
+/// What a reviewer found who looked how broken glass was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    pub found: Found,
+    pub note: Option<String>,
+}
+
 /// What was pressed: an opaque id, and where a modal was sent what the person wrote in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Press {
@@ -74,7 +82,8 @@ pub enum Press {
     /// With the reason, which its requester reads.
     Deny(RequestId, String),
     Revoke(RequestId),
-    Reviewed(RequestId),
+    /// The use of broken glass was looked at.
+    Reviewed(RequestId, Use),
     Cancel(RequestId),
     EndNow(RequestId),
     /// Sends the draft of a later start as it was offered.
@@ -92,7 +101,7 @@ impl Press {
             Self::Approve(_) | Self::ApproveFor(..) => "approve",
             Self::Deny(..) => "deny",
             Self::Revoke(_) => "revoke",
-            Self::Reviewed(_) => "review the use",
+            Self::Reviewed(..) => "review the use",
             Self::Cancel(_) => "cancel",
             Self::EndNow(_) => "drop",
             Self::Schedule(_) | Self::StartNow(_) => "ask",
@@ -110,7 +119,7 @@ impl Press {
             | Self::StartNow(_) => true,
             Self::Deny(..)
             | Self::Revoke(_)
-            | Self::Reviewed(_)
+            | Self::Reviewed(..)
             | Self::Cancel(_)
             | Self::EndNow(_) => false,
         }
@@ -123,7 +132,7 @@ impl Press {
             | Self::ApproveFor(id, _)
             | Self::Deny(id, _)
             | Self::Revoke(id)
-            | Self::Reviewed(id)
+            | Self::Reviewed(id, _)
             | Self::Cancel(id)
             | Self::EndNow(id)
             | Self::Extend(id) => Some(id),

@@ -11,11 +11,12 @@ use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
 use super::copies::ASKED;
+use super::notices::its_people;
 use super::past::past;
 use super::read::shown_person;
 use super::{App, Carried};
 use crate::ports::chat::{
-    Buttons, GrantStateShown, KindShown, Message, PostUseShown, RequestShown, Shown, StateShown,
+    Buttons, GrantStateShown, KindShown, Message, RequestShown, Shown, StateShown,
 };
 use crate::ports::{ChatError, Place, Posted};
 use crate::store::{CardRow, StoreError};
@@ -28,6 +29,8 @@ pub(super) const COPY: &str = "copy:";
 pub(super) const SAID: &str = "said:";
 /// Break-glass is said once, but its button must go when it has nothing to revoke.
 pub(super) const SAID_BREAK_GLASS: &str = "said:break_glass:";
+/// So is that its review is overdue.
+const SAID_OVERDUE: &str = "said:overdue:";
 
 /// Slack's names for a channel that is archived, gone or shut, and for a thread whose card is gone
 /// (`chat.postMessage`, `chat.update`).
@@ -124,7 +127,11 @@ impl App {
         };
         let updated = self.update_cards(request, &rows, &shown).await?;
         let told = self.tell_handled(request, &shown).await?;
-        Ok(Carried::either(Carried::either(later, updated), told))
+        let later = Carried::either(Carried::either(later, updated), told);
+        let told = self
+            .tell_trouble(request, &shown, its_people(&shown))
+            .await?;
+        Ok(Carried::either(later, told))
     }
 
     async fn update_cards(
@@ -135,7 +142,7 @@ impl App {
     ) -> Result<Option<Carried>, StoreError> {
         let stale: Vec<_> = rows
             .iter()
-            .filter_map(|row| Some((row, standing(shown, row)?)))
+            .filter_map(|row| Some((row, standing(shown, row, rows)?)))
             .map(|(row, message)| self.update_card(request, row, message))
             .collect();
         let updated: Vec<_> = stream::iter(stale)
@@ -349,16 +356,37 @@ fn goes_on(message: &Message) -> bool {
 }
 
 /// What should stand where something was posted; none for what was said once.
-fn standing(shown: &RequestShown, row: &CardRow) -> Option<Message> {
+fn standing(shown: &RequestShown, row: &CardRow, rows: &[CardRow]) -> Option<Message> {
     let place = row.place.as_str();
-    if place.starts_with(SAID_BREAK_GLASS) {
+    if let Some(at) = place.strip_prefix(SAID_BREAK_GLASS) {
+        return Some(glass(shown, at));
+    }
+    if place.starts_with(SAID_OVERDUE) {
         let request = shown.clone();
-        return Some(Message::BreakGlass { request });
+        return Some(Message::PostUseOverdue { request });
     }
     if place.starts_with(SAID) {
-        return past(shown, row);
+        return past(shown, row, rows);
     }
     Some(card(shown, place))
+}
+
+/// The alarm as it stands in the security channel, or with a person: whoever may not review its use has no button for that.
+pub(super) fn glass(shown: &RequestShown, at: &str) -> Message {
+    let reviews = match &shown.kind {
+        KindShown::BreakGlass { reviewers, .. } => {
+            SlackId::parse(at).is_none_or(|at| reviewers.iter().any(|one| one.account == at))
+        }
+        KindShown::Access | KindShown::Extend { .. } => false,
+    };
+    Message::BreakGlass {
+        request: shown.clone(),
+        buttons: if reviews {
+            Buttons::BreakGlass
+        } else {
+            Buttons::Revoke
+        },
+    }
 }
 
 /// A direct card has buttons only while its reader is asked and hasn't decided.
@@ -389,11 +417,10 @@ fn buttons(shown: &RequestShown, place: &str) -> Buttons {
             Buttons::None
         };
     }
-    let KindShown::BreakGlass { review, .. } = &shown.kind else {
-        return Buttons::None;
-    };
-    if shown.state.is_live() || !matches!(review, PostUseShown::Reviewed { .. }) {
-        Buttons::BreakGlass
+    // Its use is reviewed where those are who may: in the security channel, in their messages, in their homes.
+    let glass = matches!(shown.kind, KindShown::BreakGlass { .. });
+    if glass && shown.state.is_live() {
+        Buttons::Revoke
     } else {
         Buttons::None
     }
@@ -456,13 +483,14 @@ mod tests {
     #[test]
     fn what_was_said_once_is_left_as_it_was_said() {
         let shown = shown(&pending(), None);
-        assert_eq!(standing(&shown, &at("said:granted:thread")), None);
+        let standing = |place: &str| standing(&shown, &at(place), &[at(place)]);
+        assert_eq!(standing("said:granted:thread"), None);
         assert!(matches!(
-            standing(&shown, &at("said:break_glass:security")),
+            standing("said:break_glass:security"),
             Some(Message::BreakGlass { .. })
         ));
         assert!(matches!(
-            standing(&shown, &at("copy:D1/1.2")),
+            standing("copy:D1/1.2"),
             Some(Message::Card { .. })
         ));
     }

@@ -4,6 +4,7 @@
 use std::time::Duration as StdDuration;
 
 use async_trait::async_trait;
+use hallpass_domain::request::Found;
 use hallpass_domain::{Announcement, Duration, Email, Refusal, SlackId, Time};
 
 use super::home::HomeShown;
@@ -60,6 +61,9 @@ pub struct RequestShown {
     pub state: StateShown,
     /// Who decided, in order.
     pub reviews: Vec<ReviewShown>,
+    /// Its holder never had this role before. Looked up where somebody has to judge it: while it is pending, and of
+    /// break-glass.
+    pub first_use: bool,
 }
 
 /// The same access that somebody holds already.
@@ -87,15 +91,23 @@ pub enum KindShown {
         checked_at: Time,
         skipped: Vec<Shown>,
         review_by: Vec<String>,
+        /// Those of them who may review this one; not all, where there are many.
+        reviewers: Vec<Shown>,
         review_due: Time,
-        review: PostUseShown,
+        review: Box<PostUseShown>,
     },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PostUseShown {
     Owed,
-    Reviewed { by: Shown, at: Time },
+    Reviewed {
+        by: Shown,
+        at: Time,
+        /// None where it was reviewed before that was asked.
+        found: Option<Found>,
+        note: Option<String>,
+    },
     Overdue,
 }
 
@@ -187,6 +199,29 @@ pub struct GrantShown {
     pub state: GrantStateShown,
     /// Standing access that was left alone, as sentences.
     pub notes: Vec<String>,
+    /// The backends that keep it from being given or taken away.
+    pub trouble: Vec<TroubleShown>,
+    /// While it is being set up: until when that is tried.
+    pub tried_until: Option<Time>,
+}
+
+/// A backend that doesn't do what is wanted of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TroubleShown {
+    pub backend: String,
+    pub how: Trouble,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It gives no answer, or says "not now".
+    Silent,
+    /// It answered, and what was wanted didn't come about.
+    Failing,
+    /// It refuses to take the access away.
+    Refuses,
+    /// It says that it did, and the access is still there.
+    KeepsIt,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -320,6 +355,10 @@ pub enum Message {
     StandingAccess {
         request: RequestShown,
     },
+    /// The one message about a grant that stands in a person's direct messages, as it is now.
+    Stands {
+        request: RequestShown,
+    },
     /// In place of what was said while there was something to press: those buttons are gone.
     Past {
         access: AccessShown,
@@ -328,6 +367,7 @@ pub enum Message {
     /// Break-glass, loud: security channel and who was skipped; with a Revoke button.
     BreakGlass {
         request: RequestShown,
+        buttons: Buttons,
     },
     PostUseReviewed {
         request: RequestShown,
@@ -359,6 +399,11 @@ pub enum Message {
     Instead {
         message: Box<Self>,
     },
+    /// What is edited in somebody's direct messages: said to them.
+    Addressed {
+        reader: SlackId,
+        message: Box<Self>,
+    },
     /// What couldn't be said when it came to be.
     Late {
         /// When that was.
@@ -386,8 +431,7 @@ pub struct AccessShown {
     /// `R-7K2M`
     pub short: String,
     pub role: String,
-    /// None: whoever reads it.
-    pub holder: Option<Shown>,
+    pub holder: Shown,
 }
 
 /// Why there is nothing to press any more.
@@ -398,6 +442,10 @@ pub enum Past {
     /// Over, and the backend doesn't let go.
     BeingTaken,
     Over,
+    /// It was said that the backend doesn't let go; it has since.
+    LetGo,
+    /// It was asked, and is decided.
+    Decided,
 }
 
 /// Which buttons a card carries.
@@ -407,7 +455,9 @@ pub enum Buttons {
     Decide,
     /// To take an approval back before its later start.
     Withdraw,
-    /// Revoke and Reviewed, for break-glass.
+    /// To end broken glass' access.
+    Revoke,
+    /// That, and to review its use.
     BreakGlass,
 }
 
@@ -446,6 +496,12 @@ pub trait Chat: Send + Sync {
 
     /// Renders `message` in place of what stands there.
     async fn update(&self, posted: &Posted, message: &Message) -> Result<(), ChatError>;
+
+    /// Takes a message away; where that can't be done it stays, and has to be made true.
+    async fn remove(&self, posted: &Posted) -> Result<(), ChatError> {
+        tracing::debug!(?posted, "nothing is taken away here");
+        Err(ChatError::Permanent("cant_delete_message".into()))
+    }
 
     /// Shows a person's home; where there are no homes there is nothing to do.
     async fn show_home(

@@ -114,6 +114,8 @@ pub struct HomeOpen {
     pub holds: Page<HeldShown>,
     pub asked: Page<RequestShown>,
     pub roles: Page<RoleOffered>,
+    /// The roles for which the reader may break the glass now.
+    pub breaks: Vec<String>,
     pub watch: Option<WatchShown>,
 }
 

@@ -155,7 +155,7 @@ impl Chat for SlackChat {
     }
 
     async fn update(&self, posted: &Posted, message: &Message) -> Result<(), ChatError> {
-        // Only cards are updated, and they bring their buttons themselves.
+        // Who reads it stands in the message, where it matters.
         let rendered = views::message(message, Audience::Channel);
         let mut body = body_of(&posted.channel, &rendered);
         body["ts"] = posted.ts.as_str().into();
@@ -170,6 +170,14 @@ impl Chat for SlackChat {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn remove(&self, posted: &Posted) -> Result<(), ChatError> {
+        let body = json!({ "channel": posted.channel, "ts": posted.ts });
+        let turn = Turn::of_call("chat.delete", &body);
+        let outcome = self.client.post_in_turn(&turn, "chat.delete", &body).await;
+        self.note_token(outcome.as_ref().map(|_| ()));
+        outcome.map(drop)
     }
 
     async fn show_home(

@@ -392,7 +392,6 @@ fn press(pressed: &Pressed) -> Option<Press> {
     match pressed.action() {
         action::APPROVE => Some(Press::Approve(id())),
         action::REVOKE => Some(Press::Revoke(id())),
-        action::REVIEWED => Some(Press::Reviewed(id())),
         action::CANCEL => Some(Press::Cancel(id())),
         action::END_NOW => Some(Press::EndNow(id())),
         action::SCHEDULE => Some(Press::Schedule(pressed.value.clone())),

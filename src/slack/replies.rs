@@ -8,6 +8,7 @@ use url::Url;
 
 use super::client::Client;
 use super::views::Rendered;
+use crate::domain::SlackId;
 
 /// Slack's own host for response URLs.
 const SLACK_HOST: &str = "hooks.slack.com";
@@ -55,6 +56,21 @@ impl Replies {
     /// In place of what only they see and was pressed, so that its buttons are gone.
     pub async fn replace(&self, response_url: Option<&str>, answer: &Rendered) {
         self.say(response_url, answer, true).await;
+    }
+
+    /// In the channel itself, to one person; false where that can't be.
+    pub async fn beside(&self, channel: &str, person: &SlackId, answer: &Rendered) -> bool {
+        let body = json!({
+            "channel": channel,
+            "user": person.as_str(),
+            "text": answer.text,
+            "blocks": answer.blocks,
+        });
+        let posted = self.client.post("chat.postEphemeral", &body).await;
+        if let Err(error) = &posted {
+            tracing::debug!(%error, "an answer can't stand beside what was pressed");
+        }
+        posted.is_ok()
     }
 
     async fn say(&self, response_url: Option<&str>, answer: &Rendered, replace_original: bool) {

@@ -19,8 +19,8 @@ use crate::ports::Entropy;
 
 pub(super) use claim::{CLAIM, Claim, ClaimedRow};
 pub use claim::{Claimed, Due, Take};
-pub use end::Finish;
 pub(super) use end::{Ended, EndedRow, FINISH_DONE, FINISH_REST, ended};
+pub use end::{Failure, Finish};
 
 pub(super) const SCHEDULE: Sql = sql!("effect":
     "insert into effect (subject, kind, lane, urgency, due, next_at, claimed, wanted, token, attempts) \
@@ -30,7 +30,8 @@ pub(super) const SCHEDULE: Sql = sql!("effect":
      on conflict (subject, kind) do update set lane = excluded.lane, urgency = excluded.urgency, \
      due = excluded.due, wanted = effect.wanted + 1, \
      next_at = case when effect.claimed then effect.next_at else excluded.due end, \
-     attempts = case when effect.claimed then effect.attempts else 0 end");
+     attempts = case when effect.claimed then effect.attempts else 0 end, \
+     failure = case when effect.claimed then effect.failure end");
 
 /// All that a batch writes here, in one order, before any of it: two batches, or a batch and a renewal, that lock the same
 /// rows in different orders would wait for each other.

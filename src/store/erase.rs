@@ -125,6 +125,8 @@ impl Store {
              join event_personal as p on p.event = e.id where e.position > $1 and e.position <= $2 and ( \
              e.request in (select id from request where requester = $3 or holder = $3) \
              or p.value in " [list 4] " \
+             or (p.field in ('gained', 'lost') and exists (select 1 from " [list 4] " as known \
+                 where ' ' || p.value || ' ' like '% ' || known.value || ' %')) \
              or (e.body like $5 and p.field not in ('holder', 'principal'))) order by e.position, p.position");
         let known_as = list(about.known_as.iter().map(String::as_str));
         // As an actor stands in a body.
@@ -203,11 +205,14 @@ impl Store {
     ) -> Result<Vec<Request>, StoreError> {
         let sql = sql!("request":
             "select id from request where id > $1 and (requester = $2 or holder = $2 \
-             or id in (select request from review where reviewer = $2)) order by id limit $3");
+             or id in (select request from review where reviewer = $2) or body like $4) order by id limit $3");
+        // Who reviewed the use of broken glass stands in the body alone.
+        let by = format!("%\"by\":\"{person}\"%");
         let args = [
             after.into(),
             person.as_str().into(),
             i64::from(limit).into(),
+            by.into(),
         ];
         self.requests_by(&sql, &args).await
     }

@@ -39,6 +39,8 @@ migrations! {
     "20261123010000" "keep_alarm_copies",
     "20261123030000" "index_waiting",
     "20261123090000" "index_claimed",
+    "20261123150000" "keep_failures",
+    "20261123150100" "index_role_uses",
 }
 
 pub(super) fn sqlite() -> Migrator {

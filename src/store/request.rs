@@ -35,11 +35,11 @@ pub(super) const TABLE: Table = Table {
     lock: sql!("request": "select id from request where id in " [list 1] " order by id" [for_update]),
     insert: sql!("request":
         "insert into request (id, version, short, state, requester, holder, asked_at, deadline, starts_at, \
-         review_due, review_owed, body) \
+         review_due, review_owed, role, body) \
          select r.id, r.version, r.short, r.state, r.requester, r.holder, r.asked_at, r.deadline, r.starts_at, \
-         r.review_due, r.review_owed, r.body from "
+         r.review_due, r.review_owed, r.role, r.body from "
         [rows id text, version bigint, short text, state text, requester text, holder text, asked_at bigint,
-         deadline bigint, starts_at bigint, review_due bigint, review_owed boolean, body text]
+         deadline bigint, starts_at bigint, review_due bigint, review_owed boolean, role text, body text]
         " where true order by r.id on conflict do nothing returning id as key"),
     update: sql!("request":
         "update request set version = r.version, state = r.state, requester = r.requester, holder = r.holder, \
@@ -85,6 +85,7 @@ pub(super) fn prepare(mut request: Request, into: &mut Prepared) -> Result<(), S
         starts_at: starts_at(&request.state),
         review_due: owed.map(|review| text::micros(review.due)),
         review_owed: owed.is_some(),
+        role: request.terms.role.name,
         body: body("request", &id, &request)?,
     };
     into.requests.push(read, Row { key: id, json });

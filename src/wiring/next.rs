@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::sync::watch;
 
+use crate::domain::EffectKind;
 use crate::ports::Clock;
 use crate::store::Store;
 
@@ -24,14 +25,39 @@ pub struct NextEvent {
 }
 
 impl NextEvent {
-    /// How long until the next thing is due; none when nothing is scheduled, or the store doesn't answer.
+    /// What is due next, in words, and in how long; none when nothing is scheduled, or the store doesn't answer.
     /// Waits a moment for the worker to rest: a lease of what is in flight would look like something that is due.
-    pub async fn left(&self) -> Option<TimeDelta> {
+    pub async fn left(&self) -> Option<(&'static str, TimeDelta)> {
         let mut resting = self.resting.clone();
         // Where it doesn't come to rest, what is known by then must do.
         drop(tokio::time::timeout(AT_WORK, resting.wait_for(Option::is_some)).await);
         let now = self.clock.now();
         let next = self.store.next_for_people(now + AHEAD).await.ok()?;
-        next.map(|due| due - now)
+        next.map(|(kind, due)| (named(&kind), due - now))
+    }
+}
+
+/// What happens then, as whoever presses the button calls it.
+fn named(kind: &EffectKind) -> &'static str {
+    match kind {
+        EffectKind::Remind => "the reminder",
+        EffectKind::Climb => "the next are asked",
+        EffectKind::TimeOut => "the request times out",
+        EffectKind::Start => "the access starts",
+        EffectKind::Warn(_) => "the warning",
+        EffectKind::Expire => "the access ends",
+        EffectKind::ReviewDue => "the review is due",
+        EffectKind::SyncHolding => "another try at the target",
+        EffectKind::GiveUp => "setting up is given up",
+        EffectKind::SyncCard
+        | EffectKind::Say(_)
+        | EffectKind::Announce
+        | EffectKind::SyncAlarm
+        | EffectKind::SyncHome => "another try at Slack",
+        EffectKind::Reconcile
+        | EffectKind::CheckLedger
+        | EffectKind::CheckPeople
+        | EffectKind::Retain
+        | EffectKind::TellCheckpoint => "a look around",
     }
 }

@@ -60,6 +60,11 @@ async fn away(worker: &Worker, lane: &Lane, now: Time) {
     let label = lane_label(lane);
     worker.parts.metrics.lane_open(&label, true);
     worker.parts.health.lane_away(&label);
+    if let Lane::Backend(name) = lane
+        && let Err(error) = worker.parts.app.target_away(name).await
+    {
+        tracing::error!(lane = label, %error, "the cards of what waits for it don't say that it is away");
+    }
     recorded(
         worker,
         lane,
@@ -80,6 +85,11 @@ async fn back(worker: &Worker, lane: &Lane, since: Time, now: Time) {
     worker.parts.health.lane_back(&label);
     if let Err(error) = worker.parts.store.wake(lane, now).await {
         tracing::error!(lane = label, %error, "what was put off could not be called back; it comes at its own time");
+    }
+    if let Lane::Backend(name) = lane
+        && let Err(error) = worker.parts.app.target_back(name).await
+    {
+        tracing::error!(lane = label, %error, "the cards of what waited for it aren't brought to the present at once");
     }
     let event = Event::new(EventKind::BackendBack, Actor::Hallpass, now);
     recorded(worker, lane, event.fact("away_for_seconds", seconds)).await;

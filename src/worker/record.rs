@@ -9,7 +9,7 @@ use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{Change, EffectKind, HoldingId, Lane, Time, Urgency, Write};
 
 use crate::app::{Carried, Seen};
-use crate::store::{Applied, Claimed, Finish, StoreError};
+use crate::store::{Applied, Claimed, Failure, Finish, StoreError};
 
 use super::circuit::PROBE;
 use super::{Worker, lane_label, retry};
@@ -23,7 +23,7 @@ const ANEW: u32 = 16;
 pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed, Carried)>) {
     let label = lane_label(lane);
     let mut changes: Vec<Recorded> = Vec::new();
-    let (mut bare, mut doubtful) = (Vec::new(), Vec::new());
+    let (mut bare, mut doubtful, mut failing) = (Vec::new(), Vec::new(), Vec::new());
     for (claimed, outcome) in carried {
         match outcome {
             Carried::Done(change) => changes.push(Recorded::new(claimed, change, None)),
@@ -40,10 +40,16 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
             } if *lane == Lane::Slack => bare.push(put_off(worker, &label, claimed, after)),
             Carried::Retry { after, why } => {
                 doubtful.extend(holding_of(&claimed));
+                failing.extend(holding_of(&claimed));
+                let why = (Failure::Failed, why);
                 bare.push(later(worker, &label, claimed, after, why));
             }
             // Nothing was called that could have changed anything.
-            Carried::Away { after, why } => bare.push(later(worker, &label, claimed, after, why)),
+            Carried::Away { after, why } => {
+                failing.extend(holding_of(&claimed));
+                let why = (Failure::Silent, why);
+                bare.push(later(worker, &label, claimed, after, why));
+            }
         }
     }
     for (claimed, why) in done(worker, &label, changes).await {
@@ -55,13 +61,20 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
             }
             Unrecorded::Failed(error) => {
                 tracing::error!(lane = label, kind = ?claimed.kind, subject = ?claimed.subject, %error, "an outcome could not be recorded; its effect will be done again");
-                later(worker, &label, claimed, None, error.to_string())
+                let why = (Failure::Failed, error.to_string());
+                later(worker, &label, claimed, None, why)
             }
         });
     }
     // Before they are ended: an end takes the token out of what it finishes.
     doubt_what_was_lost(worker, &label, doubtful).await;
     finish(worker, &label, bare).await;
+    // After them: who reads it finds that they failed.
+    for (claimed, id) in failing {
+        if let Err(error) = worker.parts.app.try_failed(&id, claimed.attempts).await {
+            tracing::error!(lane = label, holding = %id, %error, "its cards don't say that it fails");
+        }
+    }
 }
 
 /// What is to be written for an effect that was carried out.
@@ -132,6 +145,7 @@ fn moved(worker: &Worker, claimed: Claimed) -> Finish {
         claimed,
         at,
         error: "the rows changed meanwhile".into(),
+        failure: None,
     }
 }
 
@@ -141,7 +155,7 @@ fn later(
     label: &str,
     claimed: Claimed,
     after: Option<Duration>,
-    error: String,
+    (failure, error): (Failure, String),
 ) -> Finish {
     // Planted, there are only so many tries; or the order to take access away is forgotten with the first that fails.
     let tried_enough = planted(Fault::RetriesRunOut) && claimed.attempts >= 5;
@@ -165,7 +179,12 @@ fn later(
     );
     worker.parts.metrics.effect(label, "retried");
     let at = from_now(worker, delay);
-    Finish::Retry { claimed, at, error }
+    Finish::Retry {
+        claimed,
+        at,
+        error,
+        failure: Some(failure),
+    }
 }
 
 /// Slack says when it is this one's turn: it waits until then, and no try of its own has failed.

@@ -35,6 +35,30 @@ fn told(bot: &TestBot) -> Vec<i64> {
         .collect()
 }
 
+/// However many people and roles there are, the first thing that security reads is short, and names what weighs most.
+#[tokio::test]
+async fn the_first_configuration_is_summed_up_and_stands_on_record_whole() {
+    everywhere(async |bot| {
+        let said = bot.said_in(SECURITY);
+        let lines: Vec<&str> = said.lines().collect();
+        assert!(lines.len() <= 10, "{} lines: {said}", lines.len());
+        assert!(lines[1].contains("what weighs most first"), "{said}");
+        assert!(lines[2].contains("U0PAT runs Hallpass"), "{said}");
+        assert!(said.contains("hallpass audit export"), "{said}");
+        let events = bot.store.events_after(0, 100).await.unwrap();
+        let loaded = events
+            .iter()
+            .find(|one| one.event.kind.as_str() == "configuration.loaded")
+            .unwrap();
+        let gained = loaded.event.personal.iter();
+        let gained = gained.filter(|one| one.field == "gained").count();
+        let count = loaded.event.facts["gained"].as_u64().unwrap();
+        assert!(count > 30, "{count}");
+        assert_eq!(gained as u64, count);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn hours_without_slack_lose_no_announcement_and_keep_their_order() {
     everywhere(async |bot| {

@@ -103,10 +103,12 @@ async fn what_still_holds_is_said_late_in_its_order() {
         let alarm = bot.slack.messages(SECURITY);
         let alarm = alarm.iter().find(|one| one.plain().contains("INC-42"));
         let granted = replies(bot, &request);
-        assert_eq!(count(&granted, "has `db-admin`"), 1, "{granted:#?}");
+        assert_eq!(count(&granted, "got `db-admin`"), 1, "{granted:#?}");
         let card = bot.card(&request);
         let thread = bot.slack.thread(APPROVALS, &card.ts);
-        let granted = thread.iter().find(|one| one.plain().contains("until"));
+        let granted = thread
+            .iter()
+            .find(|one| one.plain().contains("got `db-admin`"));
         let (alarm, granted) = (alarm.unwrap(), granted.unwrap());
         assert!(alarm.ts < granted.ts, "the alarm comes first");
     })
@@ -155,7 +157,7 @@ async fn too_fast_for_slack_loses_nothing_and_repeats_nothing() {
             bot.settle().await;
         }
         let said = replies(bot, &request);
-        assert_eq!(count(&said, "until"), 1, "{said:#?}");
+        assert_eq!(count(&said, "got `db-admin`"), 1, "{said:#?}");
         let told: Vec<String> = bot.slack.dms("alice").iter().map(Message::plain).collect();
         assert_eq!(count(&told, "You have"), 1, "{told:#?}");
         let fired: u32 = bot.slack.faults().iter().map(|fault| fault.fired).sum();
@@ -177,7 +179,7 @@ async fn a_lost_answer_costs_one_repetition_at_most() {
             bot.clock.advance(minutes(1));
             bot.settle().await;
         }
-        let thread = count(&replies(bot, &request), "until");
+        let thread = count(&replies(bot, &request), "got `db-admin`");
         let told: Vec<String> = bot.slack.dms("alice").iter().map(Message::plain).collect();
         let told = count(&told, "You have");
         assert!(thread >= 1 && told >= 1, "said to both");
@@ -198,7 +200,7 @@ async fn a_slow_slack_is_waited_for_rather_than_told_twice() {
         bot.clock.advance(minutes(1));
         bot.settle().await;
         let said = replies(bot, &request);
-        assert_eq!(count(&said, "until"), 1, "{said:#?}");
+        assert_eq!(count(&said, "got `db-admin`"), 1, "{said:#?}");
     })
     .await;
 }

@@ -63,8 +63,11 @@ async fn a_direct_message_opens_its_conversation_once() {
     let (chat, _) = chat(&url);
     let place = Place::Person(SlackId::parse("U0RITA").unwrap());
 
-    chat.post(&place, &granted()).await.unwrap();
-    let posted = chat.post(&place, &granted()).await.unwrap();
+    let follows = Message::Stands {
+        request: slack_shown::active(),
+    };
+    chat.post(&place, &follows).await.unwrap();
+    let posted = chat.post(&place, &follows).await.unwrap();
 
     assert_eq!(posted.channel, "D0RITA");
     assert_eq!(

@@ -52,6 +52,7 @@ fn empty() -> HomeOpen {
         holds: all(Vec::new()),
         asked: all(Vec::new()),
         roles: all(Vec::new()),
+        breaks: Vec::new(),
         watch: None,
     }
 }
@@ -124,6 +125,14 @@ fn security() -> HomeOpen {
     }
 }
 
+/// May ask for nothing, and break the glass.
+fn commander() -> HomeOpen {
+    HomeOpen {
+        breaks: vec!["db-admin".into(), "db-owner".into()],
+        ..empty()
+    }
+}
+
 /// Every list is longer than its page.
 fn many() -> HomeOpen {
     let watching = watching();
@@ -155,6 +164,7 @@ fn homes_read_well() {
         ("home_empty", rendered(empty())),
         ("home_busy", rendered(busy())),
         ("home_security", rendered(security())),
+        ("home_commander", rendered(commander())),
         ("home_many", rendered(many())),
         ("home_closed", views::home(&closed, at(30), None)),
         ("home_answered", answered),
@@ -186,6 +196,7 @@ fn poisoned_home(text: &str, many: usize) -> HomeOpen {
         holds: paged(&held(request(stuck()), waiting), 5, 0, 2),
         asked: paged(&request(crate::slack_shown::request()), 5, 1, 3),
         roles: paged(&role, 8, 1, 3),
+        breaks: vec![text.into(); many],
         watch: Some(WatchShown {
             owed: paged(&owed, 5, 1, 3),
             active: paged(&live, 10, 1, 3),

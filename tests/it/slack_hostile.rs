@@ -5,15 +5,15 @@ use hallpass::app::answer::Answer;
 use hallpass::domain::announcement::Drift;
 use hallpass::domain::{Actor, Announcement, BackendName, Email};
 use hallpass::ports::chat::{
-    AccessShown, EndShown, GrantStateShown, KindShown, Message, MoreTime, RequestShown, Shown,
-    StateShown,
+    AccessShown, EndShown, GrantStateShown, KindShown, Message, MoreTime, PostUseShown,
+    RequestShown, Shown, StateShown,
 };
 use hallpass::slack::views;
 use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::slack_checker::Checker;
-use crate::{slack_shown, slack_shown_announcements, slack_shown_answers};
+use crate::{slack_shown, slack_shown_announcements, slack_shown_answers, slack_shown_notices};
 
 /// The same request with `text` wherever somebody's words, or a configuration's, can stand, and `many` of everything.
 pub(crate) fn poisoned(mut request: RequestShown, text: &str, many: usize) -> RequestShown {
@@ -49,6 +49,10 @@ pub(crate) fn poisoned(mut request: RequestShown, text: &str, many: usize) -> Re
         StateShown::Void { why } => *why = text.into(),
         StateShown::Started(grant) => {
             grant.notes = texts();
+            for one in &mut grant.trouble {
+                one.backend = text.into();
+            }
+            grant.trouble = grant.trouble.iter().cycle().take(many).cloned().collect();
             poison_grant(&mut grant.state, text, many);
         }
         StateShown::Scheduled { .. }
@@ -60,9 +64,13 @@ pub(crate) fn poisoned(mut request: RequestShown, text: &str, many: usize) -> Re
         incident,
         review_by,
         skipped,
+        review,
         ..
     } = &mut request.kind
     {
+        if let PostUseShown::Reviewed { note, .. } = &mut **review {
+            *note = Some(text.into());
+        }
         *incident = text.into();
         *review_by = texts();
         *skipped = vec![slack_shown::eve(); many];
@@ -173,8 +181,16 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
             },
             now,
         },
-        Message::BreakGlass { request } => Message::BreakGlass {
+        Message::Stands { request } => Message::Stands {
             request: poison(request),
+        },
+        Message::Addressed { reader, message } => Message::Addressed {
+            reader,
+            message: Box::new(poisoned_message(*message, text, many)),
+        },
+        Message::BreakGlass { request, buttons } => Message::BreakGlass {
+            request: poison(request),
+            buttons,
         },
         Message::PostUseReviewed { request } => Message::PostUseReviewed {
             request: poison(request),
@@ -396,7 +412,7 @@ fn problems_with(text: &str, many: usize) -> Vec<String> {
     };
     let messages = slack_shown::cards()
         .into_iter()
-        .chain(slack_shown::notices())
+        .chain(slack_shown_notices::notices())
         .chain(crate::slack_shown_alarm::alarms());
     let announcements = slack_shown_announcements::announcements()
         .into_iter()

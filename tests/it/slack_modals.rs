@@ -7,10 +7,12 @@ use hallpass::app::form_shown::{
     RoleChosen, RoleOption,
 };
 use hallpass::domain::Duration;
+use hallpass::ports::chat::PostUseShown;
 use hallpass::slack::views;
 use serde_json::Value;
 
-use crate::slack_shown::{at, request, second_stage};
+use crate::slack_hostile::poisoned;
+use crate::slack_shown::{at, glass_active, request, second_stage};
 
 fn option(name: &str, permits: &str) -> RoleOption {
     RoleOption {
@@ -178,7 +180,11 @@ fn modals() -> Vec<(&'static str, Value)> {
         ("form_one_moment", views::one_moment()),
         ("deny", views::deny_form(&review())),
         ("approve_for_less", views::less_form(&review())),
-        ("approve_with_a_note", views::less_form(&second)),
+        ("approve_with_a_note", views::note_form(&second)),
+        (
+            "review_the_use",
+            views::use_form(&glass_active(PostUseShown::Owed)),
+        ),
         ("break_glass", views::glass_form(&glass())),
         ("break_glass_pending", views::glass_form(&pending)),
     ]
@@ -283,7 +289,12 @@ fn hostile_words_fit_into_a_decision() {
         },
         ..review()
     };
-    for view in [views::deny_form(&hostile), views::less_form(&hostile)] {
+    for view in [
+        views::deny_form(&hostile),
+        views::less_form(&hostile),
+        views::note_form(&hostile),
+        views::use_form(&poisoned(glass_active(PostUseShown::Owed), &mad, 50)),
+    ] {
         let mistakes = slack_sandbox::check_view(&view);
         assert!(mistakes.is_empty(), "{mistakes:#?}");
         assert!(!view.to_string().contains("<!channel"));

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use slack_sandbox::{Channel, Person, Sandbox, Workspace};
 
 use crate::slack_fake::HandClock;
-use crate::slack_shown;
+use crate::{slack_shown, slack_shown_notices};
 
 async fn sandbox() -> Sandbox {
     let person = |id: &str, name: &str| Person::new(id, name, name, &format!("{name}@example.com"));
@@ -66,7 +66,7 @@ async fn the_sandbox_takes_every_message_posted_and_updated() {
     let standing = chat.post(&approvals(), &first).await.unwrap();
     let all = slack_shown::cards()
         .into_iter()
-        .chain(slack_shown::notices())
+        .chain(slack_shown_notices::notices())
         .chain(crate::slack_shown_alarm::alarms());
     for (name, message, _) in all {
         for place in [

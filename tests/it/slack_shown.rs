@@ -1,21 +1,23 @@
-//! Read models to render: one story (Rita asks for db-admin, Bob decides), and every message told about it (its answers: `slack_shown_answers`).
+//! Read models to render: one story (Rita asks for db-admin, Bob decides), in every state, and its cards. What is said
+//! about it once is `slack_shown_notices`'s, its answers `slack_shown_answers`'s.
 
 use std::sync::LazyLock;
 
+use hallpass::domain::request::Found;
 use hallpass::domain::{Duration, Email, SlackId, Time};
 use hallpass::ports::chat::{
-    AccessShown, Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, MoreTime,
-    Past, PostUseShown, RequestShown, ReviewShown, Shown, StageShown, StateShown, StepShown,
+    Buttons, EndShown, GrantShown, GrantStateShown, KindShown, Message, PostUseShown, RequestShown,
+    ReviewShown, Shown, StageShown, StateShown, StepShown, Trouble, TroubleShown,
 };
 use hallpass::slack::views::Audience::{self, Channel, Person};
 
 use crate::slack_shown_answers::beside;
 
 /// Who asks and holds.
-static RITA: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0RITA").unwrap());
+pub(crate) static RITA: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0RITA").unwrap());
 
 /// Who decides.
-static BOB: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0BOB").unwrap());
+pub(crate) static BOB: LazyLock<SlackId> = LazyLock::new(|| SlackId::parse("U0BOB").unwrap());
 
 /// 2026-01-15 02:12 UTC, and so many minutes later.
 pub(crate) fn at(minutes: i64) -> Time {
@@ -82,6 +84,15 @@ pub(crate) fn request() -> RequestShown {
         held: None,
         state: StateShown::Pending(stage()),
         reviews: Vec::new(),
+        first_use: false,
+    }
+}
+
+/// It was never asked for before, and is now.
+pub(crate) fn first_use() -> RequestShown {
+    RequestShown {
+        first_use: true,
+        ..request()
     }
 }
 
@@ -96,16 +107,6 @@ fn review(reviewer: Shown, approved: bool, reason: Option<&str>) -> ReviewShown 
     }
 }
 
-fn past(now: Past, holder: Option<Shown>) -> Message {
-    let access = AccessShown {
-        id: request().id,
-        short: request().short,
-        role: request().role,
-        holder,
-    };
-    Message::Past { access, now }
-}
-
 /// Approved by Bob, with a grant in this state.
 pub(crate) fn started(state: GrantStateShown) -> RequestShown {
     RequestShown {
@@ -114,6 +115,8 @@ pub(crate) fn started(state: GrantStateShown) -> RequestShown {
             short: "G-7K2M".into(),
             state,
             notes: Vec::new(),
+            trouble: Vec::new(),
+            tried_until: None,
         }),
         reviews: vec![review(bob(), true, None)],
         ..request()
@@ -136,20 +139,51 @@ pub(crate) fn ended(why: EndShown) -> RequestShown {
     })
 }
 
-pub(crate) fn stuck() -> RequestShown {
-    started(GrantStateShown::Revoking {
-        why: EndShown::Expired,
-        stuck: vec!["orders-db".into()],
-    })
+/// A backend that keeps it from being given or taken.
+fn troubled(mut request: RequestShown, how: Trouble) -> RequestShown {
+    if let StateShown::Started(grant) = &mut request.state {
+        let backend = "orders-db".into();
+        grant.trouble = vec![TroubleShown { backend, how }];
+        let coming = grant.state == GrantStateShown::Provisioning;
+        grant.tried_until = coming.then(|| at(19));
+    }
+    request
 }
 
-fn failed() -> RequestShown {
+/// It should be there, and the backend doesn't answer.
+pub(crate) fn late() -> RequestShown {
+    troubled(started(GrantStateShown::Provisioning), Trouble::Silent)
+}
+
+/// It should be gone, and the backend doesn't answer; not for long yet.
+pub(crate) fn late_to_go() -> RequestShown {
+    let going = GrantStateShown::Revoking {
+        why: EndShown::Expired,
+        stuck: Vec::new(),
+    };
+    troubled(started(going), Trouble::Silent)
+}
+
+/// For so long that security was told.
+pub(crate) fn stuck() -> RequestShown {
+    stuck_by(Trouble::Silent)
+}
+
+fn stuck_by(how: Trouble) -> RequestShown {
+    let going = GrantStateShown::Revoking {
+        why: EndShown::Expired,
+        stuck: vec!["orders-db".into()],
+    };
+    troubled(started(going), how)
+}
+
+pub(crate) fn failed() -> RequestShown {
     started(GrantStateShown::Failed {
         why: "orders-db knows no user rita. Ask whoever runs it to create one.".into(),
     })
 }
 
-fn with_notes(mut request: RequestShown) -> RequestShown {
+pub(crate) fn with_notes(mut request: RequestShown) -> RequestShown {
     if let StateShown::Started(grant) = &mut request.state {
         grant.notes =
             vec!["orders_admin in orders-db was held before this grant, so it stays.".into()];
@@ -168,7 +202,7 @@ pub(crate) fn denied() -> RequestShown {
     }
 }
 
-fn in_state(state: StateShown) -> RequestShown {
+pub(crate) fn in_state(state: StateShown) -> RequestShown {
     RequestShown { state, ..request() }
 }
 
@@ -231,8 +265,9 @@ pub(crate) fn break_glass(review: PostUseShown, state: GrantStateShown) -> Reque
             checked_at: at(0),
             skipped: vec![bob()],
             review_by: vec!["security".into()],
+            reviewers: vec![eve()],
             review_due: at(24 * 60),
-            review,
+            review: Box::new(review),
         },
         duration: Duration::from_hours(1),
         reviews: Vec::new(),
@@ -250,11 +285,30 @@ pub(crate) fn glass_active(review: PostUseShown) -> RequestShown {
     )
 }
 
-fn reviewed() -> PostUseShown {
+pub(crate) fn reviewed() -> PostUseShown {
     PostUseShown::Reviewed {
         by: eve(),
         at: at(90),
+        found: Some(Found::NeedsFollowUp),
+        note: Some("A table was dropped".into()),
     }
+}
+
+/// Revoked by Bob, and looked at by Eve.
+pub(crate) fn glass_over() -> RequestShown {
+    break_glass(
+        reviewed(),
+        GrantStateShown::Ended {
+            why: EndShown::Revoked {
+                by: Some(bob()),
+                operator: None,
+                reason: Some("The incident is over".into()),
+            },
+            at: at(30),
+            verified_at: at(30),
+            sessions_closed: None,
+        },
+    )
 }
 
 /// The cards, by a name for each.
@@ -314,7 +368,20 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
             Channel,
         ),
         ("card_ended", plain(ended(EndShown::Expired)), Channel),
+        (
+            "card_first_use",
+            card(first_use(), Buttons::Decide),
+            Channel,
+        ),
+        ("card_late", plain(late()), Channel),
+        ("card_late_to_go", plain(late_to_go()), Channel),
         ("card_stuck", plain(stuck()), Channel),
+        (
+            "card_refused_to_go",
+            plain(stuck_by(Trouble::Refuses)),
+            Channel,
+        ),
+        ("card_kept", plain(stuck_by(Trouble::KeepsIt)), Channel),
         ("card_failed", plain(failed()), Channel),
         (
             "card_extension",
@@ -342,27 +409,12 @@ pub(crate) fn cards() -> Vec<(&'static str, Message, Audience<'static>)> {
         ),
         (
             "card_break_glass",
-            card(glass_active(PostUseShown::Owed), Buttons::BreakGlass),
+            card(glass_active(PostUseShown::Owed), Buttons::Revoke),
             Channel,
         ),
         (
             "card_break_glass_over",
-            card(
-                break_glass(
-                    reviewed(),
-                    GrantStateShown::Ended {
-                        why: EndShown::Revoked {
-                            by: Some(bob()),
-                            operator: None,
-                            reason: Some("The incident is over".into()),
-                        },
-                        at: at(30),
-                        verified_at: at(30),
-                        sessions_closed: None,
-                    },
-                ),
-                Buttons::BreakGlass,
-            ),
+            card(glass_over(), Buttons::Revoke),
             Channel,
         ),
     ]
@@ -379,221 +431,4 @@ pub(crate) fn extension(ends_at: Option<Time>) -> RequestShown {
         duration: Duration::from_hours(1),
         ..request()
     }
-}
-
-/// What is said once.
-#[expect(clippy::too_many_lines, reason = "a table")]
-pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
-    let (left, ends_at) = (Duration::from_mins(15), at(124));
-    let mut revoked = ended(EndShown::Revoked {
-        by: Some(bob()),
-        operator: None,
-        reason: Some("The incident is over".into()),
-    });
-    let by_operator = ended(EndShown::Revoked {
-        by: None,
-        operator: Some("cli:pat@ops-1".into()),
-        reason: Some("Laptop lost".into()),
-    });
-    let (by, reason) = (Duration::from_hours(1), Some("All fixed".into()));
-    let dropped = EndShown::Dropped { reason };
-    let warning = |more: MoreTime| Message::Warning {
-        request: active(),
-        left,
-        ends_at,
-        more,
-    };
-    revoked.short = "R-7K2N".into();
-    vec![
-        (
-            "reminder",
-            Message::Reminder { request: request() },
-            Channel,
-        ),
-        (
-            "climbed",
-            Message::Climbed {
-                request: second_stage(),
-            },
-            Channel,
-        ),
-        (
-            "handled",
-            Message::Handled {
-                request: started(GrantStateShown::Provisioning),
-            },
-            Person(&RITA),
-        ),
-        (
-            "handled_denied",
-            Message::Handled { request: denied() },
-            Person(&RITA),
-        ),
-        (
-            "handled_stage",
-            Message::Handled {
-                request: second_stage(),
-            },
-            Person(&RITA),
-        ),
-        (
-            "decided_denied",
-            Message::Decided { request: denied() },
-            Person(&RITA),
-        ),
-        (
-            "decided_timed_out",
-            Message::Decided {
-                request: in_state(StateShown::TimedOut),
-            },
-            Channel,
-        ),
-        (
-            "decided_scheduled",
-            Message::Decided {
-                request: scheduled(),
-            },
-            Person(&RITA),
-        ),
-        (
-            "reopened",
-            Message::Reopened {
-                request: for_later(),
-            },
-            Person(&RITA),
-        ),
-        (
-            "granted_thread",
-            Message::Granted { request: active() },
-            Channel,
-        ),
-        (
-            "granted_holder",
-            Message::Granted {
-                request: with_notes(active()),
-            },
-            Person(&RITA),
-        ),
-        (
-            "grant_failed",
-            Message::GrantFailed { request: failed() },
-            Person(&RITA),
-        ),
-        ("warning_thread", warning(MoreTime::Agreed { by }), Channel),
-        (
-            "warning_holder",
-            warning(MoreTime::Agreed { by }),
-            Person(&RITA),
-        ),
-        (
-            "warning_decider",
-            warning(MoreTime::Agreed { by }),
-            Person(&BOB),
-        ),
-        (
-            "warning_holder_beyond",
-            warning(MoreTime::Asked { by }),
-            Person(&RITA),
-        ),
-        (
-            "warning_decider_beyond",
-            warning(MoreTime::Asked { by }),
-            Person(&BOB),
-        ),
-        (
-            "warning_waits",
-            warning(MoreTime::Waits {
-                short: "R-9XYZ".into(),
-            }),
-            Person(&RITA),
-        ),
-        (
-            "ended_by_operator",
-            Message::Ended {
-                request: by_operator,
-                since: None,
-            },
-            Person(&RITA),
-        ),
-        (
-            "revoke_stuck",
-            Message::RevokeStuck { request: stuck() },
-            Channel,
-        ),
-        (
-            "ended",
-            Message::Ended {
-                request: ended(EndShown::Expired),
-                since: None,
-            },
-            Channel,
-        ),
-        (
-            "ended_revoked",
-            Message::Ended {
-                request: revoked,
-                since: None,
-            },
-            Person(&RITA),
-        ),
-        (
-            "ended_dropped",
-            Message::Ended {
-                request: with_notes(ended(dropped)),
-                since: None,
-            },
-            Channel,
-        ),
-        (
-            "ended_untold",
-            Message::Ended {
-                request: ended(EndShown::Expired),
-                since: Some(at(4)),
-            },
-            Channel,
-        ),
-        (
-            "extended",
-            Message::Extended {
-                request: active(),
-                ends_at: at(184),
-            },
-            Person(&RITA),
-        ),
-        ("past_extended", past(Past::Extended, Some(rita())), Channel),
-        (
-            "past_being_taken",
-            past(Past::BeingTaken, Some(rita())),
-            Channel,
-        ),
-        ("past_over", past(Past::Over, None), Channel),
-        (
-            "standing_access",
-            Message::StandingAccess {
-                request: with_notes(active()),
-            },
-            Channel,
-        ),
-        (
-            "break_glass_alarm",
-            Message::BreakGlass {
-                request: glass_active(PostUseShown::Owed),
-            },
-            Channel,
-        ),
-        (
-            "break_glass_reviewed",
-            Message::PostUseReviewed {
-                request: glass_active(reviewed()),
-            },
-            Channel,
-        ),
-        (
-            "break_glass_overdue",
-            Message::PostUseOverdue {
-                request: glass_active(PostUseShown::Overdue),
-            },
-            Channel,
-        ),
-    ]
 }

@@ -71,6 +71,17 @@ fn facts() -> Vec<(&'static str, Announcement)> {
             },
         ),
         (
+            "announced_first_configuration",
+            Announcement::AuthorityChanged {
+                digest: "9f86d081884c7d659a2feaa0c55ad015".into(),
+                gained: ["U0PAT runs Hallpass (operator)".into()]
+                    .into_iter()
+                    .chain((1..34).map(|n| format!("U0{n} may ask for db-admin")))
+                    .collect(),
+                lost: Vec::new(),
+            },
+        ),
+        (
             "announced_identity",
             Announcement::IdentityChanged {
                 account: SlackId::parse("U0RITA").unwrap(),

@@ -2,7 +2,10 @@
 
 use hallpass::slack::views;
 
-use crate::{slack_shown, slack_shown_alarm, slack_shown_announcements, slack_shown_answers};
+use crate::{
+    slack_shown, slack_shown_alarm, slack_shown_announcements, slack_shown_answers,
+    slack_shown_notices,
+};
 
 #[test]
 fn cards_read_well() {
@@ -13,7 +16,7 @@ fn cards_read_well() {
 
 #[test]
 fn notices_read_well() {
-    for (name, message, audience) in slack_shown::notices() {
+    for (name, message, audience) in slack_shown_notices::notices() {
         insta::assert_json_snapshot!(name, views::message(&message, audience).json());
     }
 }

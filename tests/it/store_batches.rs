@@ -373,6 +373,7 @@ async fn a_claim_that_was_ended_ends_nothing_more_although_its_effect_stays(db: 
         claimed: claim,
         at: at(600),
         error: "late".into(),
+        failure: None,
     };
     let finished = db.store.finish(vec![Finish::Done(late), put_off]).await;
     assert_eq!(finished, Ok(()));

@@ -205,6 +205,7 @@ async fn a_lapsed_lease_is_taken_over_and_the_late_one_ends_nothing(db: Fresh) {
             claimed: late,
             at: at(12),
             error: "late".into(),
+            failure: None,
         },
     ] {
         db.store.finish(vec![finish]).await.unwrap();
@@ -251,6 +252,7 @@ async fn a_failed_try_comes_again_at_its_moment(db: Fresh) {
             claimed,
             at: again,
             error: "refused\u{0}".repeat(900),
+            failure: None,
         };
         db.store.finish(vec![retry]).await.unwrap();
         assert_eq!(db.store.lanes().await, Ok(vec![(Lane::Internal, again)]));
@@ -281,6 +283,7 @@ async fn a_new_wish_during_a_failed_try_is_not_put_off(db: Fresh) {
         claimed,
         at: at(500),
         error: "down".into(),
+        failure: None,
     };
     db.store.finish(vec![retry]).await.unwrap();
     assert_eq!(db.store.lanes().await, Ok(vec![(Lane::Internal, at(2))]));
@@ -327,6 +330,7 @@ async fn a_cancelled_effect_does_not_come_back(db: Fresh) {
         claimed,
         at: at(2),
         error: "x".into(),
+        failure: None,
     });
     db.store.finish(ends.collect()).await.unwrap();
     assert_eq!(db.store.lanes().await, Ok(Vec::new()));
@@ -431,6 +435,7 @@ async fn what_was_put_off_is_called_back(db: Fresh) {
         claimed: claimed.clone(),
         at: at(300),
         error: "away".into(),
+        failure: None,
     };
     db.store
         .finish(both.iter().map(put_off).collect())

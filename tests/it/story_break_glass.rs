@@ -1,5 +1,7 @@
 //! Break-glass: at once, by the commander alone, loud, and answered for afterwards.
 
+use serde_json::json;
+
 use crate::support::workplace::SECURITY;
 use crate::support::{Request, TestBot, everywhere, minutes};
 
@@ -139,11 +141,11 @@ async fn security_reviews_it_and_commander_and_holder_never() {
                 message
                     .buttons()
                     .iter()
-                    .any(|label| label.starts_with("Reviewed"))
+                    .any(|label| label.starts_with("Review the use"))
             })
-            .unwrap_or_else(|| panic!("no Reviewed in {loud:#?}"));
+            .unwrap_or_else(|| panic!("no review in {loud:#?}"));
         for person in ["carol", "rita", "bob"] {
-            bot.presses_on(person, loud, "Reviewed").await;
+            bot.presses_on(person, loud, "Review the use").await;
             bot.settle().await;
             assert!(
                 !bot.record(&request)
@@ -152,7 +154,11 @@ async fn security_reviews_it_and_commander_and_holder_never() {
                 "{person}"
             );
         }
-        bot.presses_on("eve", loud, "Reviewed").await;
+        bot.presses_on("eve", loud, "Review the use").await;
+        bot.settle().await;
+        let modal = bot.modal("eve").unwrap();
+        let values = json!({ "found": { "found": "as_it_should_be" } });
+        bot.slack.submit_view("eve", &modal.id, values).await;
         bot.settle().await;
         assert!(
             bot.record(&request)

@@ -134,13 +134,11 @@ async fn the_warning_s_button_adds_what_was_agreed() {
         let warned = bot.slack.dms("alice").into_iter();
         let warned = warned.filter(|message| message.plain().contains("ends in"));
         assert_eq!(warned.count(), 1, "warned of the later end, too");
-        let past = bot.slack.dms("alice").into_iter();
-        let past =
-            past.filter(|message| message.plain().contains("was extended since this warning"));
+        let thread = bot.thread(&request);
         assert_eq!(
-            past.count(),
+            thread.matches("was extended since this warning").count(),
             1,
-            "and the first warning says that it is past"
+            "and the first warning says that it is past: {thread}"
         );
         after(bot, 10).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
@@ -356,14 +354,14 @@ async fn no_button_stays_that_does_nothing() {
     with_a_budget(async |bot| {
         let request = alice_has_it(bot).await;
         after(bot, 15).await;
-        // Alice's news of the access and her warning, Bob's, and the thread's.
+        // Alice's warning, which took the place of her news, Bob's, and the thread's.
         assert_eq!(
             pressable(bot, &request).len(),
-            4,
+            3,
             "{:#?}",
             pressable(bot, &request)
         );
-        let seen = warning(bot, "alice");
+        let seen = warning_in_thread(bot, &request);
         pressed(bot, "bob", &warning_in_thread(bot, &request), "Extend").await;
         let live = pressable(bot, &request);
         assert!(
@@ -372,15 +370,15 @@ async fn no_button_stays_that_does_nothing() {
         );
         assert_eq!(
             live.len(),
-            2,
-            "what says that she has it, and that it was extended: {live:#?}"
+            1,
+            "what says to Alice that it was extended: {live:#?}"
         );
 
         after(bot, 46).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
         assert_eq!(pressable(bot, &request), [""; 0], "all of it is over");
         assert!(
-            bot.told("alice").contains("Your `db-admin`") && bot.told("alice").contains("is over."),
+            bot.told("alice").contains("Your `db-admin`") && bot.told("alice").contains("*Ended*"),
             "{}",
             bot.told("alice")
         );
@@ -411,14 +409,14 @@ async fn while_the_target_does_not_let_go_the_warnings_say_so_instead_of_offerin
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
         assert_eq!(pressable(bot, &request), [""; 0]);
         assert!(
-            bot.told("bob").contains("is being taken away"),
+            bot.told("bob").contains("*Not gone yet*"),
             "{}",
             bot.told("bob")
         );
         bot.backend.feels(Mood::Well);
         after(bot, 1).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
-        assert!(bot.told("bob").contains("is over."), "{}", bot.told("bob"));
+        assert!(bot.told("bob").contains("*Ended*"), "{}", bot.told("bob"));
     })
     .await;
 }

@@ -22,7 +22,7 @@ async fn beyond_the_budget_those_on_call_decide_and_the_end_moves() {
         assert!(text.contains("db-admin for 2 hours more"), "{text}");
         assert!(text.contains("the rebuild takes longer"), "{text}");
         assert!(text.contains("with this"), "the end as it would be: {text}");
-        assert_eq!(buttons.len(), 3, "{buttons:?}");
+        assert_eq!(buttons.len(), 4, "{buttons:?}");
         assert!(text.contains("<@U0BOB>"), "who is on call is asked: {text}");
         assert!(
             (told_end(bot) - end).abs() < seconds(5),

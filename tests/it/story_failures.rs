@@ -167,7 +167,7 @@ async fn the_card_says_that_it_is_over_only_when_it_is_gone() {
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
         let card = bot.card(&request).plain();
         assert!(
-            card.contains("taken away") && !card.contains("Ended"),
+            card.contains("Not gone yet") && !card.contains("Ended"),
             "{card}"
         );
         assert!(!bot.thread(&request).contains("*Ended*"));

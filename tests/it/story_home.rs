@@ -291,6 +291,22 @@ async fn long_lists_have_pages_which_stay_where_they_were_turned_to() {
     .await;
 }
 
+/// Whoever may ask for nothing isn't invited to, and a commander reads what they can do.
+#[tokio::test]
+async fn a_home_offers_what_its_reader_may_do() {
+    everywhere(async |bot| {
+        let carol = opens(bot, "carol").await;
+        let shown = carol.plain();
+        assert!(shown.contains("You are commander now, for"), "{shown}");
+        assert!(shown.contains("/prod-access break-glass"), "{shown}");
+        assert_eq!(buttons(&carol.source, "Request"), [""; 0], "{shown}");
+        let alice = opens(bot, "alice").await;
+        assert!(!alice.plain().contains("break-glass"));
+        assert!(!buttons(&alice.source, "Request access").is_empty());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn security_sees_all_access_and_the_reviews_that_are_owed() {
     everywhere(async |bot| {
@@ -324,12 +340,12 @@ async fn security_sees_all_access_and_the_reviews_that_are_owed() {
             "{owed}"
         );
 
-        let reviewed = presses(bot, "eve", "Reviewed").await;
-        assert!(
-            reviewed.plain().contains("Thank you"),
-            "{}",
-            reviewed.plain()
-        );
+        presses(bot, "eve", "Review the use").await;
+        let modal = bot.modal("eve").expect("a modal opens");
+        let values = json!({ "found": { "found": "as_it_should_be" } });
+        bot.slack.submit_view("eve", &modal.id, values).await;
+        bot.settle().await;
+        let reviewed = home(bot, "eve");
         assert!(under(&reviewed, "Reviews owed").contains("No review of break-glass"));
 
         // Pat operates it: all is seen, and an operator may revoke.

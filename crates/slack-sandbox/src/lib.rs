@@ -30,6 +30,7 @@ pub use fault::{Fault, FaultId, FaultKind, FaultReport};
 pub use handle::{NotSeen, Sandbox};
 pub use message::Message;
 pub use page::gallery::{Exhibit, gallery};
+pub use page::shell::page_head;
 pub use state::Call;
 pub use view::View;
 pub use workspace::{App, Channel, Command, Person, RequestUrls, Shortcut, UserGroup, Workspace};

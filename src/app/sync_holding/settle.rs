@@ -7,7 +7,7 @@ use std::time::Duration;
 use hallpass_domain::grant::State as GrantState;
 use hallpass_domain::holding::{Known, Outcome};
 use hallpass_domain::planted::{Fault, planted};
-use hallpass_domain::{Grant, GrantId, Holding, HoldingId};
+use hallpass_domain::{Effect, Grant, GrantId, Holding, HoldingId};
 
 use super::Work;
 use crate::app::alarm::alarm_effect;
@@ -23,6 +23,8 @@ pub struct Seen {
     outcome: Outcome,
     /// After so long a call that nobody waits for is over.
     over: Duration,
+    /// The cards may say that it fails.
+    failed_before: bool,
 }
 
 impl App {
@@ -37,6 +39,7 @@ impl App {
             generation: holding.generation,
             outcome,
             over: work.backend.timeout() + LEASE,
+            failed_before: work.claimed.attempts > 1 || self.is_away(&holding.backend),
         };
         match work.alone(&holding) {
             Some(grant) => {
@@ -81,11 +84,17 @@ impl App {
         let look = unsure.then(|| now.sync(self.now() + seen.over));
         let told_stuck = grants.iter().any(is_told_stuck);
         let alarm = told_stuck.then(|| alarm_effect(&now.backend, self.now()));
+        let cards: Vec<Effect> = grants
+            .iter()
+            .filter(|_| seen.failed_before)
+            .map(|grant| Effect::sync_card(&grant.request, self.now()))
+            .collect();
         let outcome = seen.outcome.clone();
         let settled = now.settle(seen.generation, outcome, grants, siblings, self.now());
         match settled {
             Ok(mut change) => {
-                for effect in look.into_iter().chain(alarm) {
+                // The cards said that it failed, and don't any more, also where another part is missing still.
+                for effect in look.into_iter().chain(alarm).chain(cards) {
                     change = change.schedule(effect);
                 }
                 Carried::Settled(change, seen)

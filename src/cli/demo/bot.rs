@@ -1,7 +1,7 @@
 //! The bot of the demo: the real one, in a process of its own, so that it can be killed for real.
 //!
 //! The parent writes lines to its standard input, the child answers on its standard output: `move N` sets the clock N seconds
-//! ahead; `next` asks in how many seconds the next event is due. A closed standard input ends the child, so that it never outlives the demo.
+//! ahead; `next` asks in how many seconds the next event is due, and which it is. A closed standard input ends the child, so that it never outlives the demo.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -22,6 +22,14 @@ pub(super) struct Settings {
     pub(super) listen: String,
     pub(super) slack_api_url: String,
     pub(super) secrets: Secrets,
+}
+
+/// What happens next.
+pub(super) struct Upcoming {
+    /// Ahead of the bot's clock.
+    pub(super) seconds: i64,
+    /// In words: `the warning`.
+    pub(super) what: String,
 }
 
 /// A running bot.
@@ -76,13 +84,17 @@ impl Bot {
         self.ask(&format!("move {offset_seconds}")).await.map(drop)
     }
 
-    /// How many seconds ahead of its clock the next event is due; none when nothing is scheduled.
-    pub(super) async fn next_event(&mut self) -> Result<Option<i64>> {
+    /// The next event; none when nothing is scheduled.
+    pub(super) async fn next_event(&mut self) -> Result<Option<Upcoming>> {
         let answer = self.ask("next").await?;
         if answer == "none" {
             return Ok(None);
         }
-        answer.parse().map(Some).context("the next event's time")
+        let (seconds, what) = answer.split_once(' ').context("what comes next")?;
+        Ok(Some(Upcoming {
+            seconds: seconds.parse().context("the next event's time")?,
+            what: what.to_owned(),
+        }))
     }
 
     async fn ask(&mut self, line: &str) -> Result<String> {

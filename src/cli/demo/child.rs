@@ -53,10 +53,11 @@ async fn obey(clock: Arc<MovableClock>, next: NextEvent, stop: CancellationToken
     stop.cancel();
 }
 
-/// Rounded up, so that the event is due once the clock was moved by that much; `none` where nothing is scheduled.
+/// `61 the warning`, the seconds rounded up, so that it is due once the clock was moved by that much; `none` where nothing
+/// is scheduled.
 async fn seconds_left(next: &NextEvent) -> String {
     next.left().await.map_or_else(
         || "none".into(),
-        |left| (left.num_seconds() + 1).to_string(),
+        |(what, left)| format!("{} {what}", left.num_seconds() + 1),
     )
 }

@@ -17,17 +17,21 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-const span = (seconds) => {
-  const minutes = Math.floor(seconds / 60);
-  return [minutes > 0 && `${minutes} min`, (seconds % 60 > 0 || minutes === 0) && `${seconds % 60} s`].filter(Boolean).join(" ");
-};
+const next = document.getElementById("next");
+const upcoming = document.getElementById("upcoming");
 
 const show = async () => {
   const answer = await fetch("/state");
   if (!answer.ok) return;
   const state = await answer.json();
-  clock.textContent = state.offset_seconds > 0 ? `Time moved by ${span(state.offset_seconds)}` : "Real time";
-  clock.classList.toggle("moved", state.offset_seconds > 0);
+  clock.textContent = state.moved_by ? `Time moved by ${state.moved_by}` : "Real time";
+  clock.classList.toggle("moved", Boolean(state.moved_by));
+  // The one thing to press next is the one with colour: with the bot killed that is to start it.
+  const start = document.querySelector('[data-post="/break/bot"]');
+  next.classList.toggle("next", !state.bot_down && Boolean(state.next));
+  next.setAttribute("aria-disabled", String(state.bot_down || !state.next));
+  start.classList.toggle("next", state.bot_down);
+  upcoming.textContent = state.bot_down ? "The bot isn’t running" : state.next ?? "Nothing is scheduled yet";
   const broken = { slack: state.slack_down, target: state.target_down, bot: state.bot_down };
   const names = {
     slack: ["Slack down", "Bring Slack back"], target: ["Target down", "Bring the target back"], bot: ["Kill the bot", "Start the bot"],
@@ -56,4 +60,6 @@ for (const button of document.querySelectorAll("[data-post]")) {
 
 const events = new EventSource("/events");
 events.onmessage = show;
+// What is scheduled changes with what people press in Slack, too.
+setInterval(() => { if (!document.hidden) show(); }, 2000);
 events.onerror = () => { said.textContent = "The demo doesn't answer. Is it still running in the terminal?"; };

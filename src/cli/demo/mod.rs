@@ -24,7 +24,7 @@ use slack_sandbox::{Fault, FaultKind, Sandbox};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 
-use self::bot::Bot;
+use self::bot::{Bot, Upcoming};
 use self::page::Frames;
 use self::target::Target;
 use self::world::Secrets;
@@ -169,12 +169,19 @@ impl Stage {
             Some(bot) => bot.next_event().await?,
             None => return Ok("The bot isn't running: start it first.".into()),
         };
-        let Some(seconds) = next else {
+        let Some(Upcoming { seconds, what }) = next else {
             return Ok("Nothing is scheduled. Ask for access first.".into());
         };
         self.move_by(seconds).await?;
-        let ahead = crate::domain::Duration::from_secs(u32::try_from(seconds).unwrap_or(u32::MAX));
-        Ok(format!("Moved to the next event, {ahead} ahead."))
+        Ok(format!("Moved {} ahead: {what}.", span(seconds)))
+    }
+
+    /// What the button that moves time would lead to; none where it would do nothing.
+    async fn upcoming(&self) -> Option<String> {
+        // Whoever holds it moves time or starts the bot: what comes next is asked once that is done.
+        let mut bot = self.bot.try_lock().ok()?;
+        let next = bot.as_mut()?.next_event().await.ok()??;
+        Some(format!("{} in {}", next.what, span(next.seconds)))
     }
 
     async fn kill_or_start(&self) -> Result<String> {
@@ -244,9 +251,11 @@ async fn front(State(stage): State<Arc<Stage>>) -> maud::Markup {
 
 async fn state(State(stage): State<Arc<Stage>>) -> Response {
     let bot_down = stage.bot.lock().await.is_none();
+    let next = stage.upcoming().await;
     let scene = stage.scene();
     Json(json!({
-        "offset_seconds": stage.offset(),
+        "moved_by": (stage.offset() > 0).then(|| span(stage.offset())),
+        "next": next,
         "slack_down": scene.slack_down,
         "target_down": stage.target.is_down(),
         "bot_down": bot_down,
@@ -282,6 +291,17 @@ async fn press(State(stage): State<Arc<Stage>>, uri: http::Uri, headers: HeaderM
         }
     }
     StatusCode::NO_CONTENT
+}
+
+/// `2 min 5 s`, `19 h 20 min`: of long spans no seconds.
+fn span(seconds: i64) -> String {
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let shown = if seconds < 3_600 {
+        seconds
+    } else {
+        (seconds + 30) / 60 * 60
+    };
+    crate::domain::Duration::from_secs(shown).to_string()
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {

@@ -8,6 +8,7 @@ use axum::response::sse::Event;
 use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderValue, header};
 use maud::{DOCTYPE, Markup, html};
+use slack_sandbox::page_head;
 use tokio::sync::watch;
 
 use super::world::{CHARACTERS, Character};
@@ -23,13 +24,10 @@ pub(super) fn page(frames: &Frames, command: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Hallpass demo" }
+            (page_head("Hallpass demo", &html! {
                 link rel="stylesheet" href="/demo.css";
                 script src="/demo.js" defer {}
-            }
+            }))
             body data-slack=(frames.slack) {
                 (heading(command))
                 main {
@@ -53,12 +51,14 @@ fn heading(command: &str) -> Markup {
                 li { "As Rita, type " code { (command) } button.copy type="button" data-copy=(command) { "Copy" } }
                 li { "As Bob, press " strong { "Approve" } ". Then press " strong { "Next event" } " until Rita’s access is gone." }
                 li { "Try to cheat: approve as Rita, approve as Carol, ask as Gus the guest." }
+                li { "As Carol, break the glass: " code { "/prod-access break-glass db-admin for @rita 10m INC-4711 stuck" } ". Review it as Eve." }
             }
             div.panel {
                 div.controls role="group" aria-label="Time" {
                     output #clock { "Real time" }
                     button type="button" data-post="/clock/forward" { "+10 min" }
-                    button.next type="button" data-post="/clock/next" { "Next event" }
+                    button.next #next type="button" data-post="/clock/next" aria-describedby="upcoming" { "Next event" }
+                    output #upcoming { "Nothing is scheduled yet" }
                 }
                 div.controls role="group" aria-label="Break something" {
                     span.label { "Break something" }
@@ -122,7 +122,7 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
 
 /// Nothing from elsewhere; frames only of and on this machine.
 pub(super) async fn harden(mut response: Response) -> Response {
-    const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+    const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; \
          frame-src http://127.0.0.1:*; frame-ancestors 'self' http://127.0.0.1:*; base-uri 'none'; form-action 'none'";
     let headers = response.headers_mut();
     headers.insert(

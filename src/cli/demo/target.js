@@ -4,7 +4,9 @@ const strip = document.getElementById("strip");
 const localise = () => {
   for (const time of strip.querySelectorAll("time")) {
     const at = new Date(time.dateTime);
-    time.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+    // As in the Slack frames above.
+    time.textContent = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    time.title = at.toLocaleString([], { dateStyle: "full", timeStyle: "long" });
   }
 };
 

@@ -19,6 +19,7 @@ use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
+use slack_sandbox::page_head;
 use tokio::sync::watch;
 
 use crate::wiring::MovableClock;
@@ -312,13 +313,10 @@ async fn page(State(target): State<Target>) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Orders service (demo target)" }
+            (page_head("Orders service (demo target)", &html! {
                 link rel="stylesheet" href="/target.css";
                 script src="/target.js" defer {}
-            }
+            }))
             body {
                 header {
                     h1 { "Orders service" }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use super::screen::{Screen, Shows, is_conflict};
 use super::{After, Desk, Handled, HttpAnswer, stranger};
 use crate::app::answer::{Answer, Problems};
-use crate::app::form_shown::{Field, FormFields, FormFor, Sent};
-use crate::app::{App, Caller, Less, Press};
+use crate::app::form_shown::{Field, FormFields, FormFor, ReviewShownFirst, Sent};
+use crate::app::{App, Caller, Less, Press, Use};
+use crate::domain::request::Found;
 use crate::domain::{RequestId, RoleName, command};
 use crate::slack::inbound::field::{self, callback};
 use crate::slack::inbound::{Pressed, Submitted, View, action};
@@ -24,8 +25,18 @@ pub(super) enum Opens {
     Form(FormFor),
     /// By the draft that holds what was typed.
     Glass(String),
-    Deny(RequestId),
-    Less(RequestId),
+    /// Words to decide with, on what.
+    Decision(Decision, RequestId),
+    /// The review after broken glass.
+    Use(RequestId),
+}
+
+/// What somebody wants to decide, with more than a press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    Deny,
+    Less,
+    Note,
 }
 
 impl Opens {
@@ -42,8 +53,10 @@ impl Opens {
             action::FIX => Some(Self::Form(FormFor::Draft(value.to_owned()))),
             action::FIX_GLASS => (!value.is_empty()).then(|| Self::Glass(value.to_owned())),
             action::CHANGE => id().map(FormFor::Change).map(Self::Form),
-            action::DENY => id().map(Self::Deny),
-            action::LESS => id().map(Self::Less),
+            action::DENY => id().map(|id| Self::Decision(Decision::Deny, id)),
+            action::LESS => id().map(|id| Self::Decision(Decision::Less, id)),
+            action::NOTE => id().map(|id| Self::Decision(Decision::Note, id)),
+            action::REVIEWED => id().map(Self::Use),
             _ => None,
         }
     }
@@ -99,22 +112,42 @@ pub(super) fn open(
     let screen = Screen::of_press(&pressed);
     let late =
         problem("Slack waited too long, so nothing opened and nothing was done. Press again.");
-    let (id, deny) = match opens {
+    let opens = match opens {
         Opens::Form(wanted) => return open_form(app, desk, caller, screen, wanted, late),
         Opens::Glass(draft) => return open_glass(app, desk, caller, screen, draft, late),
-        Opens::Deny(id) => (id, true),
-        Opens::Less(id) => (id, false),
+        opens @ (Opens::Decision(..) | Opens::Use(_)) => opens,
     };
     Box::pin(async move {
         let making = async {
-            match app.review_form(&caller, &id, pressed.card.clone()).await {
-                Ok(review) if deny => Shows::Modal(views::deny_form(&review)),
-                Ok(review) => Shows::Modal(views::less_form(&review)),
-                Err(answer) => Shows::Words("Nothing was decided", views::answer(&answer)),
+            let card = pressed.card.clone();
+            match opens {
+                Opens::Form(_) | Opens::Glass(_) => Shows::Words("Hallpass", views::answer(&late)),
+                Opens::Use(id) => match app.use_form(&caller, &id, card).await {
+                    Ok(request) => Shows::Modal(views::use_form(&request)),
+                    Err(answer) => Shows::Words("Nothing was recorded", views::answer(&answer)),
+                },
+                Opens::Decision(wanted, id) => match app.review_form(&caller, &id, card).await {
+                    Ok(review) => decision_form(wanted, &review),
+                    Err(answer) => Shows::Words("Nothing was decided", views::answer(&answer)),
+                },
             }
         };
         screen.show(&desk, making, &views::answer(&late)).await;
     })
+}
+
+fn decision_form(wanted: Decision, review: &ReviewShownFirst) -> Shows {
+    match wanted {
+        Decision::Deny => Shows::Modal(views::deny_form(review)),
+        Decision::Note => Shows::Modal(views::note_form(review)),
+        Decision::Less if review.shorter.is_empty() => {
+            let answer = problem(
+                "Nothing shorter can be given: this is the least that the role gives. Approve it as it is, or deny it.",
+            );
+            Shows::Words("Nothing was decided", views::answer(&answer))
+        }
+        Decision::Less => Shows::Modal(views::less_form(review)),
+    }
 }
 
 /// Another role was chosen in the open form: its fields take the place of the old ones.
@@ -187,8 +220,38 @@ pub(super) async fn submitted(app: &App, desk: &Desk, sent: &Submitted) -> Handl
             let press = Press::ApproveFor(RequestId::new(view.metadata.as_str()), less);
             decided(app, &caller, press, delivery.as_deref()).await
         }
+        callback::NOTE => {
+            let less = Less {
+                at_most: None,
+                note: view.value(field::NOTE, field::NOTE).map(str::to_owned),
+            };
+            let press = Press::ApproveFor(RequestId::new(view.metadata.as_str()), less);
+            decided(app, &caller, press, delivery.as_deref()).await
+        }
+        callback::USE => used(app, &caller, view, delivery.as_deref()).await,
         _ => HttpAnswer::empty().into(),
     }
+}
+
+/// What was found of the use of broken glass.
+async fn used(app: &App, caller: &Caller, view: &View, delivery: Option<&str>) -> Handled {
+    let found = view
+        .value(field::FOUND, field::FOUND)
+        .and_then(Found::parse);
+    let Some(found) = found else {
+        return errors(&json!({ (field::FOUND): "Choose what you found." })).into();
+    };
+    let note = view.value(field::NOTE, field::NOTE).map(str::to_owned);
+    let silent = note
+        .as_deref()
+        .is_none_or(|note| command::plain(note).is_empty());
+    if found == Found::NeedsFollowUp && silent {
+        let sentence = "Say what needs a follow-up, so that somebody can look at it.";
+        return errors(&json!({ (field::NOTE): sentence })).into();
+    }
+    let id = RequestId::new(view.metadata.as_str());
+    let press = Press::Reviewed(id, Use { found, note });
+    decided(app, caller, press, delivery).await
 }
 
 async fn asked(app: &App, caller: &Caller, view: &View, delivery: Option<&str>) -> Handled {
@@ -267,11 +330,14 @@ async fn shown_anew(
 
 /// Done: the modal closes and the card tells. Whatever else came of it is told in the modal's place.
 async fn decided(app: &App, caller: &Caller, press: Press, delivery: Option<&str>) -> Handled {
+    let of_use = matches!(press, Press::Reviewed(..));
     let answer = app.press(caller, press, delivery, None).await;
     let title = if matches!(answer, Answer::Done { .. }) {
         return HttpAnswer::empty().into();
     } else if answer == Answer::NotConfirmed {
         "Not confirmed"
+    } else if of_use {
+        "Nothing was recorded"
     } else {
         "Nothing was decided"
     };

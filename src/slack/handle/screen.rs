@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Desk;
+use crate::domain::SlackId;
 use crate::ports::ChatError;
 use crate::slack::inbound::{Pressed, Shortcut, SlashCommand, ViewKind};
 use crate::slack::views::{self, Rendered};
@@ -28,6 +29,9 @@ pub(super) struct Screen {
     response_url: Option<String>,
     /// The open modal, and its hash.
     modal: Option<(String, Option<String>)>,
+    /// The channel of a message that was pressed, and who pressed, where a thread hangs under it: what is answered by
+    /// `response_url` stands in that thread, and they are looking at the message.
+    above: Option<(String, SlackId)>,
 }
 
 impl Screen {
@@ -35,7 +39,7 @@ impl Screen {
         Self {
             trigger: command.trigger_id.clone(),
             response_url: command.response_url.clone(),
-            modal: None,
+            ..Self::default()
         }
     }
 
@@ -46,6 +50,10 @@ impl Screen {
             trigger: pressed.trigger_id.clone(),
             response_url: pressed.response_url.clone(),
             modal: modal.map(|view| (view.id.clone(), view.hash.clone())),
+            above: pressed
+                .above_thread
+                .clone()
+                .zip(pressed.origin.user.clone()),
         }
     }
 
@@ -61,8 +69,13 @@ impl Screen {
         self.trigger.is_some() || self.modal.is_some()
     }
 
-    /// Says it where they look: in the modal they pressed in, under the message, or in a modal of its own.
+    /// Says it where they look: beside the message they pressed, in the modal they pressed in, or in a modal of its own.
     pub(super) async fn tell(&self, desk: &Desk, title: &'static str, answer: &Rendered) {
+        if let Some((channel, person)) = &self.above
+            && desk.replies.beside(channel, person, answer).await
+        {
+            return;
+        }
         if let Some((id, hash)) = &self.modal {
             let view = views::in_modal(title, answer);
             desk.replace(id, hash.as_deref(), &view).await;

@@ -17,6 +17,9 @@ pub mod callback {
     /// The form that breaks the glass.
     pub const GLASS: &str = "break_glass";
     pub const LESS: &str = "less";
+    pub const NOTE: &str = "note";
+    /// How broken glass was used.
+    pub const USE: &str = "use";
 }
 
 /// The `block_id`s; the element within has the same id, but for those that say otherwise.
@@ -37,6 +40,8 @@ pub const NOTE: &str = "note";
 /// For whom the glass is broken, and for which incident.
 pub const PERSON: &str = "person";
 pub const INCIDENT: &str = "incident";
+/// What the reviewer of broken glass found.
+pub const FOUND: &str = "found";
 
 /// What stands in the request form.
 pub fn request_form(view: &View) -> FormFields {

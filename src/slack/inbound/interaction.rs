@@ -11,6 +11,7 @@ pub mod action {
     pub const APPROVE: &str = "approve";
     pub const DENY: &str = "deny";
     pub const REVOKE: &str = "revoke";
+    /// Opens what reviews the use of broken glass.
     pub const REVIEWED: &str = "reviewed";
     pub const CANCEL: &str = "cancel";
     pub const END_NOW: &str = "end_now";
@@ -27,8 +28,10 @@ pub mod action {
     pub const FIX_GLASS: &str = "fix_glass";
     /// Opens the form with what was asked.
     pub const CHANGE: &str = "change";
-    /// Opens what approves for less, or with a note.
+    /// Opens what approves for less.
     pub const LESS: &str = "less";
+    /// Opens what approves with a note.
+    pub const NOTE: &str = "note";
     /// Turns to a page of one of the home's lists.
     pub const HOME_PAGE: &str = "home_page";
     pub const HOME_REFRESH: &str = "home_refresh";
@@ -87,6 +90,8 @@ pub struct Pressed {
     pub view: Option<View>,
     /// The card that was pressed; none where the button stands in another message, which is nobody's card.
     pub card: Option<Posted>,
+    /// The channel of the message, where a thread hangs under it.
+    pub above_thread: Option<String>,
     pub trigger_id: Option<String>,
     pub response_url: Option<String>,
     action_ts: Option<String>,
@@ -166,10 +171,22 @@ fn pressed(payload: &Value) -> Option<Pressed> {
         selected: text(payload, "/actions/0/selected_option/value"),
         view: view(payload),
         card: card(payload),
+        above_thread: above_thread(payload),
         trigger_id: text(payload, "/trigger_id"),
         response_url: text(payload, "/response_url"),
         action_ts: text(payload, "/actions/0/action_ts"),
     })
+}
+
+/// A message with replies is its thread's parent: its `thread_ts` is its own.
+fn above_thread(payload: &Value) -> Option<String> {
+    let ts = text(payload, "/container/message_ts").or_else(|| text(payload, "/message/ts"))?;
+    let thread =
+        text(payload, "/message/thread_ts").or_else(|| text(payload, "/container/thread_ts"))?;
+    if thread != ts {
+        return None;
+    }
+    text(payload, "/container/channel_id").or_else(|| text(payload, "/channel/id"))
 }
 
 fn card(payload: &Value) -> Option<Posted> {

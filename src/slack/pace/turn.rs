@@ -34,7 +34,7 @@ impl Turn {
     /// Of a call that says nothing about itself: what people wait for is an answer, the home is decoration.
     pub(crate) fn of_call(method: &str, about: &Value) -> Self {
         let priority = match method {
-            "views.publish" => Priority::Decoration,
+            "views.publish" | "chat.delete" => Priority::Decoration,
             "conversations.open" | "chat.postMessage" | "chat.update" => Priority::Decision,
             _ => Priority::Answer,
         };
@@ -70,7 +70,10 @@ impl Turn {
         let in_thread = body.get("thread_ts").is_some();
         let place = ["channel", "thread_ts", "ts"].map(|key| body.get(key));
         let mut said = message;
-        while let Message::Late { message, .. } | Message::Instead { message } = said {
+        while let Message::Late { message, .. }
+        | Message::Instead { message }
+        | Message::Addressed { message, .. } = said
+        {
             said = message;
         }
         let about = request(said).map_or_else(|| format!("{said:?}"), str::to_owned);
@@ -110,7 +113,8 @@ fn request(message: &Message) -> Option<&str> {
     | Message::Ended { request, .. }
     | Message::Extended { request, .. }
     | Message::StandingAccess { request }
-    | Message::BreakGlass { request }
+    | Message::Stands { request }
+    | Message::BreakGlass { request, .. }
     | Message::PostUseReviewed { request }
     | Message::PostUseOverdue { request }) = message
     else {

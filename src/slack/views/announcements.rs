@@ -74,6 +74,9 @@ fn with_context(mut rendered: Rendered, line: Line) -> Rendered {
     rendered
 }
 
+/// How many of those who gained or lost authority are named: what weighs most. The record has all of them.
+const NAMED: usize = 5;
+
 /// A configuration was loaded that gives or takes authority.
 fn authority(digest: &str, gained: &[String], lost: &[String]) -> Rendered {
     let line = Line::of("A configuration was loaded that changes who may do what: ")
@@ -85,9 +88,13 @@ fn authority(digest: &str, gained: &[String], lost: &[String]) -> Rendered {
     out.extend(listed("Gained", gained));
     out.extend(listed("Lost", lost));
     let short: String = digest.chars().take(12).collect();
-    out.push(blocks::context(vec![
-        Line::of("Configuration ").code(&short),
-    ]));
+    let configuration = Line::of("Configuration ").code(&short).say(".");
+    let unnamed = [gained, lost].map(|all| all.len().saturating_sub(NAMED));
+    out.push(blocks::context(vec![if unnamed == [0, 0] {
+        configuration
+    } else {
+        configuration.say(" All of it stands in the record: `hallpass audit export`.")
+    }]));
     Rendered::new(line, out)
 }
 
@@ -95,11 +102,16 @@ fn listed(label: &'static str, entries: &[String]) -> Option<SlackBlock> {
     if entries.is_empty() {
         return None;
     }
-    let shown = entries.iter().take(limits::ENTRIES);
-    let rest = entries.len().saturating_sub(limits::ENTRIES);
+    let shown = entries.iter().take(NAMED);
+    let rest = entries.len().saturating_sub(NAMED);
     let more = (rest > 0).then(|| format!("and {rest} more"));
+    let first = if rest > 0 {
+        ", what weighs most first"
+    } else {
+        ""
+    };
     Some(blocks::lines(
-        std::iter::once(format!("{label}:"))
+        std::iter::once(format!("{label}{first}:"))
             .chain(shown.map(|entry| format!("• {entry}")))
             .chain(more),
     ))

@@ -1,4 +1,4 @@
-//! Break-glass, loud: the card and the alarm with Revoke and Reviewed, and what becomes of the owed review.
+//! Break-glass, loud: the card and the alarm, with what ends it and what reviews it, and what becomes of the owed review.
 //! The button takes access away at once, so it asks back and says what it does.
 
 use slack_morphism::prelude::SlackBlock;
@@ -10,6 +10,7 @@ use super::limits;
 use super::state;
 use super::text::Line;
 use crate::domain::Time;
+use crate::domain::request::Found;
 use crate::ports::chat::{
     Buttons, GrantStateShown, KindShown, PostUseShown, RequestShown, Shown, StateShown,
 };
@@ -36,6 +37,7 @@ fn glass(request: &RequestShown) -> Option<Glass<'_>> {
             review_by,
             review_due,
             review,
+            ..
         } => Some(Glass {
             commander,
             incident,
@@ -76,18 +78,15 @@ fn stage(request: &RequestShown) -> Stage {
     }
 }
 
-/// The card, in place: buttons only where its reader may press them.
+/// The card, and the alarm in the security channel and to those who were skipped: buttons only where somebody there may
+/// press them.
 pub(super) fn card(request: &RequestShown, buttons: Buttons) -> Rendered {
     let pressable = match buttons {
-        Buttons::BreakGlass => pressable(request),
+        Buttons::BreakGlass => revoke(request).into_iter().chain(review(request)).collect(),
+        Buttons::Revoke => revoke(request).into_iter().collect(),
         Buttons::None | Buttons::Decide | Buttons::Withdraw => Vec::new(),
     };
     rendered(request, pressable)
-}
-
-/// The alarm, said once in the security channel and to those who were skipped.
-pub(super) fn alarm(request: &RequestShown) -> Rendered {
-    rendered(request, pressable(request))
 }
 
 fn rendered(request: &RequestShown, pressable: Vec<Button>) -> Rendered {
@@ -106,8 +105,9 @@ fn rendered(request: &RequestShown, pressable: Vec<Button>) -> Rendered {
     }
     out.extend(card::notes(request));
     out.push(blocks::section(owed(&glass)));
+    out.extend(seen(&glass));
     out.push(blocks::context(vec![
-        Line::new()
+        card::unusual(request)
             .code(&request.short)
             .say(" · ")
             .time(request.asked_at),
@@ -118,6 +118,7 @@ fn rendered(request: &RequestShown, pressable: Vec<Button>) -> Rendered {
     let text = Line::of("Break-glass: ")
         .line(line)
         .say(" ")
+        .line(card::unusual(request))
         .line(owed(&glass));
     Rendered::new(text, out)
 }
@@ -174,34 +175,62 @@ fn owed(glass: &Glass<'_>) -> Line {
             .say(". It is owed by ")
             .names(glass.review_by)
             .say(" (not by the commander or the holder)."),
-        PostUseShown::Reviewed { by, at } => Line::of("*Reviewed* by ")
-            .person(by)
-            .say(", ")
-            .time(*at)
-            .say("."),
+        PostUseShown::Reviewed { by, at, found, .. } => {
+            let line = Line::of("*Reviewed* by ").person(by).say(", ").time(*at);
+            line.say(match found {
+                Some(Found::AsItShouldBe) => ": it was used as it should be.",
+                Some(Found::NeedsFollowUp) => ": it *needs a follow-up*.",
+                None => ".",
+            })
+        }
     }
 }
 
-fn pressable(request: &RequestShown) -> Vec<Button> {
-    let mut out = Vec::new();
-    if matches!(stage(request), Stage::Coming | Stage::Active(_)) {
-        out.push(
-            Button::new(action::REVOKE, "Revoke access", &request.id).danger(Confirm {
-                title: "Revoke access?",
-                text: loses(request),
-                yes: "Revoke access",
-                no: "Keep",
-            }),
-        );
+/// What its reviewer saw, in their words.
+fn seen(glass: &Glass<'_>) -> Option<SlackBlock> {
+    match glass.review {
+        PostUseShown::Reviewed {
+            note: Some(note), ..
+        } => Some(blocks::words("What the reviewer saw", note)),
+        PostUseShown::Reviewed { note: None, .. } | PostUseShown::Owed | PostUseShown::Overdue => {
+            None
+        }
     }
+}
+
+/// What is to be reviewed: who gave what to whom, for what, and where it stands.
+pub(super) fn used(request: &RequestShown) -> Line {
+    let line = match glass(request) {
+        Some(glass) => happened(request, &glass),
+        None => card::asks(request),
+    };
+    if matches!(stage(request), Stage::Going | Stage::Over) {
+        let told = state::told_after(Line::new(), request);
+        line.say(" ").line(told.line)
+    } else {
+        line
+    }
+}
+
+fn revoke(request: &RequestShown) -> Option<Button> {
+    let live = matches!(stage(request), Stage::Coming | Stage::Active(_));
+    live.then(|| {
+        Button::new(action::REVOKE, "Revoke access", &request.id).danger(Confirm {
+            title: "Revoke access?",
+            text: loses(request),
+            yes: "Revoke access",
+            no: "Keep",
+        })
+    })
+}
+
+/// Where it is owed still.
+pub(super) fn review(request: &RequestShown) -> Option<Button> {
     let owed = glass(request).is_some_and(|glass| match glass.review {
         PostUseShown::Owed | PostUseShown::Overdue => true,
         PostUseShown::Reviewed { .. } => false,
     });
-    if owed {
-        out.push(Button::new(action::REVIEWED, "Reviewed", &request.id));
-    }
-    out
+    owed.then(|| Button::new(action::REVIEWED, "Review the use", &request.id))
 }
 
 /// What Revoke does, for its confirm dialog: plain text, so the holder goes by the pinned e-mail.
@@ -234,8 +263,8 @@ pub(super) fn reviewed(request: &RequestShown) -> Rendered {
 
 pub(super) fn overdue(request: &RequestShown) -> Rendered {
     let mut rendered = follow_up(request, "Break-glass ");
-    let reviewed = Button::new(action::REVIEWED, "Reviewed", &request.id);
-    rendered.blocks.push(blocks::actions(vec![reviewed]));
+    let review = review(request).map(|button| blocks::actions(vec![button]));
+    rendered.blocks.extend(review);
     rendered
 }
 
@@ -255,6 +284,9 @@ fn follow_up(request: &RequestShown, lead: &'static str) -> Rendered {
             .line(owed(&glass)),
         None => line.say("."),
     };
-    let blocks: Vec<SlackBlock> = vec![blocks::section(line.clone())];
+    let seen = glass(request).and_then(|glass| seen(&glass));
+    let blocks: Vec<SlackBlock> = std::iter::once(blocks::section(line.clone()))
+        .chain(seen)
+        .collect();
     Rendered::new(line, blocks)
 }

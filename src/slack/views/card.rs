@@ -178,7 +178,8 @@ fn footer(request: &RequestShown) -> Vec<Line> {
         let line = Line::new().code(&request.short).say(" · asked ");
         return vec![line.time(request.asked_at)];
     };
-    let line = Line::of("Asked: ").line(state::asked(stage)).say(". ");
+    let line = unusual(request).say("Asked: ");
+    let line = line.line(state::asked(stage)).say(". ");
     // Where there are several stages, their own line counts.
     let line = if stage.steps.is_empty() {
         state::approvals(line, stage).say(". ")
@@ -207,6 +208,15 @@ fn footer(request: &RequestShown) -> Vec<Line> {
     out
 }
 
+/// What to look at twice, first of all.
+pub(super) fn unusual(request: &RequestShown) -> Line {
+    Line::of(if request.first_use {
+        "*Unusual: first use of this role.* "
+    } else {
+        ""
+    })
+}
+
 /// For who approved a later start, and whoever else may revoke.
 fn withdraw(request: &RequestShown) -> Button {
     Button::new(action::REVOKE, "Take approval back", &request.id).confirm(Confirm {
@@ -220,16 +230,17 @@ fn withdraw(request: &RequestShown) -> Button {
     })
 }
 
-/// Approve, for less, Deny. In a list (`place` from 0) none of them is the primary one.
+/// Approve, with a note, for less, Deny: two lines on a phone. In a list (`place` from 0) none of them is the primary one.
 pub(super) fn decide(request: &RequestShown, place: Option<usize>) -> SlackBlock {
     let approve = format!("Approve {}", request.duration);
     let approve = Button::new(action::APPROVE, approve, &request.id);
     let less = Button::new(action::LESS, "Approve for less", &request.id);
+    let note = Button::new(action::NOTE, "With a note", &request.id);
     let deny = Button::new(action::DENY, "Deny", &request.id);
     match place {
-        None => blocks::card_actions(vec![approve.primary(), less, deny]),
+        None => blocks::card_actions(vec![approve.primary(), note, less, deny]),
         Some(place) => blocks::actions(
-            [approve, less, deny]
+            [approve, note, less, deny]
                 .map(|button| button.numbered(place))
                 .into(),
         ),
@@ -259,6 +270,7 @@ fn sentence(request: &RequestShown) -> Line {
         .say(": “")
         .words(&request.reason, limits::QUOTE)
         .say("”. ")
+        .line(unusual(request))
         .line(state::told(request).in_full())
         .say(" (")
         .code(&request.short)
@@ -272,7 +284,7 @@ pub(super) fn asks(request: &RequestShown) -> Line {
 
 /// The same with the pinned e-mail behind each mention: for whoever is to decide on it.
 pub(super) fn asks_in_full(request: &RequestShown) -> Line {
-    asks_as(request, Line::person_in_full)
+    asks_as(request, Line::person_and_email)
 }
 
 fn asks_as(request: &RequestShown, named: fn(Line, &Shown) -> Line) -> Line {

@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use super::fields::{Choice, Input, Lines, Modal, Needed, block};
 use super::text::Line;
-use super::{Rendered, blocks, card};
+use super::{Rendered, blocks, break_glass, card};
 use crate::app::form_shown::ReviewShownFirst;
+use crate::domain::request::Found;
+use crate::ports::chat::RequestShown;
 use crate::slack::inbound::field::{self, callback};
 
 /// What an approver writes, in characters.
@@ -36,7 +38,7 @@ pub fn deny_form(review: &ReviewShownFirst) -> Value {
 
 pub fn less_form(review: &ReviewShownFirst) -> Value {
     let mut out = what(review);
-    let mut choices: Vec<Choice> = review
+    let choices: Vec<Choice> = review
         .shorter
         .iter()
         .map(|duration| Choice {
@@ -45,47 +47,106 @@ pub fn less_form(review: &ReviewShownFirst) -> Value {
             more: String::new(),
         })
         .collect();
-    let chosen = choices.first().map(|choice| choice.value.clone());
-    let as_asked = review.whole == review.request.duration;
-    choices.push(Choice {
-        value: review.whole.word(),
-        label: format!(
-            "{}, {}",
-            review.whole,
-            if as_asked {
-                "as asked"
-            } else {
-                "as approved so far"
-            }
-        ),
-        more: String::new(),
-    });
-    let whole = review.whole.word();
     out.push(
         Input {
             block: field::DURATION,
             action: field::CHOSEN,
             label: "For how long",
-            hint: "It counts from when the access is there.",
+            hint: "Less than was asked. It counts from when the access is there.",
             needed: Needed::Yes,
         }
-        .select(&[("", choices)], chosen.as_deref().or(Some(&whole))),
+        .select(&[("", choices)], None),
+    );
+    out.push(note(Needed::No));
+    Modal {
+        callback: callback::LESS,
+        metadata: &review.request.id,
+        title: "Approve for less",
+        submit: Some("Approve"),
+        close: "Back",
+    }
+    .of(out)
+}
+
+/// For as long as it was asked, or approved so far, with words.
+pub fn note_form(review: &ReviewShownFirst) -> Value {
+    let mut out = what(review);
+    if review.whole != review.request.duration {
+        let line = Line::of("An earlier stage approved it for ")
+            .span(review.whole)
+            .say(".");
+        out.push(block(&blocks::context(vec![line])));
+    }
+    out.push(note(Needed::Yes));
+    Modal {
+        callback: callback::NOTE,
+        metadata: &review.request.id,
+        title: "Approve with a note",
+        submit: Some("Approve"),
+        close: "Back",
+    }
+    .of(out)
+}
+
+fn note(needed: Needed) -> Value {
+    Input {
+        block: field::NOTE,
+        action: field::NOTE,
+        label: "Note",
+        hint: "Whoever asked reads this. It stands on the card and is kept on record.",
+        needed,
+    }
+    .text(Lines::Several, WORDS, "", "")
+}
+
+/// What a reviewer says of how broken glass was used.
+pub fn use_form(request: &RequestShown) -> Value {
+    let mut out = vec![
+        block(&blocks::section(break_glass::used(request))),
+        block(&blocks::words(
+            "Reason, in the commander’s words",
+            &request.reason,
+        )),
+        block(&blocks::context(vec![
+            Line::new()
+                .code(&request.short)
+                .say(" · what was done with the access stands in the target’s own log"),
+        ])),
+    ];
+    let choices = [
+        (Found::AsItShouldBe, "As it should be"),
+        (Found::NeedsFollowUp, "Needs a follow-up"),
+    ];
+    let choices = choices.map(|(found, label)| Choice {
+        value: found.as_str().into(),
+        label: label.into(),
+        more: String::new(),
+    });
+    out.push(
+        Input {
+            block: field::FOUND,
+            action: field::FOUND,
+            label: "How was it used?",
+            hint: "It stands on the card and is kept on record, with your name.",
+            needed: Needed::Yes,
+        }
+        .select(&[("", choices.into())], None),
     );
     out.push(
         Input {
             block: field::NOTE,
             action: field::NOTE,
-            label: "Note",
-            hint: "Whoever asked reads this. It stands on the card and is kept on record.",
+            label: "What you saw",
+            hint: "Needed where a follow-up is: whoever does it starts from here.",
             needed: Needed::No,
         }
-        .text(Lines::Several, WORDS, "", ""),
+        .text(Lines::Several, WORDS, "", "A sentence is enough"),
     );
     Modal {
-        callback: callback::LESS,
-        metadata: &review.request.id,
-        title: "Approve this request",
-        submit: Some("Approve"),
+        callback: callback::USE,
+        metadata: &request.id,
+        title: "Review the use",
+        submit: Some("Record review"),
         close: "Back",
     }
     .of(out)

@@ -19,7 +19,8 @@ pub(super) fn handled(request: &RequestShown) -> Rendered {
         | StateShown::Started(_) => Line::of("Handled, nothing is left for you to do. "),
     };
     let whose = lead.line(whose(request, Audience::Channel));
-    let told = state::told_of(whose, request);
+    // Stays as it is, so it says what was decided, not how the access goes on.
+    let told = state::decision(whose, request);
     let mut out = vec![blocks::section(told.line.clone())];
     out.extend(told.words.map(state::Words::block));
     Rendered::new(told.in_full(), out)

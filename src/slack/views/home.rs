@@ -6,6 +6,7 @@ use slack_morphism::prelude::SlackBlock;
 
 use super::answers::cancel_button;
 use super::blocks::{self, Button, Confirm};
+use super::break_glass;
 use super::card;
 use super::lasting::extend_button;
 use super::limits;
@@ -45,14 +46,20 @@ pub fn home(home: &HomeShown, at: Time, said: Option<&Rendered>) -> Value {
 
 fn open(home: &HomeOpen, at: Time, out: &mut Vec<SlackBlock>) {
     out.push(blocks::header("Production access"));
-    out.push(blocks::actions(vec![
-        Button::new(action::ASK, "Request access", "-").primary(),
-        Button::new(action::HOME_REFRESH, "Refresh", "home"),
-    ]));
+    // Whoever may ask for nothing isn't invited to.
+    let ask = (home.roles.all > 0).then(|| Button::new(action::ASK, "Request access", "-"));
+    let refresh = Button::new(action::HOME_REFRESH, "Refresh", "home");
+    out.push(blocks::actions(
+        ask.map(Button::primary)
+            .into_iter()
+            .chain([refresh])
+            .collect(),
+    ));
     waits(&home.waits, out);
     if let Some(watch) = &home.watch {
         owed(&watch.owed, out);
     }
+    commander(home, out);
     holds(&home.holds, out);
     asked(&home.asked, out);
     roles(&home.roles, out);
@@ -66,6 +73,25 @@ fn open(home: &HomeOpen, at: Time, out: &mut Vec<SlackBlock>) {
             .code(&format!("{} help", home.command))
             .say("."),
     ]));
+}
+
+/// What a commander can do at 03:12, and where it is typed.
+fn commander(home: &HomeOpen, out: &mut Vec<SlackBlock>) {
+    if home.breaks.is_empty() {
+        return;
+    }
+    out.push(blocks::divider());
+    out.push(blocks::header("Break-glass"));
+    out.push(blocks::section(
+        Line::of("You are commander now, for ")
+            .names(&home.breaks)
+            .say(". In an emergency you give access at once, to yourself or to somebody else:\n")
+            .code(&format!(
+                "{} break-glass ROLE for @PERSON 30m INC-4711 why",
+                home.command
+            ))
+            .say("\nWhoever is skipped is told and can revoke it; its use is reviewed afterwards."),
+    ));
 }
 
 /// A line, the list's title with how many there are; a sentence where there are none.
@@ -128,7 +154,13 @@ fn asking(request: &RequestShown) -> Line {
         .code(&request.short)
         .say(" ")
         .line(card::asks_in_full(request));
-    let line = line.say(".\n").words(&request.permits, limits::QUOTE);
+    let line = line.say(".");
+    let line = if request.first_use {
+        line.say(" ").line(card::unusual(request))
+    } else {
+        line
+    };
+    let line = line.say("\n").words(&request.permits, limits::QUOTE);
     let line = match &request.environment {
         Some(environment) if request.high_risk => line
             .say(", *")
@@ -234,8 +266,8 @@ fn owed(page: &Page<OwedShown>, out: &mut Vec<SlackBlock>) {
         out.push(blocks::section(due(request)));
         out.push(blocks::words("Reason, in their words", &request.reason));
         if owed.yours {
-            let reviewed = Button::new(action::REVIEWED, "Reviewed", &request.id);
-            out.push(blocks::actions(vec![reviewed.numbered(place)]));
+            let review = break_glass::review(request).map(|button| button.numbered(place));
+            out.extend(review.map(|button| blocks::actions(vec![button])));
         }
     }
     pager(HomeList::Owed, page, out);
@@ -254,7 +286,7 @@ fn due(request: &RequestShown) -> Line {
         return line;
     };
     let line = line.say(" ").code(incident);
-    let word = match review {
+    let word = match &**review {
         PostUseShown::Overdue => " *The review is overdue* since ",
         PostUseShown::Owed | PostUseShown::Reviewed { .. } => " To be reviewed by ",
     };

@@ -83,7 +83,7 @@ fn end_button(request: &RequestShown, audience: Audience<'_>) -> Button {
 
 pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience<'_>) -> Rendered {
     let line = whose(request, audience)
-        .say(" was extended. It now ends ")
+        .say(" was extended, to end ")
         .time(ends_at)
         .say(".");
     let mut rendered = Rendered::line(line);
@@ -92,16 +92,19 @@ pub(super) fn extended(request: &RequestShown, ends_at: Time, audience: Audience
 }
 
 /// `Your db-admin (R-7K2M) is over.` where a warning stood.
-pub(super) fn past(access: &AccessShown, now: Past) -> Rendered {
-    let line = match &access.holder {
-        None => Line::of("Your "),
-        Some(holder) => Line::new().person(holder).say("’s "),
+pub(super) fn past(access: &AccessShown, now: Past, audience: Audience<'_>) -> Rendered {
+    let line = if audience == Audience::Person(&access.holder.account) {
+        Line::of("Your ")
+    } else {
+        Line::new().person(&access.holder).say("’s ")
     };
     let line = line.code(&access.role).say(" (").code(&access.short);
     Rendered::line(line.say(match now {
         Past::Extended => ") was extended since this warning.",
         Past::BeingTaken => ") is being taken away.",
         Past::Over => ") is over.",
+        Past::LetGo => ") was late to go: its backend didn’t let go at first. It is gone now, and that was checked.",
+        Past::Decided => ") was asked here, and is decided.",
     }))
 }
 

@@ -28,7 +28,7 @@ mod why;
 
 pub use form::{one_moment, request_form};
 pub use form_glass::glass_form;
-pub use form_review::{deny_form, in_modal, less_form};
+pub use form_review::{deny_form, in_modal, less_form, note_form, use_form};
 use serde_json::{Value, json};
 use slack_morphism::prelude::SlackBlock;
 
@@ -88,7 +88,7 @@ impl Rendered {
 pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
     match message {
         Message::Card { request, buttons } => card::card(request, *buttons),
-        Message::BreakGlass { request } => break_glass::alarm(request),
+        Message::BreakGlass { request, buttons } => break_glass::card(request, *buttons),
         Message::PostUseReviewed { request } => break_glass::reviewed(request),
         Message::PostUseOverdue { request } => break_glass::overdue(request),
         Message::Reminder { request } => notices::reminder(request),
@@ -96,7 +96,7 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::Decided { request } => notices::decided(request, audience),
         Message::Handled { request } => handled::handled(request),
         Message::Reopened { request } => notices::reopened(request, audience),
-        Message::Granted { request } => notices::granted(request, audience),
+        Message::Granted { request } => notices::granted(request),
         Message::GrantFailed { request } => notices::grant_failed(request, audience),
         Message::Warning {
             request,
@@ -107,7 +107,12 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
         Message::RevokeStuck { request } => notices::revoke_stuck(request, audience),
         Message::Ended { request, since } => notices::ended(request, *since, audience),
         Message::Extended { request, ends_at } => lasting::extended(request, *ends_at, audience),
-        Message::Past { access, now } => lasting::past(access, *now),
+        Message::Past { access, now } => lasting::past(access, *now, audience),
+        Message::Stands { request } => notices::stands(request, audience),
+        Message::Addressed {
+            reader,
+            message: said,
+        } => self::message(said, Audience::Person(reader)),
         Message::StandingAccess { request } => notices::standing_access(request, audience),
         Message::Overdue { alarm } => alarm::overdue(alarm),
         Message::OverdueNoMore {

@@ -16,26 +16,31 @@ pub(super) fn reminder(request: &RequestShown) -> Rendered {
         Some(stage) => Line::of("Still waiting for ").line(state::asked(stage)),
         None => Line::of("Decided meanwhile"),
     };
-    Rendered::line(open_ask(line.say(". "), request))
+    Rendered::line(
+        line.say(". ")
+            .line(card::asks(request))
+            .say(". Open until ")
+            .time(request.deadline)
+            .say(". ")
+            .code(&request.short),
+    )
 }
 
 pub(super) fn climbed(request: &RequestShown) -> Rendered {
-    let line = Line::of("No answer yet");
+    // Stays as it is, so it says nothing that changes.
+    let line = Line::of("No answer");
     let line = match waiting(request) {
         Some(stage) => line
-            .say(", so this is now asked of ")
+            .say(", so this was asked of ")
             .line(state::asked(stage)),
         None => line,
     };
-    Rendered::line(open_ask(line.say(". "), request))
-}
-
-fn open_ask(line: Line, request: &RequestShown) -> Line {
-    line.line(card::asks(request))
-        .say(". Open until ")
-        .time(request.deadline)
-        .say(". ")
-        .code(&request.short)
+    Rendered::line(
+        line.say(". ")
+            .line(card::asks(request))
+            .say(". ")
+            .code(&request.short),
+    )
 }
 
 fn waiting(request: &RequestShown) -> Option<&StageShown> {
@@ -53,6 +58,12 @@ fn waiting(request: &RequestShown) -> Option<&StageShown> {
 
 /// Denied, cancelled, timed out or void: to the requester, and in the thread.
 pub(super) fn decided(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    if let (Audience::Channel, StateShown::Scheduled { starts_at }) = (audience, &request.state) {
+        // Stays in the thread as it is.
+        let line = whose(request, audience).say(": ");
+        let line = line.line(state::approved_by(request));
+        return Rendered::line(line.say(" *Scheduled* to start ").time(*starts_at).say("."));
+    }
     let mut rendered = outcome(request, audience);
     if audience == Audience::Person(&request.requester.account) {
         let next = next_step(request).map(|line| blocks::context(vec![line]));
@@ -64,8 +75,11 @@ pub(super) fn decided(request: &RequestShown, audience: Audience<'_>) -> Rendere
 /// Approved before, and to be approved once more: to the requester, to who is asked, and in the thread.
 pub(super) fn reopened(request: &RequestShown, audience: Audience<'_>) -> Rendered {
     let line = whose(request, audience)
-        .say(" must be decided anew: the role, its rules or its approvers changed since. ")
-        .line(state::told(request).line);
+        .say(" must be decided anew: the role, its rules or its approvers changed since.");
+    if audience == Audience::Channel {
+        return Rendered::line(line);
+    }
+    let line = line.say(" ").line(state::told(request).line);
     let line = match request.starts_at {
         Some(starts_at) => line
             .say(" It starts ")
@@ -128,17 +142,31 @@ pub(super) fn is_holder(request: &RequestShown, audience: Audience<'_>) -> bool 
     audience == Audience::Person(&request.holder.account)
 }
 
-pub(super) fn granted(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+/// In the thread, where it stays as it is: true also once it was extended or is over.
+pub(super) fn granted(request: &RequestShown) -> Rendered {
+    let line = Line::new().person(&request.holder).say(" got ");
+    let line = line.line(named(request));
+    let line = match ends_at(request) {
+        Some(ends_at) => line.say(", to end ").time(ends_at),
+        None => line,
+    };
+    let line = line.say(". ").line(state::approved_by(request));
+    let mut rendered = Rendered::line(line);
+    rendered.blocks.extend(card::notes(request));
+    rendered
+}
+
+/// What follows the grant in somebody's direct messages: the only one there.
+pub(super) fn stands(request: &RequestShown, audience: Audience<'_>) -> Rendered {
+    let Some(ends_at) = ends_at(request) else {
+        return outcome(request, audience);
+    };
     let line = if is_holder(request, audience) {
         Line::of("You have ")
     } else {
         Line::new().person(&request.holder).say(" has ")
     };
-    let line = line.line(named(request));
-    let line = match ends_at(request) {
-        Some(ends_at) => line.say(" until ").time(ends_at),
-        None => line,
-    };
+    let line = line.line(named(request)).say(" until ").time(ends_at);
     let line = line.say(". ").line(state::approved_by(request));
     let mut rendered = Rendered::line(line);
     rendered.blocks.extend(card::notes(request));

@@ -8,7 +8,7 @@ use super::limits;
 use super::text::Line;
 use crate::ports::chat::{
     EndShown, GrantShown, GrantStateShown, KindShown, RequestShown, ReviewShown, Shown, StageShown,
-    StateShown,
+    StateShown, Trouble,
 };
 
 /// Why the ladder's next step was asked without waiting: the requester is an approver, decided a stage before, or the
@@ -111,6 +111,20 @@ pub(super) fn told_of(whose: Line, request: &RequestShown) -> Told<'_> {
     told_in(Way::Of(whose), request)
 }
 
+/// What was decided of whose access, without what became of it.
+pub(super) fn decision(whose: Line, request: &RequestShown) -> Told<'_> {
+    match &request.state {
+        StateShown::Scheduled { .. } | StateShown::Approved | StateShown::Started(_) => {
+            Told::line(whose.say(". ").line(approved_by(request)))
+        }
+        StateShown::Pending(_)
+        | StateShown::Denied { .. }
+        | StateShown::Cancelled
+        | StateShown::TimedOut
+        | StateShown::Void { .. } => told_of(whose, request),
+    }
+}
+
 /// Where it stands, for a card that lists who decided below.
 pub(super) fn told_on_card(request: &RequestShown) -> Told<'_> {
     let named_below = request.reviews.iter().any(|review| review.approved);
@@ -207,29 +221,13 @@ fn set_up(way: Way, request: &RequestShown) -> Line {
 
 fn grant_told<'a>(way: Way, request: &RequestShown, grant: &'a GrantShown) -> Told<'a> {
     match &grant.state {
-        GrantStateShown::Provisioning => Told::line(set_up(way, request)),
+        GrantStateShown::Provisioning => Told::line(coming(way, request, grant)),
         GrantStateShown::Active { ends_at, .. } => {
             let until = |lead: &'static str| Line::of(lead).time(*ends_at).say(".");
             let (alone, of) = (until("*Active* until "), until(" is *active* until "));
             Told::line(way.approved(alone, of, request))
         }
-        GrantStateShown::Revoking { why, stuck } if stuck.is_empty() => {
-            let (line, words) = end(why);
-            let begin = way.begin("The access is being taken away: ", " is being taken away: ");
-            words.of(begin.line(line).say("."))
-        }
-        GrantStateShown::Revoking { why, stuck } => {
-            let (line, words) = end(why);
-            let line = way
-                .begin("*Not gone yet*: ", " is *not gone yet*: ")
-                .line(line)
-                .say(", but ")
-                .names(stuck)
-                .say(plural(stuck.len(), " doesn’t answer. ", " don’t answer. "))
-                .person(&request.holder)
-                .say(" may *still* have access. Hallpass tries again until it is gone.");
-            words.of(line)
-        }
+        GrantStateShown::Revoking { why, stuck } => going(way, request, grant, why, stuck),
         GrantStateShown::Ended {
             why,
             at,
@@ -271,6 +269,78 @@ impl<'a> EndWords<'a> {
             words: self.0,
         }
     }
+}
+
+fn coming(way: Way, request: &RequestShown, grant: &GrantShown) -> Line {
+    if grant.trouble.is_empty() {
+        return set_up(way, request);
+    }
+    let line = match way {
+        Way::Alone(by) => by.say("*Not there yet*: "),
+        Way::Of(whose) => whose.say(" is *not there yet*: "),
+    };
+    let line = line.line(troubles(grant));
+    match grant.tried_until {
+        Some(until) => line
+            .say(" Trying again until ")
+            .time(until)
+            .say("; after that it is given up."),
+        None => line.say(" Trying again."),
+    }
+}
+
+fn going<'a>(
+    way: Way,
+    request: &RequestShown,
+    grant: &GrantShown,
+    why: &'a EndShown,
+    stuck: &[String],
+) -> Told<'a> {
+    let (ended, words) = end(why);
+    if stuck.is_empty() && grant.trouble.is_empty() {
+        let begin = way.begin("The access is being taken away: ", " is being taken away: ");
+        return words.of(begin.line(ended).say("."));
+    }
+    let line = way
+        .begin("*Not gone yet*: ", " is *not gone yet*: ")
+        .line(ended)
+        .say(", but ")
+        .line(keeping(grant, stuck))
+        .say(" ")
+        .person(&request.holder)
+        .say(" may *still* have access. Trying again until it is gone.");
+    let line = line.say(if stuck.is_empty() {
+        ""
+    } else {
+        " Security is told."
+    });
+    words.of(line)
+}
+
+/// What keeps it from being taken away.
+fn keeping(grant: &GrantShown, stuck: &[String]) -> Line {
+    if grant.trouble.is_empty() {
+        let line = Line::new().names(stuck);
+        return line.say(plural(stuck.len(), " doesn’t let go.", " don’t let go."));
+    }
+    troubles(grant)
+}
+
+/// `orders doesn’t answer; gate refuses to take it away: somebody has to look at it.`
+fn troubles(grant: &GrantShown) -> Line {
+    let shown = grant.trouble.iter().take(limits::PEOPLE).enumerate();
+    let line = shown.fold(Line::new(), |line, (place, one)| {
+        let line = line.say(if place == 0 { "" } else { "; " });
+        line.words(&one.backend, limits::NAME).say(match one.how {
+            Trouble::Silent => " doesn’t answer",
+            Trouble::Failing => " answers, but doesn’t do it",
+            Trouble::Refuses => " refuses to take it away: somebody has to look at it",
+            Trouble::KeepsIt => {
+                " says that it took it away, but it is still there: somebody has to look at it"
+            }
+        })
+    });
+    line.say(".")
 }
 
 /// Why it ended, and the words of whoever ended it.

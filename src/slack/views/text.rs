@@ -97,6 +97,16 @@ impl Line {
         }
     }
 
+    /// The same within a sentence: `@rita (rita@example.com)`.
+    #[must_use]
+    pub(super) fn person_and_email(self, person: &Shown) -> Self {
+        let line = self.person(person);
+        match &person.email {
+            Some(email) => line.say(" (").words(email.as_str(), limits::QUOTE).say(")"),
+            None => line,
+        }
+    }
+
     /// `@a, @b and 3 more`; "nobody" where there is none.
     #[must_use]
     pub(super) fn people(mut self, people: &[Shown]) -> Self {

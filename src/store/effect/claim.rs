@@ -189,13 +189,19 @@ impl Store {
         Ok(claimed)
     }
 
-    /// The next moment after this one at which something may be claimed that isn't the program looking after itself.
-    pub async fn next_for_people(&self, after: Time) -> Result<Option<Time>, StoreError> {
-        row! { NextRow { next_at: Option<i64> } }
-        let sql = sql!("effect": "select min(next_at) as next_at from effect where urgency < 2 and next_at > $1");
+    /// The next thing after this moment that may be claimed and isn't the program looking after itself: what it is, and
+    /// when.
+    pub async fn next_for_people(
+        &self,
+        after: Time,
+    ) -> Result<Option<(EffectKind, Time)>, StoreError> {
+        row! { NextRow { kind: String, next_at: i64 } }
+        let sql = sql!("effect":
+            "select kind, next_at from effect where urgency < 2 and next_at > $1 \
+             and subject <> 'ledger:' and kind <> 'reconcile' order by next_at, kind limit 1");
         let args = [text::micros(after).into()];
         let row = self.fetch::<NextRow>(&sql, &args).await?.pop();
-        Ok(row.and_then(|row| row.next_at).and_then(text::time))
+        Ok(row.and_then(|row| text::parse_kind(&row.kind).zip(text::time(row.next_at))))
     }
 
     /// Every lane that has effects, and the moment when the next of them may be claimed; in no order. A lane that can't

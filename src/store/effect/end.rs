@@ -13,16 +13,41 @@ use crate::store::{Store, StoreError, text};
 pub enum Finish {
     /// Carried out; due again at its new moment where it was scheduled anew meanwhile.
     Done(Claimed),
-    /// It failed: again at `at`.
+    /// It failed: again at `at`. `failure`: none where only its rows had changed meanwhile.
     Retry {
         claimed: Claimed,
         at: Time,
         error: String,
+        failure: Option<Failure>,
     },
     /// Not its turn yet: again at `at`, and this try isn't counted.
     PutOff { claimed: Claimed, at: Time },
     /// Not carried out: due as before, as if it hadn't been claimed.
     GiveBack(Claimed),
+}
+
+/// How a try failed, as far as people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// The target gave no answer, or said "not now".
+    Silent,
+    /// It answered, and what was wanted didn't come about.
+    Failed,
+}
+
+impl Failure {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub(in crate::store) fn parse(text: &str) -> Option<Self> {
+        [Self::Silent, Self::Failed]
+            .into_iter()
+            .find(|one| one.as_str() == text)
+    }
 }
 
 /// The most of an error's text that is kept.
@@ -38,9 +63,10 @@ pub(in crate::store) const FINISH_DONE: Sql = sql!("effect":
 /// is told from what is claimed by `claimed`: a claim ends once.
 pub(in crate::store) const FINISH_REST: Sql = sql!("effect":
     "update effect set claimed = false, last_error = r.error, \
+     failure = case when r.given_back = 1 then effect.failure else r.failure end, \
      next_at = case when r.at is null or effect.wanted > r.wanted then effect.due else r.at end, \
      attempts = case when effect.wanted > r.wanted then 0 else effect.attempts - r.given_back end from "
-    [rows subject text, kind text, token bigint, wanted bigint, at bigint, given_back bigint, error text]
+    [rows subject text, kind text, token bigint, wanted bigint, at bigint, given_back bigint, error text, failure text]
     " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token and effect.claimed \
      returning effect.subject, effect.kind");
 
@@ -60,16 +86,23 @@ row! {
 }
 
 pub(in crate::store) fn ended(finish: Finish) -> Ended {
-    let (claimed, done, at, given_back, error) = match finish {
-        Finish::Done(claimed) => (claimed, true, None, 0, None),
-        Finish::Retry { claimed, at, error } => {
+    let mut why = (None, None);
+    let (claimed, done, at, given_back) = match finish {
+        Finish::Done(claimed) => (claimed, true, None, 0),
+        Finish::Retry {
+            claimed,
+            at,
+            error,
+            failure,
+        } => {
             let error: String = error.chars().take(LONGEST_ERROR).collect();
-            let error = storable(&error);
-            (claimed, false, Some(text::micros(at)), 0, Some(error))
+            why = (Some(storable(&error)), failure);
+            (claimed, false, Some(text::micros(at)), 0)
         }
-        Finish::PutOff { claimed, at } => (claimed, false, Some(text::micros(at)), 1, None),
-        Finish::GiveBack(claimed) => (claimed, false, None, 1, None),
+        Finish::PutOff { claimed, at } => (claimed, false, Some(text::micros(at)), 1),
+        Finish::GiveBack(claimed) => (claimed, false, None, 1),
     };
+    let (error, failure) = why;
     let (subject, kind) = (text::subject(&claimed.subject), text::kind(&claimed.kind));
     let row = object! {
         subject: subject,
@@ -80,6 +113,7 @@ pub(in crate::store) fn ended(finish: Finish) -> Ended {
         at: at,
         given_back: given_back,
         error: error,
+        failure: failure.map(Failure::as_str),
     };
     Ended {
         row,

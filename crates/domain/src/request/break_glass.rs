@@ -1,7 +1,7 @@
 //! Break-glass: started without approval, by a commander, with a review that is owed. Grant, alert and owed review
 //! are one change (I13). The commander bypasses eligibility; whether a policy forbids it was asked by the shell.
 
-use super::{Kind, Opening, PostUseReview, PostUseState, Request};
+use super::{Found, Kind, Opening, PostUseReview, PostUseState, Request};
 use crate::effect::{Notice, Subject};
 use crate::role::BreakGlassRule;
 use crate::{
@@ -116,10 +116,12 @@ impl Request {
     /// The post-use review is done; never by commander, requester or holder.
     ///
     /// # Errors
-    /// Refused where none is owed, and to those who may not review their own.
+    /// Refused where none is owed, to those who may not review their own, and where a follow-up is needed that nobody
+    /// describes.
     pub fn post_use_review(
         mut self,
         by: &PersonId,
+        found: Found,
         note: Option<String>,
         now: Time,
     ) -> Result<Change, Refusal> {
@@ -142,8 +144,15 @@ impl Request {
             )
             .allowed("Somebody else among the reviewers must do it."));
         }
+        if found == Found::NeedsFollowUp && note.is_none() {
+            return Err(Refusal::new(
+                RefusalKind::OutOfBounds,
+                "Say what needs a follow-up, so that somebody can look at it.",
+            ));
+        }
         let late = matches!(owed.state, PostUseState::Overdue { .. });
         let mut event = Event::new(EventKind::PostUseReviewed, Actor::Person(by.clone()), now)
+            .fact("found", found.as_str())
             .fact("late", late);
         if let Some(note) = &note {
             event = event.personal("note", note.as_str());
@@ -152,6 +161,7 @@ impl Request {
             by: by.clone(),
             at: now,
             note,
+            found: Some(found),
         };
         Ok(self.post_use(event, Notice::Reviewed, now))
     }

@@ -180,14 +180,42 @@ pub struct PostUseReview {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PostUseState {
     Owed,
+    /// `found` is none where it was reviewed before that was asked.
     Reviewed {
         by: PersonId,
         at: Time,
         note: Option<String>,
+        #[serde(default)]
+        found: Option<Found>,
     },
     Overdue {
         since: Time,
     },
+}
+
+/// How broken glass was used, as whoever reviews it found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    AsItShouldBe,
+    /// Somebody has to look further: the note says at what.
+    NeedsFollowUp,
+}
+
+impl Found {
+    /// Its name in the record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AsItShouldBe => "as_it_should_be",
+            Self::NeedsFollowUp => "needs_follow_up",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::AsItShouldBe, Self::NeedsFollowUp]
+            .into_iter()
+            .find(|one| one.as_str() == text)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::blocks::{self, Owner};
 use super::modal;
+use super::shell::page_head;
 use super::text;
 use super::{Asked, Seat};
 use crate::message::Message;
@@ -71,13 +72,9 @@ pub fn gallery(mut workspace: Workspace, exhibits: &[Exhibit]) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
+            (page_head(&title, &html! {
                 style { (PreEscaped(include_str!("page.css"))) (PreEscaped(include_str!("gallery.css"))) }
-            }
+            }))
             body.gallery {
                 h1 { (title) }
                 nav aria-label="What there is" { (contents(exhibits)) }

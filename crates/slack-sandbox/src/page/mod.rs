@@ -8,7 +8,7 @@ mod blocks;
 mod fields;
 pub(crate) mod gallery;
 mod modal;
-mod shell;
+pub(crate) mod shell;
 mod stream;
 mod text;
 

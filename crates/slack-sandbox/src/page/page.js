@@ -67,8 +67,8 @@ function written(date, token) {
     case 'date_pretty': return pretty(long);
     case 'date_short_pretty': return pretty(short);
     case 'date_long_pretty': case 'day_divider_pretty': return pretty(full);
-    case 'time': return date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-    case 'time_secs': return date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+    case 'time': return date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    case 'time_secs': return date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
     case 'ago': return ago(date);
   }
 }

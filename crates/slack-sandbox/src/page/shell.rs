@@ -63,6 +63,18 @@ pub(crate) fn page(seat: &Seat<'_>) -> Markup {
 }
 
 fn head(title: &str) -> Markup {
+    page_head(
+        title,
+        &html! {
+            link rel="stylesheet" href="/assets/page.css";
+            script defer src="/assets/page.js" {}
+        },
+    )
+}
+
+/// The head of every page of ours: readable on a phone, light and dark, no icon that isn't there. `assets`: its style and
+/// script.
+pub fn page_head(title: &str, assets: &Markup) -> Markup {
     html! {
         head {
             meta charset="utf-8";
@@ -70,8 +82,7 @@ fn head(title: &str) -> Markup {
             meta name="color-scheme" content="light dark";
             title { (title) }
             link rel="icon" href="data:,";
-            link rel="stylesheet" href="/assets/page.css";
-            script defer src="/assets/page.js" {}
+            (assets)
         }
     }
 }

@@ -1,5 +1,5 @@
 use crate::effect::Notice;
-use crate::request::{Ask, Kind, PostUseState, Request, State};
+use crate::request::{Ask, Found, Kind, PostUseState, Request, State};
 use crate::role::Role;
 use crate::testing::{
     ask, at, bob_dana_then_eve, broken_glass, db_admin, minutes, opening, review, who, yes,
@@ -123,19 +123,31 @@ fn a_commander_breaks_the_glass_for_a_pending_request() {
 fn commander_and_holder_never_review_it() {
     let request = broken(broken_glass(db_admin())).expect("broken").request;
     for own in ["carol", "rita"] {
-        let refusal = request.clone().post_use_review(&who(own), None, at(9));
+        let refusal = request
+            .clone()
+            .post_use_review(&who(own), Found::AsItShouldBe, None, at(9));
         assert_eq!(refusal.expect_err(own).kind, RefusalKind::OwnRequest);
     }
+    let silent = request
+        .clone()
+        .post_use_review(&who("eve"), Found::NeedsFollowUp, None, at(9));
+    assert_eq!(
+        silent.expect_err("without words").kind,
+        RefusalKind::OutOfBounds
+    );
     let note = Some("was needed".to_owned());
     let change = request
-        .post_use_review(&who("eve"), note, at(9))
+        .post_use_review(&who("eve"), Found::NeedsFollowUp, note, at(9))
         .expect("reviewed");
+    assert_eq!(change.events[0].facts["found"], "needs_follow_up");
     assert!(change.says(Notice::Reviewed));
     assert!(change.cancels(&EffectKind::ReviewDue));
-    let again = change
-        .the_request()
-        .clone()
-        .post_use_review(&who("pat"), None, at(10));
+    let again = change.the_request().clone().post_use_review(
+        &who("pat"),
+        Found::AsItShouldBe,
+        None,
+        at(10),
+    );
     assert_eq!(again.expect_err("once").kind, RefusalKind::AlreadyDecided);
     assert!(
         change
@@ -154,7 +166,7 @@ fn a_review_that_is_late_is_told_once_and_can_still_be_done() {
     let request = change.the_request().clone();
     assert!(request.clone().review_overdue(at(1_441)).is_err());
     let change = request
-        .post_use_review(&who("eve"), None, at(1_500))
+        .post_use_review(&who("eve"), Found::AsItShouldBe, None, at(1_500))
         .expect("late");
     assert_eq!(change.events[0].facts["late"], true);
 }
@@ -167,7 +179,7 @@ fn an_ordinary_request_owes_no_review() {
     assert!(
         request
             .clone()
-            .post_use_review(&who("eve"), None, at(1))
+            .post_use_review(&who("eve"), Found::AsItShouldBe, None, at(1))
             .is_err()
     );
     assert!(request.review_overdue(at(1)).is_err());
