@@ -447,7 +447,7 @@ async fn a_slow_home_holds_up_nothing() {
         let told = bot.slack.until("the end is told", |slack| {
             let all = slack.dms("alice");
             all.iter()
-                .any(|one| one.plain().contains("*Ended*"))
+                .any(|one| one.plain().contains("*ended*"))
                 .then_some(())
         });
         tokio::time::timeout(Duration::from_secs(2), told)
