@@ -148,7 +148,7 @@ pub enum Carried {
     Done(Change),
     /// The same, decided by what a backend said: where the rows changed meanwhile it is decided anew
     /// ([`App::settle_anew`](super::App::settle_anew)).
-    Settled(Change, Box<Seen>),
+    Settled(Box<(Change, Seen)>),
     /// Later; not before `after`, where somebody said so.
     Retry {
         after: Option<StdDuration>,

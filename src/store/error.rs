@@ -117,12 +117,13 @@ impl Failed {
         let Self::Postgres(error) = self else {
             return false;
         };
-        let cancelled =
-            |error: &dyn sqlx::error::DatabaseError| error.code().as_deref() == Some("57014");
-        match error {
-            sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::TimedOut,
-            other => other.as_database_error().is_some_and(cancelled),
+        if let sqlx::Error::Io(error) = error {
+            return error.kind() == std::io::ErrorKind::TimedOut;
         }
+        error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .is_some_and(|code| code.as_ref() == "57014")
     }
 
     pub(super) fn is_unique_violation(&self) -> bool {

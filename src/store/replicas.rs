@@ -46,17 +46,17 @@ impl Bell {
 /// still written.
 pub(super) async fn run(pool: PgPool, mut queue: mpsc::Receiver<Message>, bell: Bell) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let pace = Arc::new(Pace::up_to(CHUNK));
+    let speed = Arc::new(Pace::up_to(CHUNK));
     let writing = TaskTracker::new();
     while let Some(first) = queue.recv().await {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             break;
         };
         // Taken only now: what came while there was no place goes along.
-        let (jobs, replies) = writer::waiting(first, &mut queue, &pace);
-        let (pool, bell, pace) = (pool.clone(), bell.clone(), Arc::clone(&pace));
+        let (jobs, replies) = writer::waiting(first, &mut queue, &speed);
+        let (pool, bell, speed) = (pool.clone(), bell.clone(), Arc::clone(&speed));
         writing.spawn(async move {
-            let answers = apply(&pool, &jobs, &bell, &pace).await;
+            let answers = apply(&pool, &jobs, &bell, &speed).await;
             drop(place);
             writer::answer(replies, Ok(answers));
         });

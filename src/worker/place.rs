@@ -109,7 +109,7 @@ impl Place {
 
     async fn carry_out(&self, begun: Begun) {
         let (worker, lane, number) = (&self.worker, &self.lane, begun.number);
-        let (together, began) = (begun.claimed.len(), Instant::now());
+        let (together, since) = (begun.claimed.len(), Instant::now());
         let work = async {
             let answers = worker.parts.app.answers(lane);
             let carried = run::carry_out(worker, lane, &begun.claimed, &begun.lease).await;
@@ -138,7 +138,7 @@ impl Place {
             Lane::Internal => {
                 record.await;
                 if begun.is_taking() {
-                    worker.ends.took(together, began.elapsed());
+                    worker.ends.took(together, since.elapsed());
                 }
             }
         }

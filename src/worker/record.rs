@@ -27,7 +27,8 @@ pub(super) async fn outcomes(worker: &Worker, lane: &Lane, carried: Vec<(Claimed
     for (claimed, outcome) in carried {
         match outcome {
             Carried::Done(change) => changes.push(Recorded::new(claimed, change, None)),
-            Carried::Settled(change, seen) => {
+            Carried::Settled(settled) => {
+                let (change, seen) = *settled;
                 changes.push(Recorded::new(claimed, change, Some(seen)));
             }
             Carried::Again => {
@@ -82,12 +83,12 @@ struct Recorded {
     claimed: Claimed,
     change: Change,
     /// What the backend said, where the change was decided by that: it can be decided anew without another call.
-    seen: Option<Box<Seen>>,
+    seen: Option<Seen>,
     anew: u32,
 }
 
 impl Recorded {
-    fn new(claimed: Claimed, change: Change, seen: Option<Box<Seen>>) -> Self {
+    fn new(claimed: Claimed, change: Change, seen: Option<Seen>) -> Self {
         Self {
             claimed,
             change,
@@ -254,13 +255,18 @@ async fn decided_anew(worker: &Worker, one: Recorded) -> Result<Recorded, Claime
         return Err(claimed);
     }
     match worker.parts.app.settle_anew(&seen).await {
-        Ok(Carried::Settled(change, seen)) => Ok(Recorded {
-            claimed,
-            change,
-            seen: Some(seen),
-            anew: anew + 1,
-        }),
-        Ok(_) => Err(claimed),
+        Ok(Carried::Settled(settled)) => {
+            let (change, seen) = *settled;
+            Ok(Recorded {
+                claimed,
+                change,
+                seen: Some(seen),
+                anew: anew + 1,
+            })
+        }
+        Ok(Carried::Done(_) | Carried::Retry { .. } | Carried::Away { .. } | Carried::Again) => {
+            Err(claimed)
+        }
         Err(error) => {
             tracing::info!(%error, subject = ?claimed.subject, "an outcome could not be decided anew");
             Err(claimed)

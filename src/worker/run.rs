@@ -159,9 +159,11 @@ mod tests {
         let limit = Duration::from_millis(50);
         let (carried, in_time) = as_many_as_are_done(limit, 9, work.collect()).await;
         assert!(!in_time);
-        let why = |at: usize| match &carried[at] {
-            Carried::Retry { after: None, why } => why.as_str(),
-            other => panic!("{at} comes again, not {other:?}"),
+        let why = |at: usize| {
+            let Carried::Retry { after: None, why } = &carried[at] else {
+                panic!("{at} comes again, not {:?}", carried[at]);
+            };
+            why.as_str()
         };
         assert_eq!(why(2), "not done within 0 s");
         assert_eq!(why(5), "it panicked: a bug of one timer");

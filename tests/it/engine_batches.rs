@@ -71,7 +71,7 @@ async fn an_end_that_is_refused_spoils_no_other() {
         bot.settle().await;
         let refused = bot.store.live_grants(1).await.unwrap().remove(0);
         let when = format!("new.id = '{}' and new.state = 'revoking'", refused.id);
-        let (refuses, relents) = if bot.database_url.starts_with("sqlite") {
+        let (trigger, no_trigger) = if bot.database_url.starts_with("sqlite") {
             (
                 format!(
                     "create trigger refuses before update on access_grant when {when} \
@@ -90,7 +90,7 @@ async fn an_end_that_is_refused_spoils_no_other() {
                 "drop trigger refuses on access_grant",
             )
         };
-        runs(bot, &refuses).await;
+        runs(bot, &trigger).await;
         let internal = "hallpass_effects_total{lane=\"internal\",outcome=\"done\"}";
         let before = metric(bot, internal).await;
         bot.clock.advance(minutes(31));
@@ -107,7 +107,7 @@ async fn an_end_that_is_refused_spoils_no_other() {
             "the others are counted as done"
         );
 
-        runs(bot, relents).await;
+        runs(bot, no_trigger).await;
         bot.clock.advance(seconds(10));
         bot.settle().await;
         let all = bot.store.all_grants(99).await.unwrap();
@@ -190,7 +190,7 @@ async fn the_parts_of_a_grant_do_not_hinder_each_other() {
             );
             let all = bot.store.all_grants(9).await.unwrap();
             assert!(
-                matches!(all.as_slice(), [one] if matches!(one.state, State::Ended { .. })),
+                matches!(all.as_slice(), [grant] if matches!(grant.state, State::Ended { .. })),
                 "{all:#?}"
             );
         })

@@ -44,7 +44,7 @@ impl App {
         match work.alone(&holding) {
             Some(grant) => {
                 let grants = vec![grant.clone()];
-                Ok(self.settled(Box::new(seen), holding, grants, Vec::new()))
+                Ok(self.settled(seen, holding, grants, Vec::new()))
             }
             None => self.settle_anew(&seen).await,
         }
@@ -61,14 +61,14 @@ impl App {
         let concerned = concerned(&now).cloned().collect::<Vec<GrantId>>();
         let grants = self.store.grants(&concerned).await?;
         let siblings = self.siblings(&now, &grants).await?;
-        Ok(self.settled(Box::new(seen.clone()), now, grants, siblings))
+        Ok(self.settled(seen.clone(), now, grants, siblings))
     }
 
     /// Where a grant was ordered and never seen to be there, its call may still be on the way (lost, or of a process
     /// that was paused): then it is looked once more, when that is over.
     fn settled(
         &self,
-        seen: Box<Seen>,
+        seen: Seen,
         now: Holding,
         grants: Vec<Grant>,
         siblings: Vec<Holding>,
@@ -97,7 +97,7 @@ impl App {
                 for effect in look.into_iter().chain(alarm).chain(cards) {
                     change = change.schedule(effect);
                 }
-                Carried::Settled(change, seen)
+                Carried::Settled(Box::new((change, seen)))
             }
             Err(_) => Carried::Again,
         }

@@ -174,8 +174,8 @@ impl World {
             on_call: wiring::on_call(config),
             backends,
             chat: Arc::new(Talk(Arc::clone(&self.outside))),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
+            clock,
+            entropy,
             key: ReviewKey::new([7; 32]),
             settings: wiring::settings(config, &self.env.settings, team),
             rules: Vec::new(),
@@ -186,21 +186,30 @@ impl World {
         if self.scans {
             app.look_at_everything().await?;
         }
-        let worker = Worker::new(worker::Parts {
-            app: Arc::clone(&app),
-            store: store.clone(),
-            clock,
-            entropy,
-            backends: limits,
-            health: Arc::new(Health::default()),
-            metrics: Arc::new(Metrics::default()),
-        });
+        let worker = self.worker(&app, &store, limits);
         Ok(Bot {
             app,
             store,
             rounds: worker.rounds(self.now()),
             worker,
             _lock: lock,
+        })
+    }
+
+    fn worker(
+        &self,
+        app: &Arc<App>,
+        store: &Store,
+        backends: BTreeMap<BackendName, Limits>,
+    ) -> Arc<Worker> {
+        Worker::new(worker::Parts {
+            app: Arc::clone(app),
+            store: store.clone(),
+            clock: Arc::clone(&self.outside) as Arc<dyn Clock>,
+            entropy: Arc::clone(&self.outside) as Arc<dyn Entropy>,
+            backends,
+            health: Arc::new(Health::default()),
+            metrics: Arc::new(Metrics::default()),
         })
     }
 
