@@ -22,7 +22,7 @@ pub enum NotADuration {
     #[error("“{0}” mixes up its units. Write the larger unit first and each once, like 1h30m")]
     Order(String),
     /// It is zero.
-    #[error("“{0}” is too short. Write how long you need it, like 30m")]
+    #[error("“{0}” is too short. Write a time like 30m")]
     Zero(String),
     /// Larger than about 136 years.
     #[error("“{0}” is longer than anything that can be granted")]

@@ -147,7 +147,7 @@ fn wrong_durations_say_what_would_do() {
             "\"0s\"",
             Kind::WrongDuration,
             (25, 16),
-            "at least 1s",
+            "a time like 30m",
         ),
         case("\"4h\"", "90", Kind::WrongDuration, (25, 16), "\"90m\""),
         case("\"4h\"", "[\"4h\"]", Kind::WrongDuration, (25, 16), "45m"),
