@@ -121,6 +121,7 @@ fn glass() -> GlassShown {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn modals() -> Vec<(&'static str, Value)> {
     let chosen = FormShown {
         role: Some(db_admin()),

@@ -60,12 +60,12 @@ async fn from_the_grant_to_its_end_one_message_stands() {
         assert!(bot.backend.holders("orders_admin").is_empty());
         let said = only(bot, "alice", &request);
         assert!(
-            said.contains("Your `db-admin`") && said.contains("*Ended*"),
+            said.contains("Your `db-admin`") && said.contains("*ended*"),
             "addressed to her, and true: {said}"
         );
         assert_eq!(pings(bot, "alice"), 3, "she was warned: no ping for it");
         let said = only(bot, "bob", &request);
-        assert!(said.contains("*Ended*"), "who decided, too: {said}");
+        assert!(said.contains("*ended*"), "who decided, too: {said}");
         let stale = [" has `db-admin`", "ends in"];
         let thread = bot.thread(&request);
         assert!(stale.iter().all(|one| !thread.contains(one)), "{thread}");
@@ -121,7 +121,7 @@ async fn a_later_start_is_told_once_it_is_there() {
         after(bot, 31).await;
         let said = only(bot, "alice", &request);
         assert!(
-            said.contains("*Ended*") && !said.contains("starts"),
+            said.contains("*ended*") && !said.contains("starts"),
             "{said}"
         );
         let thread = bot.thread(&request);
