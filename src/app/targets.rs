@@ -16,19 +16,41 @@ use crate::ports::chat::{Said, Trouble, TroubleShown};
 use crate::store::{Failure, StoreError};
 
 /// How many of a target's waiting holdings have their cards brought to the present.
-const TOLD_AT_MOST: u32 = 1_000;
+const TOLD_AT_MOST: u32 = 200;
 /// The first tries of a holding tell its cards; by then it stands there.
 const TRIES_TOLD: u32 = 6;
 /// What was put off is done at once when its target is back. The cards of what isn't follow so much later.
 const AFTER_THE_RETURN: TimeDelta = TimeDelta::seconds(2);
 
-/// The targets whose lanes are shut in this process.
+/// A probe comes every 5 to 10 s: whose last silence is older isn't asked by this process any more, and may be back by the
+/// answer that another one got.
+const SILENT_FOR: TimeDelta = TimeDelta::seconds(30);
+
+/// The targets whose lanes are shut in this process, each with its last silence.
 #[derive(Debug, Default)]
-pub(super) struct Away(Mutex<BTreeSet<BackendName>>);
+pub(super) struct Away(Mutex<BTreeMap<BackendName, Time>>);
 
 impl Away {
-    fn all(&self) -> MutexGuard<'_, BTreeSet<BackendName>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<BackendName, Time>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn silent(&self, backend: &BackendName, now: Time) {
+        if let Some(last) = self.all().get_mut(backend) {
+            *last = now;
+        }
+    }
+
+    fn has(&self, backend: &BackendName, now: Time) -> bool {
+        let all = self.all();
+        all.get(backend)
+            .is_some_and(|last| now - *last < SILENT_FOR)
+    }
+
+    fn now(&self, now: Time) -> BTreeSet<BackendName> {
+        let all = self.all();
+        let silent = all.iter().filter(|(_, last)| now - **last < SILENT_FOR);
+        silent.map(|(backend, _)| backend.clone()).collect()
     }
 }
 
@@ -83,8 +105,13 @@ impl App {
     /// # Errors
     /// Where the store fails.
     pub async fn target_away(&self, backend: &BackendName) -> Result<(), StoreError> {
-        self.away.all().insert(backend.clone());
+        self.away.all().insert(backend.clone(), self.now());
         self.cards_of_waiting(backend, self.now()).await
+    }
+
+    /// It gave no answer once more.
+    pub fn target_silent(&self, backend: &BackendName) {
+        self.away.silent(backend, self.now());
     }
 
     /// It is back.
@@ -98,7 +125,7 @@ impl App {
     }
 
     pub(super) fn is_away(&self, backend: &BackendName) -> bool {
-        self.away.all().contains(backend)
+        self.away.has(backend, self.now())
     }
 
     /// A try of it failed, the `attempts`th: its cards say so.
@@ -164,7 +191,7 @@ impl App {
             return Ok(troubles);
         }
         troubles.failing = self.store.failing(&holdings).await?;
-        troubles.away.clone_from(&self.away.all());
+        troubles.away = self.away.now(self.now());
         if stuck {
             for backend in self.backends.keys() {
                 let alarm = self.store.alarm(backend).await?;
@@ -182,5 +209,24 @@ fn changes(state: &GrantState) -> bool {
     match state {
         GrantState::Provisioning { .. } | GrantState::Revoking { .. } => true,
         GrantState::Active { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silence_that_nobody_heard_again_is_not_believed_for_ever() {
+        let (away, orders) = (Away::default(), BackendName::new("orders"));
+        let at = |seconds| Time::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        away.silent(&orders, at(0));
+        assert!(!away.has(&orders, at(0)), "one silence is no outage");
+        away.all().insert(orders.clone(), at(0));
+        away.silent(&orders, at(20));
+        assert!(away.has(&orders, at(49)));
+        assert_eq!(away.now(at(49)).len(), 1);
+        assert!(!away.has(&orders, at(50)));
+        assert!(away.now(at(50)).is_empty());
     }
 }

@@ -126,7 +126,7 @@ impl Store {
              e.request in (select id from request where requester = $3 or holder = $3) \
              or p.value in " [list 4] " \
              or (p.field in ('gained', 'lost') and exists (select 1 from " [list 4] " as known \
-                 where ' ' || p.value || ' ' like '% ' || known.value || ' %')) \
+                 where replace(' ' || p.value || ' ', ' ' || known.value || ' ', '') <> ' ' || p.value || ' ')) \
              or (e.body like $5 and p.field not in ('holder', 'principal'))) order by e.position, p.position");
         let known_as = list(about.known_as.iter().map(String::as_str));
         // As an actor stands in a body.

@@ -40,7 +40,9 @@ migrations! {
     "20261123030000" "index_waiting",
     "20261123090000" "index_claimed",
     "20261123150000" "keep_failures",
-    "20261123150100" "index_role_uses",
+    "20261123150100" "keep_role",
+    "20261123150200" "fill_role",
+    "20261123150300" "index_role_uses",
 }
 
 pub(super) fn sqlite() -> Migrator {

@@ -39,7 +39,7 @@ impl Pace {
         if time > LONG {
             let fewer = (together / 2).max(FEWEST);
             self.most.fetch_min(fewer, Ordering::Relaxed);
-        } else if time <= QUICK && together >= most && most < self.limit {
+        } else if (time <= QUICK || most <= FEWEST) && together >= most && most < self.limit {
             let more = most.saturating_mul(2).min(self.limit);
             self.most.store(more, Ordering::Relaxed);
         }
@@ -103,6 +103,18 @@ mod tests {
             seen.push(pace.most());
         }
         assert_eq!(seen, [64, 16, 4, 1, 1]);
+    }
+
+    #[test]
+    fn a_fixed_cost_does_not_keep_it_at_one() {
+        let pace = Pace::up_to(256);
+        for _ in 0..5 {
+            pace.cut(pace.most());
+        }
+        for _ in 0..9 {
+            pace.took(pace.most(), Duration::from_millis(500));
+        }
+        assert!(pace.most() > 8, "{}", pace.most());
     }
 
     #[test]

@@ -44,9 +44,9 @@ pub(super) const TABLE: Table = Table {
     update: sql!("request":
         "update request set version = r.version, state = r.state, requester = r.requester, holder = r.holder, \
          deadline = r.deadline, starts_at = r.starts_at, review_due = r.review_due, review_owed = r.review_owed, \
-         body = r.body from "
+         role = r.role, body = r.body from "
         [rows id text, version bigint, state text, requester text, holder text, deadline bigint, starts_at bigint,
-         review_due bigint, review_owed boolean, body text]
+         review_due bigint, review_owed boolean, role text, body text]
         " where request.id = r.id and request.version = r.version - 1 returning request.id as key"),
 };
 

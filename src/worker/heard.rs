@@ -30,6 +30,9 @@ pub(super) async fn take_note(
             worker.circuits.asked_nobody(lane, now);
         }
         for (after, why) in silences(outcomes) {
+            if let Lane::Backend(name) = lane {
+                worker.parts.app.target_silent(name);
+            }
             if worker.circuits.silent(lane, after, now) == Turn::Away {
                 turn = Turn::Away;
                 let lane = lane_label(lane);

@@ -378,7 +378,7 @@ async fn no_button_stays_that_does_nothing() {
         assert!(bot.backend.holders("orders_admin").is_empty());
         assert_eq!(pressable(bot, &request), [""; 0], "all of it is over");
         assert!(
-            bot.told("alice").contains("Your `db-admin`") && bot.told("alice").contains("*Ended*"),
+            bot.told("alice").contains("Your `db-admin`") && bot.told("alice").contains("*ended*"),
             "{}",
             bot.told("alice")
         );
@@ -409,14 +409,14 @@ async fn while_the_target_does_not_let_go_the_warnings_say_so_instead_of_offerin
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
         assert_eq!(pressable(bot, &request), [""; 0]);
         assert!(
-            bot.told("bob").contains("*Not gone yet*"),
+            bot.told("bob").contains("*not gone yet*"),
             "{}",
             bot.told("bob")
         );
         bot.backend.feels(Mood::Well);
         after(bot, 1).await;
         assert!(bot.backend.holders("orders_admin").is_empty());
-        assert!(bot.told("bob").contains("*Ended*"), "{}", bot.told("bob"));
+        assert!(bot.told("bob").contains("*ended*"), "{}", bot.told("bob"));
     })
     .await;
 }

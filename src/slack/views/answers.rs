@@ -104,8 +104,9 @@ fn next(asked: &AskedShown) -> Vec<Line> {
                 .say("."),
         );
     }
-    if let Some(held) = &asked.request.held {
-        out.push(
+    let own = asked.request.requester.account == asked.request.holder.account;
+    match &asked.request.held {
+        Some(held) if own => out.push(
             Line::of("You have ")
                 .code(&asked.request.role)
                 .say(" already until ")
@@ -114,7 +115,8 @@ fn next(asked: &AskedShown) -> Vec<Line> {
                 .code(&held.short)
                 .say("). Is it more time that you need? ")
                 .code(&held.extend),
-        );
+        ),
+        Some(_) | None => out.extend(state::held(&asked.request)),
     }
     let StateShown::Pending(stage) = &asked.request.state else {
         return out;

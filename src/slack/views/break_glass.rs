@@ -248,13 +248,10 @@ fn loses(request: &RequestShown) -> String {
     };
     let holder = request.holder.email.as_ref();
     let holder = holder.map_or("The holder", |email| email.as_str());
-    match &request.held {
-        None => format!("This ends 1 grant: {holder} loses {what} now. Open sessions are closed."),
-        Some(held) => format!(
-            "This ends 1 of 2 grants: {holder} keeps {what} by the other, {}. Revoke that one, too, to take it away.",
-            held.short
-        ),
-    }
+    // Read long after it was written: nothing of what else the holder has by now may stand here.
+    format!(
+        "This ends 1 grant: {holder} loses {what} now, unless another grant gives it, too. Open sessions are closed."
+    )
 }
 
 pub(super) fn reviewed(request: &RequestShown) -> Rendered {

@@ -333,7 +333,7 @@ fn troubles(grant: &GrantShown) -> Line {
         let line = line.say(if place == 0 { "" } else { "; " });
         line.words(&one.backend, limits::NAME).say(match one.how {
             Trouble::Silent => " doesn’t answer",
-            Trouble::Failing => " can’t do it now",
+            Trouble::Failing => " isn’t done, because the last try failed",
             Trouble::Refuses => " refuses to take it away: somebody has to look at it",
             Trouble::KeepsIt => {
                 " says that it took it away, but it is still there: somebody has to look at it"

@@ -276,6 +276,8 @@ impl TestBot {
             stop,
             dir,
         };
+        // What is looked at after every start is due before the story begins.
+        bot.clock.advance(seconds(1));
         if socket_mode {
             let all = |slack: &Sandbox| (slack.socket_connections() == CONNECTIONS).then_some(());
             bot.slack.until("all connections", all).await.unwrap();
