@@ -66,7 +66,7 @@ await step('the warning comes before the end', async () => {
 await step('the access goes at its end, and Slack says so', async () => {
   await page.getByRole('button', { name: 'Next event' }).click();
   await sees(orders, 'Nobody. An approved request puts somebody here.');
-  await rita.locator('#replies').getByText(/’s db-admin .*Ended/).waitFor();
+  await rita.locator('#replies').getByText(/’s db-admin .*ended/).waitFor();
   await orders.getByRole('button', { name: 'Try: read an order as Rita' }).click();
   await sees(orders, 'Permission denied for table orders.');
   await shot('7-gone');
