@@ -58,7 +58,7 @@ const HOLDINGS: Sql = sql!("holding":
     [rows id text, version bigint, principal text, body text]
     " where holding.id = r.id and holding.version = r.version - 1");
 
-const PRINCIPALS: Sql = sql!("principal": "delete from principal where person in " [list 1]);
+const PRINCIPALS: Sql = sql!("principal": "delete from principal where person " [in_list 1]);
 
 row! { FieldRow { position: i64, event: String, place: i64 } }
 row! { Id { id: String } }
@@ -124,7 +124,7 @@ impl Store {
             "select e.position, e.id as event, p.position as place from event as e \
              join event_personal as p on p.event = e.id where e.position > $1 and e.position <= $2 and ( \
              e.request in (select id from request where requester = $3 or holder = $3) \
-             or p.value in " [list 4] " \
+             or p.value " [in_list 4] " \
              or (p.field in ('gained', 'lost') and exists (select 1 from " [list 4] " as known \
                  where replace(' ' || p.value || ' ', ' ' || known.value || ' ', '') <> ' ' || p.value || ' ')) \
              or (e.body like $5 and p.field not in ('holder', 'principal'))) order by e.position, p.position");

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use hallpass_domain::effect::Subject;
 use hallpass_domain::{BackendName, EffectKind, HoldingId, Lane, Time};
 
-use super::sql::{Sql, list};
+use super::sql::{Sql, array};
 use super::{Failure, Store, StoreError, text};
 
+/// Each by its key: where the planner may join, it may as well read all that is under way.
 const FAILING: Sql = sql!("effect":
-    "select subject, failure from effect where subject in " [list 1]
-    " and kind = $2 and failure is not null");
+    "select r.subject as subject, \
+     (select e.failure from effect as e where e.subject = r.subject and e.kind = $2) as failure \
+     from " [rows subject text]);
 
 /// One range of the index for each urgency: timers of later hours cost nothing.
 const WAITING: Sql = sql!("effect":
@@ -21,7 +23,7 @@ const WAITING: Sql = sql!("effect":
 /// What was put off further than this isn't looked for: nothing is, but where a target asked for it.
 const PUT_OFF_AT_MOST: std::time::Duration = std::time::Duration::from_secs(300);
 
-row! { FailingRow { subject: String, failure: String } }
+row! { FailingRow { subject: String, failure: Option<String> } }
 row! { WaitingRow { subject: String } }
 
 impl Store {
@@ -35,14 +37,17 @@ impl Store {
         }
         let subjects: Vec<String> = holdings
             .iter()
-            .map(|id| text::subject(&Subject::Holding(id.clone())))
+            .map(|id| object! { subject: text::subject(&Subject::Holding(id.clone())) })
             .collect();
-        let subjects = list(subjects.iter().map(String::as_str));
+        let subjects = array(subjects.iter().map(String::as_str));
         let args = [subjects.into(), text::kind(&EffectKind::SyncHolding).into()];
         let rows = self.look_up::<FailingRow>(&FAILING, &args).await?;
-        let readable = rows
-            .iter()
-            .filter_map(|row| Some((holding(&row.subject)?, Failure::parse(&row.failure)?)));
+        let readable = rows.iter().filter_map(|row| {
+            Some((
+                holding(&row.subject)?,
+                Failure::parse(row.failure.as_deref()?)?,
+            ))
+        });
         Ok(readable.collect())
     }
 

@@ -13,7 +13,7 @@ use super::{Store, StoreError, text};
 pub(super) const TABLE: Table = Table {
     name: "access_grant",
     lock: sql!("access_grant":
-        "select id from access_grant where id in " [list 1] " order by id" [for_update]),
+        "select id from access_grant where id " [in_list 1] " order by id" [for_update]),
     insert: sql!("access_grant":
         "insert into access_grant (id, version, short, request, holder, state, live, ends_at, body) \
          select r.id, r.version, r.short, r.request, r.holder, r.state, r.live, r.ends_at, r.body from "
@@ -108,7 +108,7 @@ macro_rules! grants {
     };
 }
 
-const BY_IDS: Sql = grants!("id in " [list 1]);
+const BY_IDS: Sql = grants!("id " [in_list 1]);
 
 pub(super) const BY_ID: Sql = grants!("id " [key 1]);
 

@@ -14,7 +14,7 @@ use super::{Store, StoreError};
 
 pub(super) const TABLE: Table = Table {
     name: "holding",
-    lock: sql!("holding": "select id from holding where id in " [list 1] " order by id" [for_update]),
+    lock: sql!("holding": "select id from holding where id " [in_list 1] " order by id" [for_update]),
     insert: sql!("holding":
         "insert into holding (id, version, backend, principal, person, entitlement, grant_id, body) \
          select r.id, r.version, r.backend, r.principal, r.person, r.entitlement, r.grant_id, r.body from "
@@ -111,7 +111,7 @@ macro_rules! holdings {
     };
 }
 
-const BY_IDS: Sql = holdings!("id in " [list 1]);
+const BY_IDS: Sql = holdings!("id " [in_list 1]);
 
 pub(super) const BY_ID: Sql = holdings!("id " [key 1]);
 
@@ -206,7 +206,7 @@ impl Store {
     ) -> Result<Vec<(String, String)>, StoreError> {
         row! { Recorded { principal: String, entitlement: String } }
         let sql = sql!("holding":
-            "select principal, entitlement from holding where backend = $1 and principal in " [list 2]);
+            "select principal, entitlement from holding where backend = $1 and principal " [in_list 2]);
         let args = [
             backend.as_str().into(),
             list(principals.iter().copied()).into(),

@@ -147,7 +147,7 @@ impl Store {
         people: &[PersonId],
     ) -> Result<Vec<PersonId>, StoreError> {
         let sql = sql!("home":
-            "select distinct person from home where person in " [list 1]
+            "select distinct person from home where person " [in_list 1]
             " or watches or account in (select account from home_waits where request = $2) \
              order by person");
         let people = list(people.iter().map(PersonId::as_str));

@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 
 pub(super) const TABLE: Table = Table {
     name: "person",
-    lock: sql!("person": "select id from person where id in " [list 1] " order by id" [for_update]),
+    lock: sql!("person": "select id from person where id " [in_list 1] " order by id" [for_update]),
     insert: sql!("person":
         "insert into person (id, version, email, body) select r.id, r.version, r.email, r.body from "
         [rows id text, version bigint, email text, body text]
@@ -24,7 +24,7 @@ pub(super) const TABLE: Table = Table {
 
 /// Accounts that are no longer listed for these people.
 pub(super) const DROP_ACCOUNTS: Sql = sql!("person_account":
-    "delete from person_account where person in " [list 1] " and slack_id not in " [list 2]);
+    "delete from person_account where person " [in_list 1] " and slack_id not in " [list 2]);
 
 pub(super) const CLAIM_ACCOUNTS: Sql = sql!("person_account":
     "insert into person_account (slack_id, person) select r.name, r.person from "
@@ -107,7 +107,7 @@ macro_rules! people {
     };
 }
 
-const BY_IDS: Sql = people!("p.id in " [list 1]);
+const BY_IDS: Sql = people!("p.id " [in_list 1]);
 
 pub(super) const BY_ID: Sql = people!("p.id " [key 1]);
 

@@ -54,7 +54,7 @@ impl Store {
         &self,
         requests: impl Iterator<Item = &RequestId>,
     ) -> Result<BTreeMap<RequestId, Named>, StoreError> {
-        let sql = sql!("request": "select id, short, holder from request where id in " [list 1]);
+        let sql = sql!("request": "select id, short, holder from request where id " [in_list 1]);
         let ids = list(requests.map(RequestId::as_str));
         let rows = self.fetch::<NamedRow>(&sql, &[ids.into()]).await?;
         rows.into_iter()

@@ -32,7 +32,7 @@ pub enum RequestFilter {
 
 pub(super) const TABLE: Table = Table {
     name: "request",
-    lock: sql!("request": "select id from request where id in " [list 1] " order by id" [for_update]),
+    lock: sql!("request": "select id from request where id " [in_list 1] " order by id" [for_update]),
     insert: sql!("request":
         "insert into request (id, version, short, state, requester, holder, asked_at, deadline, starts_at, \
          review_due, review_owed, role, body) \
@@ -59,7 +59,7 @@ pub(super) const INSERT_REVIEWS: super::sql::Sql = sql!("review":
 
 /// Reviews that a transition took out of its request (it was asked anew under other terms).
 pub(super) const DELETE_REVIEWS: super::sql::Sql = sql!("review":
-    "delete from review where request in " [list 1] " and id not in " [list 2]);
+    "delete from review where request " [in_list 1] " and id not in " [list 2]);
 
 pub(super) fn prepare(mut request: Request, into: &mut Prepared) -> Result<(), StoreError> {
     let read = request.version;
@@ -370,7 +370,7 @@ impl Store {
     /// are drawn turn out to be taken. Two askers may draw the same; the second one's insert is a conflict.
     pub async fn free_short_id(&self) -> Result<ShortId, StoreError> {
         row! { Taken { short: String } }
-        let sql = sql!("request": "select short from request where short in " [list 1]);
+        let sql = sql!("request": "select short from request where short " [in_list 1]);
         for length in ShortId::FIRST_LENGTH..=LONGEST_SHORT {
             let drawn: Vec<ShortId> = (0..DRAWS).map(|_| self.draw(length)).collect();
             let list = super::sql::list(drawn.iter().map(ShortId::as_str));

@@ -7,10 +7,11 @@ use hallpass_domain::{Request, RequestId};
 use super::sql::{Sql, array};
 use super::{Store, StoreError, text};
 
+/// `limit` keeps `PostgreSQL` from making a join of it, for which it may read all that was ever asked.
 const USED_BEFORE: Sql = sql!("request":
     "select r.id as id from " [rows id text, holder text, role text, asked_at bigint]
-    " where exists (select 1 from request as q where q.holder = r.holder and q.role = r.role \
-     and q.state = 'started' and q.asked_at < r.asked_at)");
+    " where (select 1 from request as q where q.holder = r.holder and q.role = r.role \
+     and q.state = 'started' and q.asked_at < r.asked_at limit 1) is not null");
 
 row! { Used { id: String } }
 

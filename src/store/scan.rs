@@ -37,7 +37,7 @@ impl Store {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = sql!("effect": "select subject, kind from effect where subject in " [list 1]);
+        let sql = sql!("effect": "select subject, kind from effect where subject " [in_list 1]);
         let subjects: Vec<String> = subjects.iter().map(text::subject).collect();
         let wanted = list(subjects.iter().map(String::as_str));
         let rows = self.fetch::<Scheduled>(&sql, &[wanted.into()]).await?;

@@ -17,6 +17,8 @@ pub(super) struct Sql {
 /// - `[rows …]`: the JSON array of objects in `$1` as a table `r` with these columns, in the array's order. (`jsonb_each`,
 ///   because `json_each` writes and parses an object's text again for every column.)
 /// - `[list n]`: the JSON array of texts in `$n` as a sub-select.
+/// - `[in_list n]`: is one of them. To `PostgreSQL` as an array, which it looks up in an index; a sub-select it may join the
+///   other way round, and read a whole young table for it.
 /// - `[key n]`: is the text in `$n`; on `PostgreSQL`, where such reads are gathered, is in the list there.
 macro_rules! sql {
     ($table:literal: $($part:tt)+) => {
@@ -38,6 +40,7 @@ macro_rules! sqlite_text {
         )
     };
     ([list $parameter:literal]) => { concat!("(select value from json_each($", $parameter, "))") };
+    ([in_list $parameter:literal]) => { concat!("in ", sqlite_text!([list $parameter])) };
     ([key $parameter:literal]) => { concat!("= $", $parameter) };
     ([for_update]) => { "" };
     ([skip_locked]) => { "" };
@@ -55,7 +58,8 @@ macro_rules! postgres_text {
     ([list $parameter:literal]) => {
         concat!("(select value from json_array_elements_text($", $parameter, "::json))")
     };
-    ([key $parameter:literal]) => { concat!("in ", postgres_text!([list $parameter])) };
+    ([in_list $parameter:literal]) => { concat!("= any(array", postgres_text!([list $parameter]), ")") };
+    ([key $parameter:literal]) => { postgres_text!([in_list $parameter]) };
     ([for_update]) => { " for update" };
     ([skip_locked]) => { " for update skip locked" };
 }

@@ -13,7 +13,7 @@ impl Store {
     /// it never is carried out, so nothing may wait for it.
     pub async fn unsaid(&self, subjects: &[Subject], now: Time) -> Result<Vec<Effect>, StoreError> {
         let sql = sql!("effect":
-            "select subject, kind, lane, urgency, due from effect where subject in " [list 1]
+            "select subject, kind, lane, urgency, due from effect where subject " [in_list 1]
             " and (kind like 'say:%' or kind like 'warn:%') and due <= $2");
         let subjects: Vec<String> = subjects.iter().map(text::subject).collect();
         let subjects = list(subjects.iter().map(String::as_str));

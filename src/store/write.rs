@@ -106,7 +106,7 @@ async fn deliveries(
     }
     let written: HashSet<String> = written.into_iter().map(|row| row.key).collect();
     let known = wanted.keys().copied().filter(|key| !written.contains(*key));
-    let read = sql!("delivery": "select key, request from delivery where key in " [list 1]);
+    let read = sql!("delivery": "select key, request from delivery where key " [in_list 1]);
     let seen: Vec<Seen> = conn.fetch(&read, &[list(known).into()]).await?;
     for Seen { key, request } in seen {
         if let Some((at, _)) = wanted.get(key.as_str()) {
