@@ -17,6 +17,9 @@ const GAP: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(90);
 
 const SQL: &str = "select position, kind, request from event where position > $1 order by position";
+/// Also those that were missing below.
+const WITH_MISSING: &str = "select position, kind, request from event \
+    where position > $1 or position = any($2) order by position";
 
 type Waiting = HashMap<(String, &'static str), oneshot::Sender<()>>;
 
@@ -51,10 +54,20 @@ impl Reader {
         }
     }
 
-    async fn after(&mut self, position: i64) -> sqlx::Result<Vec<(i64, String, Option<String>)>> {
+    /// What is new, without reading again what was seen: it is watched beside what is measured.
+    async fn fresh(
+        &mut self,
+        position: &Position,
+    ) -> sqlx::Result<Vec<(i64, String, Option<String>)>> {
         match self {
-            Self::Sqlite(conn) => sqlx::query_as(SQL).bind(position).fetch_all(conn).await,
-            Self::Postgres(conn) => sqlx::query_as(SQL).bind(position).fetch_all(conn).await,
+            Self::Sqlite(conn) => {
+                let query = sqlx::query_as(SQL).bind(position.highest());
+                query.fetch_all(conn).await
+            }
+            Self::Postgres(conn) => {
+                let query = sqlx::query_as(WITH_MISSING).bind(position.highest());
+                query.bind(position.missing()).fetch_all(conn).await
+            }
         }
     }
 }
@@ -80,6 +93,18 @@ struct Position {
 }
 
 impl Position {
+    fn highest(&self) -> i64 {
+        let beyond = self.beyond.last_key_value();
+        beyond.map_or(self.whole, |(highest, _)| *highest)
+    }
+
+    /// What may still show below the highest.
+    fn missing(&self) -> Vec<i64> {
+        let all = self.whole + 1..self.highest();
+        all.filter(|position| !self.beyond.contains_key(position))
+            .collect()
+    }
+
     /// Whether this one is new.
     fn reached(&mut self, position: i64) -> bool {
         position > self.whole && self.beyond.insert(position, Instant::now()).is_none()
@@ -108,15 +133,17 @@ impl Watch {
         };
         let mut reader = Reader::open(database).await?;
         let mut changed = store.changed();
-        let known = reader.after(0).await?;
         let mut position = Position {
-            whole: known.last().map_or(0, |(position, _, _)| *position),
+            whole: 0,
             beyond: BTreeMap::new(),
         };
+        if let Some((known, _, _)) = reader.fresh(&position).await?.pop() {
+            position.whole = known;
+        }
         let told = watch.clone();
         tokio::spawn(stop.run_until_cancelled_owned(async move {
             while changed.changed().await.is_ok() {
-                let Ok(rows) = reader.after(position.whole).await else {
+                let Ok(rows) = reader.fresh(&position).await else {
                     return;
                 };
                 for (at, kind, request) in rows {
