@@ -184,3 +184,11 @@ fn an_ordinary_request_owes_no_review() {
     );
     assert!(request.review_overdue(at(1)).is_err());
 }
+
+#[test]
+fn a_finding_is_read_back_by_its_name() {
+    for found in [Found::AsItShouldBe, Found::NeedsFollowUp] {
+        assert_eq!(Found::parse(found.as_str()), Some(found));
+    }
+    assert_eq!(Found::parse("fine"), None);
+}
