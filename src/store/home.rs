@@ -146,10 +146,12 @@ impl Store {
         request: &RequestId,
         people: &[PersonId],
     ) -> Result<Vec<PersonId>, StoreError> {
+        // Each part by its own index: with `or` between them the homes of all would be read.
         let sql = sql!("home":
-            "select distinct person from home where person " [in_list 1]
-            " or watches or account in (select account from home_waits where request = $2) \
-             order by person");
+            "select person from home where person " [in_list 1]
+            " union select person from home where watches \
+             union select person from (select (select home.person from home where home.account = w.account) as person \
+             from home_waits as w where w.request = $2) as waiting where person is not null order by person");
         let people = list(people.iter().map(PersonId::as_str));
         let args = [people.into(), request.as_str().into()];
         let rows = self.look_up::<Concerned>(&sql, &args).await?;

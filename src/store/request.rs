@@ -20,7 +20,7 @@ pub enum RequestFilter {
     Of(PersonId),
     /// What this requester waits for or asked after that moment; the oldest first.
     AskedBy { requester: PersonId, since: Time },
-    /// Those whose grant is provisioning, active or revoking; the oldest first.
+    /// Those whose grant is provisioning, active or revoking: of the oldest grants, the longest asked for first.
     LiveGrants,
     /// Break-glass whose post-use review is owed or overdue; the oldest first.
     OwedReviews,
@@ -328,7 +328,7 @@ impl Store {
 
     async fn with_live_grant(&self, limit: Arg) -> Result<Vec<RequestRow>, StoreError> {
         let sql = requests!(
-            "select * from request where id in (select request from access_grant where live) \
+            "select * from request where id in (select request from access_grant where live order by id limit $1) \
              order by asked_at, id limit $1"
         );
         self.fetch(&sql, &[limit]).await

@@ -35,6 +35,7 @@ mod killed;
 mod outages;
 mod pace;
 mod processes;
+mod query_plans;
 mod reconcile;
 mod reconcile_configuration;
 mod reconcile_ledger;
