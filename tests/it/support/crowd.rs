@@ -10,7 +10,7 @@ use slack_sandbox::Sandbox;
 
 use super::gate::Gate;
 use super::judge::{self, LATE, LEASE, Span};
-use super::patience::{approves, asks, end_is_told, eventually};
+use super::patience::{approves, asks, end_is_told, eventually, untold};
 use super::soak::{self, Dice};
 use super::workplace::{APPROVALS, GENERAL, SECURITY};
 use super::world::World;
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// How many requests of one stream may wait to be told to be over. Slack takes one post a second in a channel: who asks
 /// faster for minutes only makes the bot's messages late, by design.
 const UNTOLD: usize = 6;
-/// How often a stream that waits for that looks.
+/// How often it is looked for that: each look goes through all that was ever said, on the thread of Slack and the target.
 const LOOK: Duration = Duration::from_millis(500);
 /// What clocks and a busy machine blur.
 const BLUR: Duration = Duration::from_millis(500);
@@ -202,19 +202,20 @@ fn doubled(slack: &Sandbox) -> Vec<String> {
 
 /// Until every acknowledged request was told to be over, and nobody holds anything.
 async fn rests(world: &World, asked: &[String]) {
-    let waiting = || -> Vec<&str> {
-        let open = asked
-            .iter()
-            .filter(|short| !end_is_told(&world.slack, short));
-        open.map(String::as_str).collect()
-    };
-    let held = || {
-        let open = judge::spans(&world.gate).into_iter();
-        open.filter(|span| span.ended.is_none()).count()
-    };
-    let what = || format!("rest: {:?} not told to be over, {} held", waiting(), held());
-    let quiet = || (waiting().is_empty() && held() == 0).then_some(());
-    eventually(what, PATIENCE, quiet).await;
+    let began = Instant::now();
+    loop {
+        let waiting = untold(&world.slack, asked);
+        let spans = judge::spans(&world.gate);
+        let held = spans.iter().filter(|span| span.ended.is_none()).count();
+        if waiting.is_empty() && held == 0 {
+            return;
+        }
+        assert!(
+            began.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {waiting:?} not told to be over, {held} held"
+        );
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Waits until all has come to rest, and judges; `layer` and `who` stand in the report.

@@ -1,6 +1,7 @@
 //! People and onlookers who don't give up: what they do is done again until it is answered, what they wait for is looked
 //! for with a limit. For worlds in which the bot dies, hangs and comes back at any moment.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
@@ -96,6 +97,35 @@ pub(crate) fn shown(slack: &Sandbox) -> Vec<String> {
     cards.map(|message| message.plain()).collect()
 }
 
+/// Of these requests, those whose threads don't tell yet that their access is over. One look for all of them: whoever
+/// looks does so beside Slack and the target, on their thread.
+pub(crate) fn untold<'a>(slack: &Sandbox, requests: &'a [String]) -> Vec<&'a str> {
+    let letters = Regex::new("R-[0-9A-Z]{4,12}").unwrap();
+    let mut cards: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for card in slack.messages(APPROVALS) {
+        let text = card.plain();
+        for named in letters.find_iter(&text) {
+            let of = cards.entry(named.as_str().to_owned()).or_default();
+            of.push(card.ts.clone());
+        }
+    }
+    let ended = |ts: &String| {
+        let thread = slack.thread(APPROVALS, ts);
+        thread.iter().any(tells_an_end)
+    };
+    let told = |short: &str| {
+        cards
+            .get(short)
+            .is_some_and(|cards| cards.iter().any(ended))
+    };
+    let all = requests.iter().map(String::as_str);
+    all.filter(|short| !told(short)).collect()
+}
+
+fn tells_an_end(message: &Message) -> bool {
+    message.plain().contains(") *ended*")
+}
+
 /// Whether the thread under the request's card tells that its access is over.
 pub(crate) fn end_is_told(slack: &Sandbox, short: &str) -> bool {
     let cards = slack.messages(APPROVALS).into_iter();
@@ -103,6 +133,6 @@ pub(crate) fn end_is_told(slack: &Sandbox, short: &str) -> bool {
         .filter(|message| message.plain().contains(short))
         .any(|card| {
             let thread = slack.thread(APPROVALS, &card.ts);
-            thread.iter().any(|one| one.plain().contains(") *ended*"))
+            thread.iter().any(tells_an_end)
         })
 }
