@@ -277,11 +277,11 @@ impl Store {
     pub async fn untimed_requests(&self, limit: u32) -> Result<Vec<Request>, StoreError> {
         let sql = requests!(
             "select * from request where id in (\
-             select id from request where state = 'pending' and not exists (select 1 from effect \
-             where effect.subject = 'request:' || request.id and effect.kind = 'time-out') \
+             select id from request where state = 'pending' and (select 1 from effect \
+             where effect.subject = 'request:' || request.id and effect.kind = 'time-out' limit 1) is null \
              union all \
-             select id from request where state = 'scheduled' and not exists (select 1 from effect \
-             where effect.subject = 'request:' || request.id and effect.kind = 'start')) \
+             select id from request where state = 'scheduled' and (select 1 from effect \
+             where effect.subject = 'request:' || request.id and effect.kind = 'start' limit 1) is null) \
              order by asked_at, id limit $1"
         );
         let rows: Vec<RequestRow> = self.fetch(&sql, &[Arg::Int(limit.into())]).await?;
