@@ -31,6 +31,7 @@ pub(super) const SCHEDULE: Sql = sql!("effect":
      due = excluded.due, wanted = effect.wanted + 1, \
      next_at = case when effect.claimed then effect.next_at else excluded.due end, \
      attempts = case when effect.claimed then effect.attempts else 0 end, \
+     failures = case when effect.claimed then effect.failures else 0 end, \
      failure = case when effect.claimed then effect.failure end");
 
 /// All that a batch writes here, in one order, before any of it: two batches, or a batch and a renewal, that lock the same

@@ -43,6 +43,7 @@ migrations! {
     "20261123150100" "keep_role",
     "20261123150200" "fill_role",
     "20261123150300" "index_role_uses",
+    "20261123160000" "count_failures",
 }
 
 pub(super) fn sqlite() -> Migrator {

@@ -230,6 +230,7 @@ mod tests {
             token: 7,
             wanted: 1,
             attempts: 1,
+            failures: 0,
         }
     }
 

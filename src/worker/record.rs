@@ -166,8 +166,7 @@ fn later(
     }
     let mut dice = [0];
     worker.parts.entropy.fill(&mut dice);
-    // The store counts this one among the attempts.
-    let failures = claimed.attempts.saturating_sub(1);
+    let failures = claimed.failures;
     let mut delay = retry::delay(claimed.urgency, failures, after, dice[0]);
     if after.is_none() && worker.circuits.is_away(&claimed.lane) {
         // The lane itself is patient; there must be one that asks at its next probe.

@@ -1,10 +1,11 @@
-//! How much of a lane is claimed at a time: what takes access away has limits of its own.
+//! How much of a lane is claimed at a time: what takes access away has limits of its own. And what a claim tells of those
+//! before it.
 
 use std::time::Duration;
 
 use hallpass::domain::effect::Subject;
 use hallpass::domain::{Change, EffectKind, GrantId, Lane, Urgency};
-use hallpass::store::{Applied, Due, Take};
+use hallpass::store::{Applied, Claimed, Due, Failure, Finish, Take};
 
 use crate::store::{Fresh, at, effect, on_both};
 
@@ -13,6 +14,7 @@ const LEASE: Duration = Duration::from_secs(10);
 on_both! {
     ends_are_claimed_ahead_and_keep_no_place_from_others,
     what_takes_access_away_is_due_apart_from_the_rest,
+    who_dies_over_it_has_not_failed,
 }
 
 /// Ten of each urgency; the least urgent are due first.
@@ -65,4 +67,41 @@ async fn what_takes_access_away_is_due_apart_from_the_rest(db: Fresh) {
     };
     assert_eq!(due.get(&Lane::Internal), Some(&expected));
     assert_eq!(db.store.lanes().await, Ok(vec![(Lane::Internal, at(0))]));
+}
+
+/// The pause before the next try grows with its failures.
+async fn who_dies_over_it_has_not_failed(db: Fresh) {
+    let subject = Subject::Grant(GrantId::new("grant-1"));
+    let one = effect(&subject, EffectKind::SyncHolding, at(0));
+    let schedule = || Change::default().schedule(one.clone());
+    db.store.apply_one(schedule()).await.unwrap();
+    let claim = async |second: i64| -> Claimed {
+        let claimed = db.store.claim(&Lane::Internal, at(second), LEASE, 1).await;
+        claimed.unwrap().pop().expect("it is due")
+    };
+    let counted = |claimed: &Claimed| (claimed.attempts, claimed.failures);
+    // Nobody brings these to an end.
+    for (times, second) in [(1, 0), (2, 10), (3, 20)] {
+        assert_eq!(counted(&claim(second).await), (times, 0));
+    }
+    let failing = claim(30).await;
+    let failed = Finish::Retry {
+        claimed: failing,
+        at: at(31),
+        error: "it is down".into(),
+        failure: Some(Failure::Silent),
+    };
+    db.store.finish(vec![failed]).await.unwrap();
+    let again = claim(31).await;
+    assert_eq!(counted(&again), (5, 1));
+    db.store
+        .finish(vec![Finish::GiveBack(again)])
+        .await
+        .unwrap();
+    let last = claim(32).await;
+    assert_eq!(counted(&last), (5, 1));
+    // Asked for anew while it is claimed.
+    db.store.apply_one(schedule()).await.unwrap();
+    db.store.finish(vec![Finish::Done(last)]).await.unwrap();
+    assert_eq!(counted(&claim(33).await), (1, 0));
 }

@@ -24,6 +24,8 @@ pub struct Claimed {
     pub wanted: i64,
     /// With this claim: 1 at the first.
     pub attempts: u32,
+    /// Tries before this one that failed. A claim that died with its process is none.
+    pub failures: u32,
 }
 
 /// One range of the index for each urgency, so that a claim costs the same however many timers wait, and however many
@@ -44,10 +46,11 @@ pub(in crate::store) const CLAIM: Sql = sql!("effect":
      select subject, kind from then_normal union all select subject, kind from then_later) \
      update effect set claimed = effect.due <= $2, token = effect.token + 1, \
      next_at = case when effect.due <= $2 then $3 else effect.due end, \
-     attempts = case when effect.due <= $2 then effect.attempts + 1 else 0 end \
+     attempts = case when effect.due <= $2 then effect.attempts + 1 else 0 end, \
+     failures = case when effect.due <= $2 then effect.failures else 0 end \
      from chosen where effect.subject = chosen.subject and effect.kind = chosen.kind \
      returning effect.subject, effect.kind, effect.lane, effect.urgency, effect.due, effect.token, effect.wanted, \
-     effect.attempts");
+     effect.attempts, effect.failures");
 
 /// Skips from lane to lane in the index instead of reading all timers.
 const LANES: Sql = sql!("effect":
@@ -102,6 +105,7 @@ row! {
         token: i64,
         wanted: i64,
         attempts: i64,
+        failures: i64,
     }
 }
 
@@ -122,6 +126,7 @@ impl TryFrom<&ClaimedRow> for Claimed {
             token: row.token,
             wanted: row.wanted,
             attempts: u32::try_from(row.attempts).map_err(|_| broken("number of attempts"))?,
+            failures: u32::try_from(row.failures).map_err(|_| broken("number of failures"))?,
         })
     }
 }

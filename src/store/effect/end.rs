@@ -65,7 +65,9 @@ pub(in crate::store) const FINISH_REST: Sql = sql!("effect":
     "update effect set claimed = false, last_error = r.error, \
      failure = case when r.given_back = 1 then effect.failure else r.failure end, \
      next_at = case when r.at is null or effect.wanted > r.wanted then effect.due else r.at end, \
-     attempts = case when effect.wanted > r.wanted then 0 else effect.attempts - r.given_back end from "
+     attempts = case when effect.wanted > r.wanted then 0 else effect.attempts - r.given_back end, \
+     failures = case when effect.wanted > r.wanted then 0 when r.failure is null then effect.failures \
+     else effect.failures + 1 end from "
     [rows subject text, kind text, token bigint, wanted bigint, at bigint, given_back bigint, error text, failure text]
     " where effect.subject = r.subject and effect.kind = r.kind and effect.token = r.token and effect.claimed \
      returning effect.subject, effect.kind");
