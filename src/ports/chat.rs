@@ -91,8 +91,8 @@ pub enum KindShown {
         checked_at: Time,
         skipped: Vec<Shown>,
         review_by: Vec<String>,
-        /// Those of them who may review this one; not all, where there are many.
-        reviewers: Vec<Shown>,
+        /// Those of them who may review this one; not all, where there are many. None where that can't be read now.
+        reviewers: Option<Vec<Shown>>,
         review_due: Time,
         review: Box<PostUseShown>,
     },
