@@ -1,6 +1,6 @@
-//! What stands about a grant in somebody's direct messages: one message, and it is true. A new one comes where they need a
-//! ping (it is there, it ends soon, it failed, somebody else ended it), and takes the place of the older one, which goes;
-//! everything else is an edit. What Slack doesn't let go is edited into a line that stays true (`past`).
+//! What stands about a grant in somebody's direct messages: one message, and it is true. A new one comes where they
+//! need a ping (it is there, it ends soon, it failed, somebody else ended it), and takes the place of the older one,
+//! which goes; everything else is an edit. What Slack doesn't let go is edited into a line that stays true (`past`).
 
 use hallpass_domain::grant::{EndReason, PROVISIONING, State as GrantState};
 use hallpass_domain::request::State;
@@ -86,7 +86,7 @@ impl App {
         Ok(())
     }
 
-    /// Where Slack refuses it stays, and is edited with the card.
+    /// Where Slack refuses it stays, and is edited with the card: nothing is said of the grant there any more.
     pub(super) async fn take_away(&self, id: &RequestId, row: &CardRow) -> Result<(), StoreError> {
         let removed = timeout(POST_WITHIN, self.chat.remove(&row.posted)).await;
         match removed.unwrap_or_else(|_| Err(no_answer())) {

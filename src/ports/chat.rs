@@ -437,6 +437,8 @@ pub struct AccessShown {
 /// Why there is nothing to press any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Past {
+    /// A newer message below it says how it is.
+    Newer,
     /// The end that was warned of has moved.
     Extended,
     /// Over, and the backend doesn't let go.
