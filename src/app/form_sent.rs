@@ -34,7 +34,7 @@ impl App {
         delivery: Option<&str>,
     ) -> Sent {
         let delivery = delivery.map(|key| format!("form:{key}"));
-        let sent = in_time(Box::pin(self.ask_by_form(
+        sent(Box::pin(self.ask_by_form(
             caller,
             fields,
             delivery.as_deref(),
@@ -120,6 +120,15 @@ impl App {
             if self.applied(change).await? {
                 return Ok(true);
             }
+/// What a form that was sent led to; also where that isn't known in time.
+pub(super) async fn sent(work: impl Future<Output = Result<Sent, Stop>>) -> Sent {
+    match in_time(work).await {
+        Ok(Ok(sent)) => sent,
+        Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
+        Err(_) => Sent::Answer(Box::new(Answer::NotConfirmed)),
+    }
+}
+
         }
         Ok(false)
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::break_glass::TypedForPending;
 use super::facts::Unread;
 use super::form::{KEPT_FOR, parameter_fields, problem};
+use super::form_sent::sent;
 use super::form_shown::{Field, GlassFields, GlassRole, GlassShown, RoleOption, Sent};
 use super::glass_words::{self, Typed};
 use super::incident::{incident_only, reason_only};
@@ -18,6 +19,9 @@ use super::{App, Caller, all_lists, check_ask, in_time};
 use crate::app::answer::{Answer, FormKind};
 use crate::policy::listed;
 use crate::store::Draft;
+
+const NOT_FILLED: &str =
+    "The form couldn't be filled in time, and nothing was done. Try again in a moment.";
 
 /// What was typed, kept for whoever typed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,11 +120,7 @@ impl App {
             };
             Ok(self.glass_shown(&me, kept.fields()).await)
         }));
-        form.await.unwrap_or_else(|_| {
-            Err(problem(
-                "The form couldn't be filled in time, and nothing was done. Try again in a moment.",
-            ))
-        })
+        form.await.unwrap_or_else(|_| Err(problem(NOT_FILLED)))
     }
 
     /// The form anew, with other fields, after another role was chosen in it.
@@ -136,11 +136,7 @@ impl App {
             let me = self.caller(caller).await?;
             Ok(self.glass_shown(&me, fields).await)
         }));
-        form.await.unwrap_or_else(|_| {
-            Err(problem(
-                "The form couldn't be filled in time, and nothing was done. Try again in a moment.",
-            ))
-        })
+        form.await.unwrap_or_else(|_| Err(problem(NOT_FILLED)))
     }
 
     async fn glass_shown(&self, me: &Person, fields: GlassFields) -> GlassShown {
@@ -195,7 +191,7 @@ impl App {
         delivery: Option<&str>,
     ) -> Sent {
         let delivery = delivery.map(|key| format!("form:{key}"));
-        let sent = in_time(Box::pin(self.break_by_form(
+        sent(Box::pin(self.break_by_form(
             caller,
             fields,
             delivery.as_deref(),

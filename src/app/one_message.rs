@@ -8,10 +8,10 @@ use hallpass_domain::{Actor, Duration, EventKind, Grant, Request, RequestId, Sla
 use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
-use super::sync_card::{SAID, Unsaid, digest, no_answer};
+use super::sync_card::{SAID, no_answer};
 use super::{App, Carried};
+use crate::ports::ChatError;
 use crate::ports::chat::{GrantStateShown, Message, RequestShown, StateShown};
-use crate::ports::{ChatError, Place};
 use crate::store::{CardRow, StoreError};
 
 /// In place of a digest: the message was taken away, and what it said is said all the same.
@@ -177,22 +177,13 @@ impl App {
             rows.iter()
                 .any(|row| standing_at(row).is_some_and(|(_, of)| of == *account))
         };
-        let mut later = None;
-        for account in people.into_iter().filter(|one| !stands(one)) {
+        let waiting = people.into_iter().filter(|one| !stands(one));
+        let told = waiting.map(|account| {
             let message = follows(shown, &account);
             let place = format!("{SAID}trouble:{account}");
-            match self.post(&Place::Person(account), &message).await {
-                Ok(posted) => {
-                    let digest = digest(&message);
-                    self.store
-                        .put_card(&request.id, &place, &posted, &digest)
-                        .await?;
-                }
-                Err(Unsaid::Later(retry)) => later = Some(retry),
-                Err(Unsaid::Closed | Unsaid::Never) => {}
-            }
-        }
-        Ok(later)
+            (account, place, message)
+        });
+        self.tell_each(request, told.collect()).await
     }
 
     fn is_overdue_to_come(&self, request: &Request, shown: &RequestShown) -> bool {
