@@ -176,26 +176,13 @@ async fn nobody_but_a_commander_breaks_the_glass_by_the_form() {
 }
 
 #[tokio::test]
-async fn a_holders_word_is_kept_when_they_revoke_their_own() {
+async fn a_holders_word_is_kept_when_they_drop_or_revoke_their_own() {
     everywhere(async |bot| {
-        let request = alice_has_it(bot).await;
-        let told = bot
-            .says(
-                "alice",
-                &format!("/prod-access revoke {} all is fixed", request.short),
-            )
-            .await;
-        assert!(told.contains("being taken away"), "{told}");
-        bot.settle().await;
-        assert!(bot.backend.holders("orders_admin").is_empty());
-        let thread = bot.thread(&request);
-        assert!(thread.contains("given back by its holder"), "{thread}");
-        assert!(thread.contains("all is fixed"), "{thread}");
-        let row = bot.row(&request).await;
-        let events = bot.store.events_of(&row.id).await.unwrap();
-        let mut personal = events.iter().flat_map(|stored| &stored.event.personal);
-        let kept = personal.any(|one| one.field == "reason" && one.value == "all is fixed");
-        assert!(kept, "the word is on record");
+        for word in ["revoke", "drop"] {
+            their_word_is_kept(bot, word).await;
+            // The same ask within a minute would be the first one.
+            bot.clock.advance(minutes(2));
+        }
     })
     .await;
 }
@@ -237,6 +224,27 @@ async fn status_shows_how_long_it_lasts_by_now() {
             .asks("alice", "/prod-access extend 1h still stuck")
             .await;
         bot.approves("bob", &more).await;
+async fn their_word_is_kept(bot: &TestBot, word: &str) {
+    let request = alice_has_it(bot).await;
+    let told = bot
+        .says(
+            "alice",
+            &format!("/prod-access {word} {} all is fixed", request.short),
+        )
+        .await;
+    assert!(told.contains("being taken away"), "{told}");
+    bot.settle().await;
+    assert!(bot.backend.holders("orders_admin").is_empty());
+    let thread = bot.thread(&request);
+    assert!(thread.contains("given back by its holder"), "{thread}");
+    assert!(thread.contains("all is fixed"), "{thread}");
+    let row = bot.row(&request).await;
+    let events = bot.store.events_of(&row.id).await.unwrap();
+    let mut personal = events.iter().flat_map(|stored| &stored.event.personal);
+    let kept = personal.any(|one| one.field == "reason" && one.value == "all is fixed");
+    assert!(kept, "the word is on record");
+}
+
         let status = bot
             .says("alice", &format!("/prod-access status {}", request.short))
             .await;
