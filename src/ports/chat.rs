@@ -293,7 +293,7 @@ pub struct AlarmShown {
 /// A grant that should be gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverdueShown {
-    /// `G-7K2M`
+    /// `R-7K2M`
     pub short: String,
     pub role: String,
     pub holder: Shown,
