@@ -1,5 +1,5 @@
-//! The form that breaks the glass: opened by “Fix in form” with what was typed, each word in its place. What is sent is checked
-//! and carried out like the command; who may do it is looked up then and there.
+//! The form that breaks the glass: opened by “Fix in form” with what was typed, each word in its place. What is sent is
+//! checked and carried out like the command; who may do it is looked up then and there.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The review after broken glass: somebody who may looks at what was done and says what they found. Whoever may not is told
-//! who may.
+//! The review after broken glass: somebody who may looks at what was done and says what they found. Whoever may not is
+//! told who may.
 
 use hallpass_domain::{Person, RefusalKind, Request, RequestId};
 
