@@ -39,12 +39,7 @@ impl App {
             fields,
             delivery.as_deref(),
         )))
-        .await;
-        match sent {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
-            Err(_) => Sent::Answer(Box::new(Answer::NotConfirmed)),
-        }
+        .await
     }
 
     async fn ask_by_form(
@@ -120,17 +115,17 @@ impl App {
             if self.applied(change).await? {
                 return Ok(true);
             }
+        }
+        Ok(false)
+    }
+}
+
 /// What a form that was sent led to; also where that isn't known in time.
 pub(super) async fn sent(work: impl Future<Output = Result<Sent, Stop>>) -> Sent {
     match in_time(work).await {
         Ok(Ok(sent)) => sent,
         Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
         Err(_) => Sent::Answer(Box::new(Answer::NotConfirmed)),
-    }
-}
-
-        }
-        Ok(false)
     }
 }
 
@@ -170,13 +165,14 @@ fn placed(sent: &FromForm, role: Option<&Role>, problems: &Problems) -> BTreeMap
 /// What is wrong with each field: as a command is told, and as a form says it.
 fn by_field(ask: &Ask, role: &Role) -> Vec<(Field, String, String)> {
     let mut out = Vec::new();
+    let placed = check_ask::placed(&ask.parameters, &ask.reason, role);
     for (name, rule) in &role.parameters {
         let mut problems = Vec::new();
         let alone = Role {
             parameters: BTreeMap::from([(name.clone(), rule.clone())]),
             ..role.clone()
         };
-        let typed: Vec<(String, String)> = (ask.parameters.iter())
+        let typed: Vec<(String, String)> = (placed.parameters.iter())
             .filter(|(typed, _)| typed == name)
             .cloned()
             .collect();
@@ -190,12 +186,14 @@ fn by_field(ask: &Ask, role: &Role) -> Vec<(Field, String, String)> {
             (Field::Parameter(name.clone()), sentence, told)
         }));
     }
+    let told = placed.told(role).into_iter().zip(placed.told_in_form());
+    out.extend(told.map(|(sentence, told)| (Field::Reason, sentence, told)));
     let mut problems = Vec::new();
     check_ask::duration(ask.duration.as_ref(), role, &mut problems);
     let same = |field: Field| move |sentence: String| (field.clone(), sentence.clone(), sentence);
     out.extend(problems.drain(..).map(same(Field::Duration)));
-    check_ask::reason(&ask.reason, role.ticket.as_ref(), &mut problems);
-    let missing = ask.reason.trim().is_empty();
+    check_ask::reason(&placed.reason, role.ticket.as_ref(), &mut problems);
+    let missing = placed.reason.trim().is_empty();
     out.extend(problems.into_iter().map(|sentence| {
         let told = if missing && sentence.starts_with("The reason is missing") {
             "Say why you need it.".into()

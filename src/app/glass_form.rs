@@ -40,14 +40,15 @@ impl Kept {
     /// `role`: the one that is meant, where another name was typed.
     pub(super) fn of(typed: &Typed, role: &Role) -> Self {
         let meant = glass_words::meant(typed, role);
+        let placed = check_ask::placed(&typed.parameters, &meant.reason, role);
         Self {
             request: None,
             role: role.name.to_string(),
-            parameters: typed.parameters.clone(),
+            parameters: placed.parameters,
             person: (meant.person).and_then(|(account, _)| Some(account?.to_string())),
             duration: meant.duration.unwrap_or_default(),
             incident: meant.incident.unwrap_or_default(),
-            reason: meant.reason,
+            reason: placed.reason,
         }
     }
 
@@ -195,12 +196,8 @@ impl App {
             caller,
             fields,
             delivery.as_deref(),
-        )));
-        match sent.await {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
-            Err(_) => Sent::Answer(Box::new(Answer::NotConfirmed)),
-        }
+        )))
+        .await
     }
 
     async fn break_by_form(
@@ -247,10 +244,12 @@ impl App {
         me: &Person,
         fields: &GlassFields,
     ) -> Result<BTreeMap<Field, String>, Stop> {
-        let mut out = BTreeMap::new();
+        let mut out: BTreeMap<Field, String> = BTreeMap::new();
         let mut tell = |field: Field, problems: Vec<String>| {
-            if !problems.is_empty() {
-                out.insert(field, problems.join(" "));
+            for problem in problems {
+                let text = out.entry(field.clone()).or_default();
+                let space = if text.is_empty() { "" } else { " " };
+                *text = format!("{text}{space}{problem}");
             }
         };
         tell(Field::Reason, reason_only(&command::plain(&fields.reason)));
@@ -265,6 +264,8 @@ impl App {
         if fields.request.is_some() {
             return Ok(out);
         }
+        let placed = check_ask::placed(&filled(fields), &command::plain(&fields.reason), role);
+        tell(Field::Reason, placed.told_in_form());
         let (bounded, _) = self.for_break_glass(role);
         let mut problems = Vec::new();
         check_ask::duration(read(&fields.duration).as_ref(), &bounded, &mut problems);

@@ -16,6 +16,7 @@ use self::words::Words;
 use crate::duration::NotADuration;
 use crate::{Duration, ShortId, SlackId};
 
+pub use self::ask::parameters_in;
 pub use self::rest::{Rest, Sorted};
 pub use self::start::{Clock, Day, StartWords};
 pub use self::text::plain;

@@ -507,3 +507,22 @@ fn a_field_holds_a_whole_duration_or_none() {
         assert!(super::duration(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_parameter_among_the_words_of_a_reason_is_found() {
+    let found = |reason: &str| {
+        let (found, left) = super::parameters_in(reason, |name| ["node", "zone"].contains(&name));
+        let found = found.iter().map(|(name, value)| format!("{name}:{value}"));
+        (found.collect::<Vec<_>>().join(" "), left)
+    };
+    for (reason, parameters, left) in [
+        ("node=web-3 look", "node:web-3", "look"),
+        ("look at  it, node=web-3,", "node:web-3", "look at  it,"),
+        ("zone=\"a b\" node=web-3", "zone:a b node:web-3", ""),
+        ("node=web-3 not node=web-4", "node:web-3", "not node=web-4"),
+        ("x=1 broke &amp; node", "", "x=1 broke &amp; node"),
+        ("", "", ""),
+    ] {
+        assert_eq!(found(reason), (parameters.into(), left.into()), "{reason}");
+    }
+}
