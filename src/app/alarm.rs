@@ -229,7 +229,7 @@ impl App {
         let holders = overdue.iter().map(|(_, _, grant)| grant.holder.clone());
         let faces = self.faces(holders.collect()).await?;
         let named = overdue.iter().map(|(ordinary, since, grant)| OverdueShown {
-            short: grant.short.of_grant(),
+            short: grant.short.of_request(),
             role: grant.role.to_string(),
             holder: faces.shown(&grant.holder),
             since: *since,

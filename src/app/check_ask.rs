@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hallpass_domain::command::{Ask, DurationWord};
+use hallpass_domain::command::{self, Ask, DurationWord};
 use hallpass_domain::role::{ParameterRule, TicketRule};
 use hallpass_domain::{Duration, Role, nearest};
 use regex::{Regex, RegexBuilder};
@@ -28,10 +28,11 @@ pub(super) struct Checked {
 
 /// Checks everything but who asks.
 pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
-    let mut problems = Vec::new();
-    let (parameters, shown) = parameters(&ask.parameters, role, &mut problems);
+    let placed = placed(&ask.parameters, &ask.reason, role);
+    let mut problems = placed.told(role);
+    let (parameters, shown) = parameters(&placed.parameters, role, &mut problems);
     let duration = duration(ask.duration.as_ref(), role, &mut problems);
-    let (ticket, example) = reason(&ask.reason, role.ticket.as_ref(), &mut problems);
+    let (ticket, example) = reason(&placed.reason, role.ticket.as_ref(), &mut problems);
     let would_do = AskWords {
         command,
         role: role.name.as_str(),
@@ -40,7 +41,7 @@ pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
         duration: written(ask, role, duration),
         at: ask.at.as_deref(),
         ticket: example,
-        reason: &ask.reason,
+        reason: &placed.reason,
         placeholder: YOUR_REASON,
     };
     Checked {
@@ -49,6 +50,54 @@ pub(super) fn check(command: &str, ask: &Ask, role: &Role) -> Checked {
         duration,
         ticket,
         problems,
+    }
+}
+
+/// Parameters and reason, each in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) reason: String,
+    /// Those that stood in the reason, as `node=web-3`.
+    pub(super) moved: Vec<String>,
+}
+
+/// A parameter of the role that isn't given and stands among the words of the reason was meant as one: as a word of the
+/// reason it would say nothing to the backend, and access could be wider than was meant.
+pub(super) fn placed(typed: &[(String, String)], reason: &str, role: &Role) -> Placed {
+    let given = |name: &str| typed.iter().any(|(typed, _)| typed == name);
+    let open = |name: &str| role.parameters.contains_key(name) && !given(name);
+    let (found, reason) = command::parameters_in(reason, open);
+    let moved = found.iter().map(|(name, value)| format!("{name}={value}"));
+    Placed {
+        moved: moved.collect(),
+        parameters: typed.iter().cloned().chain(found).collect(),
+        reason,
+    }
+}
+
+impl Placed {
+    /// That they stood elsewhere, as sentences.
+    pub(super) fn told(&self, role: &Role) -> Vec<String> {
+        let told = |moved: &String| {
+            format!(
+                "{} stands in the reason: write it right after {}. If it is a part of the reason, leave its “=” out.",
+                quoted(moved),
+                role.name
+            )
+        };
+        self.moved.iter().map(told).collect()
+    }
+
+    /// The same, where each has a field of its own.
+    pub(super) fn told_in_form(&self) -> Vec<String> {
+        let told = |moved: &String| {
+            let moved = quoted(moved);
+            format!(
+                "{moved} stands here: write it into its own field. If it is a part of the reason, leave its “=” out."
+            )
+        };
+        self.moved.iter().map(told).collect()
     }
 }
 

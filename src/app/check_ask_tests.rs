@@ -7,7 +7,7 @@ use hallpass_domain::role::{ParameterRule, TicketRule};
 use hallpass_domain::{Duration, Role, RoleName};
 use proptest::prelude::*;
 
-use super::{Checked, check, find_ticket, usual};
+use super::{Checked, check, find_ticket, placed, usual};
 use crate::app::incident::incident_only;
 
 pub(in crate::app) fn role() -> Role {
@@ -106,6 +106,24 @@ fn everything_wrong_is_told_at_once_with_a_command_that_would_do() {
 }
 
 #[test]
+fn a_parameter_behind_its_place_is_no_word_of_the_reason() {
+    let checked = typed(&[], Some("2h"), "INC-7 node=web-3 stuck");
+    assert_eq!(
+        checked.problems,
+        [
+            "“node=web-3” stands in the reason: write it right after logs. If it is a part of the reason, leave its “=” out."
+        ]
+    );
+    assert_eq!(
+        checked.would_do,
+        "/prod-access logs node=web-3 2h INC-7 stuck"
+    );
+    // Given already, or nothing that the role takes: words like others.
+    let given = typed(&[("node", "db")], Some("2h"), "INC-7 not node=web-3, x=1");
+    assert_eq!(given.problems, Vec::<String>::new());
+}
+
+#[test]
 fn patterns_match_the_whole_value_also_with_alternatives() {
     for bad in ["web-3x", "xweb-3", "web-3\n", "dbx", "xdb", ""] {
         let checked = typed(&[("node", bad)], None, "INC-7 stuck");
@@ -198,6 +216,8 @@ fn asks() -> impl Strategy<Value = String> {
         Just("22"),
         Just("2"),
         Just("x=1"),
+        Just("node=db"),
+        Just("node=\"web 3\""),
         Just("“quoted”"),
         Just("why"),
         Just("tomorrow"),
@@ -233,7 +253,8 @@ proptest! {
         let again = parsed(&sent);
         let understood = check("/prod-access", &again, &role);
 
-        let missing = ask.reason.trim().is_empty();
+        let reason = placed(&ask.parameters, &ask.reason, &role).reason;
+        let missing = reason.trim().is_empty();
         let left: Vec<&String> = understood.problems.iter()
             .filter(|problem| !(missing && problem.contains("your own words")))
             .collect();
@@ -246,7 +267,7 @@ proptest! {
             prop_assert_eq!(understood.parameters.get(name), Some(value), "{}", suggestion);
         }
         if !missing {
-            prop_assert!(again.reason.ends_with(&ask.reason), "{} of {}", suggestion, text);
+            prop_assert!(again.reason.ends_with(&reason), "{} of {}", suggestion, text);
         }
         prop_assert_eq!(&understood.would_do, &checked.would_do, "it stays");
     }

@@ -157,12 +157,24 @@ impl App {
         shown: &RequestShown,
     ) -> Result<Option<Carried>, StoreError> {
         let rows = self.store.cards(&request.id).await?;
-        let mut later = None;
-        for account in to_be_told(shown, &rows) {
+        let told = to_be_told(shown, &rows).into_iter().map(|account| {
             let message = Message::Handled {
                 request: shown.clone(),
             };
             let place = format!("{HANDLED}{account}");
+            (account, place, message)
+        });
+        self.tell_each(request, told.collect()).await
+    }
+
+    /// Says to each what is theirs, and keeps where it stands. Some: what is left, for later.
+    pub(super) async fn tell_each(
+        &self,
+        request: &Request,
+        each: Vec<(SlackId, String, Message)>,
+    ) -> Result<Option<Carried>, StoreError> {
+        let mut later = None;
+        for (account, place, message) in each {
             match self.post(&Place::Person(account), &message).await {
                 Ok(posted) => {
                     let digest = digest(&message);

@@ -28,7 +28,7 @@ impl App {
             }
             (Subject::Grant(id), EffectKind::Warn(before)) => self.warn(id, *before, claimed).await,
             (Subject::Announcement(id), EffectKind::Announce) => self.say_announcement(id).await,
-            (Subject::Backend(name), EffectKind::Reconcile) => self.reconcile(name).await,
+            (Subject::Backend(name), EffectKind::Reconcile) => self.reconcile(name, lease).await,
             (Subject::Ledger, EffectKind::CheckLedger) => self.check_ledger().await,
             (Subject::Ledger, EffectKind::CheckPeople) => {
                 in_background(Box::pin(self.check_people())).await

@@ -23,6 +23,9 @@ pub(super) const PRESSED: [&str; 2] = [
     "Ended with the button on a notice.",
 ];
 
+/// Why somebody ends it; longer words are cut.
+const REASON_AT_MOST: usize = 500;
+
 const BEING_ENDED: &str =
     "The access is being taken away now. The request's thread says when that is checked.";
 
@@ -60,12 +63,15 @@ impl App {
         &self,
         me: &Person,
         id: Option<&IdWord>,
+        reason: &str,
     ) -> Result<Answer, Stop> {
         if let Some(id) = id
             && *id != IdWord::Missing
         {
             let request = self.require_by_word(me, id, "drop R-7K2M").await?;
-            return self.end_now(me, &request.id).await;
+            let reason = cut(reason);
+            let reason = (!reason.is_empty()).then_some(reason);
+            return self.end_as_holder(me, &request.id, reason).await;
         }
         let live = self.store.live_grants_of(&me.id).await?;
         // What is being taken away needs no order, and what isn't there yet is meant only where nothing else is.
@@ -96,6 +102,16 @@ impl App {
 
     /// By its holder.
     pub(super) async fn end_now(&self, me: &Person, id: &RequestId) -> Result<Answer, Stop> {
+        self.end_as_holder(me, id, None).await
+    }
+
+    /// `reason`: their own word for it.
+    async fn end_as_holder(
+        &self,
+        me: &Person,
+        id: &RequestId,
+        reason: Option<String>,
+    ) -> Result<Answer, Stop> {
         let request = self.require_request(id).await?;
         if request.holder != me.id {
             return Err(Stop::refused(
@@ -103,7 +119,8 @@ impl App {
                 "Only its holder can drop this access; others revoke it.",
             ));
         }
-        self.end_of(&request, &EndReason::dropped(), me).await
+        self.end_of(&request, &EndReason::Dropped { reason }, me)
+            .await
     }
 
     /// The button: its holder drops, others revoke.
@@ -121,7 +138,7 @@ impl App {
         let request = self
             .require_by_word(me, id, "revoke R-7K2M it isn't needed any more")
             .await?;
-        let reason = reason.trim();
+        let reason = cut(reason);
         if reason.is_empty() {
             return Err(Stop::problem(format!(
                 "Say why, so that its holder knows: {} revoke {} REASON.",
@@ -129,7 +146,6 @@ impl App {
                 request.short.of_request()
             )));
         }
-        let reason: String = reason.chars().take(500).collect();
         self.revoke(me, &request, reason).await
     }
 
@@ -306,6 +322,11 @@ impl App {
         let memberships = facts.of(me, Unread::Nobody);
         self.policy.may_see(&memberships.subject(me), &role).allowed
     }
+}
+
+/// As much of a reason as is kept.
+fn cut(reason: &str) -> String {
+    reason.trim().chars().take(REASON_AT_MOST).collect()
 }
 
 /// The access that a request led to, or gave more time.

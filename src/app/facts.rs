@@ -69,6 +69,10 @@ impl Facts {
 }
 
 impl Facts {
+    pub(super) fn are_all_read(&self) -> bool {
+        self.on_call.values().all(Option::is_some) && self.user_groups.values().all(Option::is_some)
+    }
+
     /// A sentence, where an on-call schedule couldn't be read: it may be why nobody was found.
     pub(super) fn unread(&self) -> Option<String> {
         let unread = self.on_call.iter().filter(|(_, people)| people.is_none());

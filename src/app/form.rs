@@ -8,7 +8,7 @@ use hallpass_domain::command::{self, Ask};
 use hallpass_domain::request::{Kind, Start, State};
 use hallpass_domain::{Duration, Person, RefusalKind, Request, RequestId, Role, RoleName, nearest};
 
-use super::check_ask::check;
+use super::check_ask::{check, placed};
 use super::facts::{Facts, Unread};
 use super::form_roles::found;
 use super::form_shown::{
@@ -17,7 +17,7 @@ use super::form_shown::{
 use super::lists::decided_by;
 use super::read::{filled, is_high_risk};
 use super::stop::Stop;
-use super::words::quoted;
+use super::words::{enumerated, quoted};
 use super::{App, Caller, all_lists, in_time};
 use crate::app::answer::{Answer, Problems};
 use crate::store::Draft;
@@ -183,13 +183,16 @@ impl App {
         let visible = [yours.clone(), others.clone()].concat();
         let mut notes = known.notes;
         let role = role_meant(&known.fields.role, &visible, &yours, &mut notes);
+        let (mut fields, mut asked) = (known.fields, known.typed);
+        let typed = asked.is_some() || (known.changes.is_some() && fields.chosen.is_none());
         if let Some(role) = role {
-            notes.extend(self.wrong_with(me, role, known.typed.as_ref(), &facts));
+            if let Some(ask) = &mut asked {
+                notes.extend(put_in_place(ask, &mut fields, role));
+            }
+            notes.extend(self.wrong_with(me, role, asked.as_ref(), &facts));
         }
-        let fields = known.fields;
         let found = found(yours, others, &fields.find, role);
         notes.extend(found.note);
-        let typed = known.typed.is_some() || (known.changes.is_some() && fields.chosen.is_none());
         let (chosen, words) = duration_shown(&fields, role, typed);
         Ok(FormShown {
             command: self.settings.command.clone(),
@@ -309,6 +312,19 @@ fn fields_of(request: Request) -> FormFields {
         reason: request.reason,
         changes: Some(request.id),
     }
+}
+
+/// Parameters that were typed among the words of the reason stand in their fields, and a note says so.
+fn put_in_place(ask: &mut Ask, fields: &mut FormFields, role: &Role) -> Option<String> {
+    let placed = placed(&ask.parameters, &ask.reason, role);
+    fields.parameters = placed.parameters.iter().cloned().collect();
+    fields.reason.clone_from(&placed.reason);
+    (ask.parameters, ask.reason) = (placed.parameters, placed.reason);
+    let moved: Vec<String> = placed.moved.iter().map(|one| quoted(one)).collect();
+    (!moved.is_empty()).then(|| {
+        let moved = enumerated(&moved);
+        format!("{moved} stood in the reason, and is filled in below.")
+    })
 }
 
 /// The role by that name; where there is none, the one that it nearly is, and a note.

@@ -34,17 +34,12 @@ impl App {
         delivery: Option<&str>,
     ) -> Sent {
         let delivery = delivery.map(|key| format!("form:{key}"));
-        let sent = in_time(Box::pin(self.ask_by_form(
+        sent(Box::pin(self.ask_by_form(
             caller,
             fields,
             delivery.as_deref(),
         )))
-        .await;
-        match sent {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
-            Err(_) => Sent::Answer(Box::new(Answer::NotConfirmed)),
-        }
+        .await
     }
 
     async fn ask_by_form(
@@ -125,6 +120,15 @@ impl App {
     }
 }
 
+/// What a form that was sent led to; also where that isn't known in time.
+pub(super) async fn sent(work: impl Future<Output = Result<Sent, Stop>>) -> Sent {
+    match in_time(work).await {
+        Ok(Ok(sent)) => sent,
+        Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
+        Err(_) => Sent::Answer(Box::new(Answer::NotConfirmed)),
+    }
+}
+
 fn wrong_start(at: Time, now: Time) -> Option<String> {
     if at <= now {
         return Some("That is past already. Choose a later time, or none to start at once.".into());
@@ -161,13 +165,14 @@ fn placed(sent: &FromForm, role: Option<&Role>, problems: &Problems) -> BTreeMap
 /// What is wrong with each field: as a command is told, and as a form says it.
 fn by_field(ask: &Ask, role: &Role) -> Vec<(Field, String, String)> {
     let mut out = Vec::new();
+    let placed = check_ask::placed(&ask.parameters, &ask.reason, role);
     for (name, rule) in &role.parameters {
         let mut problems = Vec::new();
         let alone = Role {
             parameters: BTreeMap::from([(name.clone(), rule.clone())]),
             ..role.clone()
         };
-        let typed: Vec<(String, String)> = (ask.parameters.iter())
+        let typed: Vec<(String, String)> = (placed.parameters.iter())
             .filter(|(typed, _)| typed == name)
             .cloned()
             .collect();
@@ -181,12 +186,14 @@ fn by_field(ask: &Ask, role: &Role) -> Vec<(Field, String, String)> {
             (Field::Parameter(name.clone()), sentence, told)
         }));
     }
+    let told = placed.told(role).into_iter().zip(placed.told_in_form());
+    out.extend(told.map(|(sentence, told)| (Field::Reason, sentence, told)));
     let mut problems = Vec::new();
     check_ask::duration(ask.duration.as_ref(), role, &mut problems);
     let same = |field: Field| move |sentence: String| (field.clone(), sentence.clone(), sentence);
     out.extend(problems.drain(..).map(same(Field::Duration)));
-    check_ask::reason(&ask.reason, role.ticket.as_ref(), &mut problems);
-    let missing = ask.reason.trim().is_empty();
+    check_ask::reason(&placed.reason, role.ticket.as_ref(), &mut problems);
+    let missing = placed.reason.trim().is_empty();
     out.extend(problems.into_iter().map(|sentence| {
         let told = if missing && sentence.starts_with("The reason is missing") {
             "Say why you need it.".into()

@@ -7,7 +7,7 @@ use hallpass_domain::{Person, Role, nearest};
 
 use super::App;
 use super::break_glass::TypedForPending;
-use super::check_ask::{Checked, check, parameters};
+use super::check_ask::{Checked, check, parameters, placed};
 use super::glass_form::Kept;
 use super::glass_words::{self, Typed};
 use super::incident::{incident_only, reason_only};
@@ -18,12 +18,14 @@ impl App {
     /// The ask's own checks, with break-glass' bounds in place of the role's: of what was meant, and where it stands.
     pub(super) fn check_break_glass(&self, typed: &Typed, role: &Role) -> Checked {
         let (bounded, command) = self.for_break_glass(role);
-        let meant = glass_words::meant(typed, &bounded);
+        let mut meant = glass_words::meant(typed, &bounded);
+        let placed = placed(&typed.parameters, &meant.reason, role);
+        meant.reason.clone_from(&placed.reason);
         let duration = typed.duration.clone();
         let found = || meant.duration.as_deref().map(command::duration);
         let ask = Ask {
             role: role.name.to_string(),
-            parameters: typed.parameters.clone(),
+            parameters: placed.parameters.clone(),
             duration: duration.or_else(found),
             reason: meant.reason.clone(),
             ..Ask::default()
@@ -35,12 +37,13 @@ impl App {
         };
         let mut checked = check(&command, &ask, &without_ticket);
         let misplaced = glass_words::misplaced(typed, &meant, role);
+        let misplaced = misplaced.into_iter().chain(placed.told(role));
         checked.problems.splice(0..0, misplaced);
         if meant.incident.is_none() {
             let wrong = incident_only(role, &typed.incident);
             checked.problems.extend(wrong);
         }
-        let (_, parameters) = parameters(&typed.parameters, role, &mut Vec::new());
+        let (_, parameters) = parameters(&placed.parameters, role, &mut Vec::new());
         checked.would_do = glass_words::would_do(&command, &bounded, &parameters, &meant);
         checked
     }

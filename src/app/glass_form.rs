@@ -1,5 +1,5 @@
-//! The form that breaks the glass: opened by “Fix in form” with what was typed, each word in its place. What is sent is checked
-//! and carried out like the command; who may do it is looked up then and there.
+//! The form that breaks the glass: opened by “Fix in form” with what was typed, each word in its place. What is sent is
+//! checked and carried out like the command; who may do it is looked up then and there.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::break_glass::TypedForPending;
 use super::facts::Unread;
 use super::form::{KEPT_FOR, parameter_fields, problem};
+use super::form_sent::sent;
 use super::form_shown::{Field, GlassFields, GlassRole, GlassShown, RoleOption, Sent};
 use super::glass_words::{self, Typed};
 use super::incident::{incident_only, reason_only};
@@ -18,6 +19,9 @@ use super::{App, Caller, all_lists, check_ask, in_time};
 use crate::app::answer::{Answer, FormKind};
 use crate::policy::listed;
 use crate::store::Draft;
+
+const NOT_FILLED: &str =
+    "The form couldn't be filled in time, and nothing was done. Try again in a moment.";
 
 /// What was typed, kept for whoever typed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,14 +40,15 @@ impl Kept {
     /// `role`: the one that is meant, where another name was typed.
     pub(super) fn of(typed: &Typed, role: &Role) -> Self {
         let meant = glass_words::meant(typed, role);
+        let placed = check_ask::placed(&typed.parameters, &meant.reason, role);
         Self {
             request: None,
             role: role.name.to_string(),
-            parameters: typed.parameters.clone(),
+            parameters: placed.parameters,
             person: (meant.person).and_then(|(account, _)| Some(account?.to_string())),
             duration: meant.duration.unwrap_or_default(),
             incident: meant.incident.unwrap_or_default(),
-            reason: meant.reason,
+            reason: placed.reason,
         }
     }
 
@@ -116,11 +121,7 @@ impl App {
             };
             Ok(self.glass_shown(&me, kept.fields()).await)
         }));
-        form.await.unwrap_or_else(|_| {
-            Err(problem(
-                "The form couldn't be filled in time, and nothing was done. Try again in a moment.",
-            ))
-        })
+        form.await.unwrap_or_else(|_| Err(problem(NOT_FILLED)))
     }
 
     /// The form anew, with other fields, after another role was chosen in it.
@@ -136,11 +137,7 @@ impl App {
             let me = self.caller(caller).await?;
             Ok(self.glass_shown(&me, fields).await)
         }));
-        form.await.unwrap_or_else(|_| {
-            Err(problem(
-                "The form couldn't be filled in time, and nothing was done. Try again in a moment.",
-            ))
-        })
+        form.await.unwrap_or_else(|_| Err(problem(NOT_FILLED)))
     }
 
     async fn glass_shown(&self, me: &Person, fields: GlassFields) -> GlassShown {
@@ -195,16 +192,12 @@ impl App {
         delivery: Option<&str>,
     ) -> Sent {
         let delivery = delivery.map(|key| format!("form:{key}"));
-        let sent = in_time(Box::pin(self.break_by_form(
+        sent(Box::pin(self.break_by_form(
             caller,
             fields,
             delivery.as_deref(),
-        )));
-        match sent.await {
-            Ok(Ok(sent)) => sent,
-            Ok(Err(answer)) => Sent::Answer(Box::new(answer)),
-            Err(_) => Sent::Answer(Box::new(Answer::NotConfirmed)),
-        }
+        )))
+        .await
     }
 
     async fn break_by_form(
@@ -251,10 +244,12 @@ impl App {
         me: &Person,
         fields: &GlassFields,
     ) -> Result<BTreeMap<Field, String>, Stop> {
-        let mut out = BTreeMap::new();
+        let mut out: BTreeMap<Field, String> = BTreeMap::new();
         let mut tell = |field: Field, problems: Vec<String>| {
-            if !problems.is_empty() {
-                out.insert(field, problems.join(" "));
+            for problem in problems {
+                let text = out.entry(field.clone()).or_default();
+                let space = if text.is_empty() { "" } else { " " };
+                *text = format!("{text}{space}{problem}");
             }
         };
         tell(Field::Reason, reason_only(&command::plain(&fields.reason)));
@@ -269,6 +264,8 @@ impl App {
         if fields.request.is_some() {
             return Ok(out);
         }
+        let placed = check_ask::placed(&filled(fields), &command::plain(&fields.reason), role);
+        tell(Field::Reason, placed.told_in_form());
         let (bounded, _) = self.for_break_glass(role);
         let mut problems = Vec::new();
         check_ask::duration(read(&fields.duration).as_ref(), &bounded, &mut problems);

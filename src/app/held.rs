@@ -1,5 +1,5 @@
-//! Access that somebody holds already while they ask for the same again: they are told that there is `extend`, and whoever decides
-//! is told that it would stand beside another grant. Nothing is refused for it.
+//! Access that somebody holds already while they ask for the same again: they are told that there is `extend`, and
+//! whoever decides is told that it would stand beside another grant. Nothing is refused for it.
 
 use hallpass_domain::request::{Kind, State};
 use hallpass_domain::{Grant, Request};

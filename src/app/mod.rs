@@ -236,7 +236,7 @@ impl App {
             Command::BreakGlass(glass) => self.break_glass(&me, glass, delivery).await,
             Command::Status(id) => self.status(&me, &id).await,
             Command::Cancel(id) => self.cancel_by_id(&me, &id).await,
-            Command::Drop(id) => self.drop_by_id(&me, id.as_ref()).await,
+            Command::Drop { id, reason } => self.drop_by_id(&me, id.as_ref(), &reason).await,
             Command::Revoke { id, reason } => self.revoke_by_id(&me, &id, &reason).await,
             Command::Extend {
                 id,

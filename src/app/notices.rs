@@ -7,16 +7,32 @@ use hallpass_domain::{Duration, Grant, GrantId, Notice, PersonId, Request, Reque
 
 use super::one_message::follows;
 use super::past::warning_key;
-use super::read::shown_person;
+use super::read::{Faces, shown_person};
 use super::say::{Saying, To, Told, Turn, calling};
 use super::sync_card::{SAID, glass};
 use super::timers::put_off;
 use super::{App, Carried};
-use crate::ports::chat::{KindShown, Message, RequestShown};
+use crate::ports::chat::{KindShown, Message, RequestShown, Shown};
 use crate::store::{Claimed, StoreError};
 
 /// How many reviewers are told that a review is overdue.
 const REVIEWERS_AT_MOST: usize = 10;
+
+/// Those who are to review the use.
+#[derive(Debug, Default)]
+pub(super) struct Reviewers {
+    pub(super) people: Vec<PersonId>,
+    /// A schedule or a group that names some of them couldn't be read: they aren't all.
+    unread: bool,
+}
+
+impl Reviewers {
+    /// None: it isn't known who they are.
+    pub(super) fn shown(&self, faces: &Faces) -> Option<Vec<Shown>> {
+        let people = self.people.iter().map(|id| faces.shown(id));
+        (!self.unread).then(|| people.collect())
+    }
+}
 
 impl App {
     pub(super) async fn say_of_request(
@@ -122,7 +138,7 @@ impl App {
                 vec![To::Security, To::Thread],
             ),
             (Notice::ReviewOverdue, true) => {
-                let people = self.reviewers(request).await?;
+                let people = self.reviewers(request).await?.people;
                 let to = vec![To::Security, To::People(self.accounts_of(&people).await?)];
                 (
                     "overdue".into(),
@@ -272,26 +288,27 @@ impl App {
     }
 
     /// Those who are to review the use; nobody, where it was reviewed or there is nothing to review.
-    pub(super) async fn reviewers(&self, request: &Request) -> Result<Vec<PersonId>, StoreError> {
+    pub(super) async fn reviewers(&self, request: &Request) -> Result<Reviewers, StoreError> {
         let review = request.post_use_review.as_ref();
         let owed = review.is_some_and(|review| match &review.state {
             PostUseState::Owed | PostUseState::Overdue { .. } => true,
             PostUseState::Reviewed { .. } => false,
         });
         let role = self.present_role(request);
-        if !owed {
-            return Ok(Vec::new());
-        }
-        let Some(glass) = &role.break_glass else {
-            return Ok(Vec::new());
+        let glass = role.break_glass.as_ref().filter(|_| owed);
+        let Some(glass) = glass else {
+            return Ok(Reviewers::default());
         };
-        let facts = self.facts_about(&role, self.now()).await;
+        let facts = self.facts(&glass.review_by, self.now()).await;
         let people = self.people_in(&glass.review_by, &facts).await?;
         let others = people.iter().filter(|person| !request.is_own(&person.id));
-        Ok(others
-            .take(REVIEWERS_AT_MOST)
-            .map(|person| person.id.clone())
-            .collect())
+        Ok(Reviewers {
+            people: others
+                .take(REVIEWERS_AT_MOST)
+                .map(|person| person.id.clone())
+                .collect(),
+            unread: !facts.are_all_read(),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
-//! What stands about a grant in somebody's direct messages: one message, and it is true. A new one comes where they need a
-//! ping (it is there, it ends soon, it failed, somebody else ended it), and takes the place of the older one, which goes;
-//! everything else is an edit. What Slack doesn't let go is edited into a line that stays true (`past`).
+//! What stands about a grant in somebody's direct messages: one message, and it is true. A new one comes where they
+//! need a ping (it is there, it ends soon, it failed, somebody else ended it), and takes the place of the older one,
+//! which goes; everything else is an edit. What Slack doesn't let go is edited into a line that stays true (`past`).
 
 use hallpass_domain::grant::{EndReason, PROVISIONING, State as GrantState};
 use hallpass_domain::request::State;
@@ -8,10 +8,10 @@ use hallpass_domain::{Actor, Duration, EventKind, Grant, Request, RequestId, Sla
 use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
-use super::sync_card::{SAID, Unsaid, digest, no_answer};
+use super::sync_card::{SAID, no_answer};
 use super::{App, Carried};
+use crate::ports::ChatError;
 use crate::ports::chat::{GrantStateShown, Message, RequestShown, StateShown};
-use crate::ports::{ChatError, Place};
 use crate::store::{CardRow, StoreError};
 
 /// In place of a digest: the message was taken away, and what it said is said all the same.
@@ -86,7 +86,7 @@ impl App {
         Ok(())
     }
 
-    /// Where Slack refuses it stays, and is edited with the card.
+    /// Where Slack refuses it stays, and is edited with the card: nothing is said of the grant there any more.
     pub(super) async fn take_away(&self, id: &RequestId, row: &CardRow) -> Result<(), StoreError> {
         let removed = timeout(POST_WITHIN, self.chat.remove(&row.posted)).await;
         match removed.unwrap_or_else(|_| Err(no_answer())) {
@@ -177,22 +177,13 @@ impl App {
             rows.iter()
                 .any(|row| standing_at(row).is_some_and(|(_, of)| of == *account))
         };
-        let mut later = None;
-        for account in people.into_iter().filter(|one| !stands(one)) {
+        let waiting = people.into_iter().filter(|one| !stands(one));
+        let told = waiting.map(|account| {
             let message = follows(shown, &account);
             let place = format!("{SAID}trouble:{account}");
-            match self.post(&Place::Person(account), &message).await {
-                Ok(posted) => {
-                    let digest = digest(&message);
-                    self.store
-                        .put_card(&request.id, &place, &posted, &digest)
-                        .await?;
-                }
-                Err(Unsaid::Later(retry)) => later = Some(retry),
-                Err(Unsaid::Closed | Unsaid::Never) => {}
-            }
-        }
-        Ok(later)
+            (account, place, message)
+        });
+        self.tell_each(request, told.collect()).await
     }
 
     fn is_overdue_to_come(&self, request: &Request, shown: &RequestShown) -> bool {

@@ -1,6 +1,6 @@
-//! What was said once, and would be untrue or offer a button that does nothing: it is edited with the card, so as often as
-//! the card at most. In direct messages the last word follows the grant as it is now, an older one becomes a line that
-//! stays true; in the thread what was said there stays, but for warnings and alarms.
+//! What was said once, and would be untrue or offer a button that does nothing: it is edited with the card, so as often
+//! as the card at most. In direct messages the last word follows the grant as it is now, an older one that Slack kept
+//! points to it, and is true whatever comes; in the thread what was said there stays, but for warnings and alarms.
 //!
 //! A warning of an end that moved stays so: that it was extended is true for ever.
 
@@ -33,8 +33,7 @@ pub(super) fn past(shown: &RequestShown, row: &CardRow, rows: &[CardRow]) -> Opt
         if is_newest(row, rows) {
             return changes(shown, key).then(|| follows(shown, &reader));
         }
-        let now = older(shown, key, &row.digest, Some(&reader))?;
-        return Some(addressed(line(shown, now), &reader));
+        return Some(addressed(line(shown, Past::Newer), &reader));
     }
     let (key, at) = row.place.strip_prefix(SAID)?.rsplit_once(':')?;
     if key.starts_with(REMINDER) {
@@ -44,7 +43,7 @@ pub(super) fn past(shown: &RequestShown, row: &CardRow, rows: &[CardRow]) -> Opt
     if at != "thread" {
         return None;
     }
-    Some(line(shown, older(shown, key, &row.digest, None)?))
+    Some(line(shown, in_thread(shown, key, &row.digest)?))
 }
 
 fn is_asked(shown: &RequestShown, reader: &SlackId) -> bool {
@@ -77,9 +76,8 @@ fn changes(shown: &RequestShown, key: &str) -> bool {
     }
 }
 
-/// Of one that isn't the last word (`reader`: in whose direct messages), or stands in the thread: what would be untrue, or
-/// could be pressed.
-fn older(shown: &RequestShown, key: &str, stands: &str, reader: Option<&SlackId>) -> Option<Past> {
+/// Of one that stands in the thread: what would be untrue, or could be pressed.
+fn in_thread(shown: &RequestShown, key: &str, stands: &str) -> Option<Past> {
     let StateShown::Started(grant) = &shown.state else {
         return None;
     };
@@ -91,21 +89,12 @@ fn older(shown: &RequestShown, key: &str, stands: &str, reader: Option<&SlackId>
         GrantStateShown::Ended { .. } | GrantStateShown::Failed { .. } => Some(Past::Over),
     };
     if key.starts_with(WARNING) {
-        let extended = line(shown, Past::Extended);
-        let extended = match reader {
-            Some(reader) => addressed(extended, reader),
-            None => extended,
-        };
-        if stands == digest(&extended) {
+        if stands == digest(&line(shown, Past::Extended)) {
             return None;
         }
         return over.or_else(|| has_moved(&grant.state, key).then_some(Past::Extended));
     }
-    match (over, reader) {
-        (Some(Past::Over), None) if key == STUCK => Some(Past::LetGo),
-        (over, Some(_)) => over,
-        (_, None) => None,
-    }
+    (key == STUCK && over == Some(Past::Over)).then_some(Past::LetGo)
 }
 
 /// Whose access to what, and what became of it.

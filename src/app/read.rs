@@ -12,6 +12,7 @@ use hallpass_domain::{
 };
 
 use super::App;
+use super::notices::Reviewers;
 use super::read_grant::{end_reason, granted};
 use super::targets::Troubles;
 use crate::policy::named;
@@ -64,7 +65,13 @@ impl App {
             used: self.used_before(std::slice::from_ref(request)).await?,
         };
         let mut ids = mentioned(request, grant.as_ref());
-        ids.extend(around.skipped.iter().chain(&around.reviewers).cloned());
+        ids.extend(
+            around
+                .skipped
+                .iter()
+                .chain(&around.reviewers.people)
+                .cloned(),
+        );
         let faces = self.faces(ids).await?;
         let mut shown = render(request, grant.as_ref(), &around, &faces);
         let decided = matches!(request.state, State::Started { .. });
@@ -202,7 +209,7 @@ fn mentioned(request: &Request, grant: Option<&Grant>) -> BTreeSet<PersonId> {
 #[derive(Default)]
 struct Around {
     skipped: Vec<PersonId>,
-    reviewers: Vec<PersonId>,
+    reviewers: Reviewers,
     troubles: Troubles,
     used: BTreeSet<RequestId>,
 }
@@ -320,7 +327,7 @@ fn kind(request: &Request, grant: Option<&Grant>, around: &Around, faces: &Faces
                 review_by: rule
                     .map(|rule| rule.review_by.iter().filter_map(named).collect())
                     .unwrap_or_default(),
-                reviewers: around.reviewers.iter().map(|id| faces.shown(id)).collect(),
+                reviewers: around.reviewers.shown(faces),
                 review_due: review.map_or(request.asked_at, |review| review.due),
                 review: Box::new(match state {
                     Some(PostUseState::Reviewed {

@@ -24,7 +24,8 @@ use tokio::time::{Instant, timeout};
 use self::compare::{Verdict, compare};
 use self::findings::Findings;
 pub(super) use self::findings::announced;
-use super::{App, Carried};
+use super::sync_holding::no_answer;
+use super::{App, Carried, Lease};
 use crate::ports::{Backend, BackendError, HoldingRef, Inventory, Listed};
 use crate::store::{StoreError, place_of};
 
@@ -40,6 +41,7 @@ const LOOKED_UP: usize = 500;
 /// One turn of a scan: as far as it comes in its time.
 struct Scan<'a> {
     backend: &'a dyn Backend,
+    lease: &'a Lease,
     /// By principal and entitlement's key; none where the backend can't list.
     listed: Option<BTreeMap<(String, String), Listed>>,
     /// Whoever isn't listed doesn't hold it.
@@ -65,6 +67,8 @@ enum Turn {
 enum Broken {
     Store(StoreError),
     Backend(BackendError),
+    /// A call was cut off: what was found before it stands, and the next turn goes on there.
+    Cut,
 }
 
 impl From<StoreError> for Broken {
@@ -85,45 +89,56 @@ pub(super) fn effect(backend: &BackendName, due: Time) -> Effect {
 }
 
 impl App {
-    pub(super) async fn reconcile(&self, name: &BackendName) -> Result<Carried, StoreError> {
+    /// `lease`: a scan is patient, and gives its place to what takes access away.
+    pub(super) async fn reconcile(
+        &self,
+        name: &BackendName,
+        lease: &Lease,
+    ) -> Result<Carried, StoreError> {
         let Some(backend) = self.backends.get(name) else {
             return Ok(Carried::nothing());
         };
-        match Box::pin(self.turn(backend.as_ref())).await {
-            Ok((change, turn)) => {
-                let now = self.now();
-                let due = match turn {
-                    Turn::Through => now + self.settings.reconcile_every,
-                    Turn::GoesOn => now,
-                };
-                Ok(Carried::Done(change.schedule(effect(name, due))))
+        let (change, turn) = match Box::pin(self.turn(backend.as_ref(), lease)).await {
+            Ok(done) => done,
+            Err(Broken::Cut) => (Change::default(), Turn::GoesOn),
+            Err(Broken::Store(error)) => return Err(error),
+            Err(Broken::Backend(error)) => {
+                return Ok(Carried::Retry {
+                    after: match &error {
+                        BackendError::Retry { after, .. } => *after,
+                        BackendError::Permanent { .. } | BackendError::Stale { .. } => None,
+                    },
+                    why: format!("it couldn't be compared with the ledger: {error}"),
+                });
             }
-            Err(Broken::Store(error)) => Err(error),
-            Err(Broken::Backend(error)) => Ok(Carried::Retry {
-                after: match &error {
-                    BackendError::Retry { after, .. } => *after,
-                    BackendError::Permanent { .. } | BackendError::Stale { .. } => None,
-                },
-                why: format!("it couldn't be compared with the ledger: {error}"),
-            }),
-        }
+        };
+        let now = self.now();
+        let due = match turn {
+            Turn::Through => now + self.settings.reconcile_every,
+            Turn::GoesOn => now,
+        };
+        Ok(Carried::Done(change.schedule(effect(name, due))))
     }
 
-    async fn turn(&self, backend: &dyn Backend) -> Result<(Change, Turn), Broken> {
+    async fn turn(&self, backend: &dyn Backend, lease: &Lease) -> Result<(Change, Turn), Broken> {
         let name = backend.name();
         let managed = self.managed(name);
         // Half of what the lane gives one effect, so that the last call can still be waited for.
         let until = Instant::now() + backend.timeout() * 2;
-        let inventory = bounded(backend, backend.inventory(&managed)).await?;
+        let inventory = bounded(backend, lease, backend.inventory(&managed)).await?;
         let rule = self.settings.unknown_access.get(name);
         let rule = rule.copied().unwrap_or_default();
-        let mut scan = Scan::new(backend, inventory, &managed, rule, until);
+        let mut scan = Scan::new(backend, lease, inventory, &managed, rule, until);
         scan.gives_nothing = backend.is_retired() || self.nothing_given().is_some();
         let place = format!("backend:{name}");
         let mut after = self.store.scan_place(&place).await?;
-        let turn = match self.look_at_holdings(&mut scan, &mut after).await? {
-            Turn::Through => self.look_for_unknown(&mut scan).await?,
-            Turn::GoesOn => Turn::GoesOn,
+        let looked = match self.look_at_holdings(&mut scan, &mut after).await {
+            Ok(Turn::Through) => self.look_for_unknown(&mut scan).await,
+            other => other,
+        };
+        let turn = match looked {
+            Err(Broken::Cut) => Turn::GoesOn,
+            looked => looked?,
         };
         if turn == Turn::Through {
             after.clear();
@@ -179,10 +194,11 @@ impl App {
                 if scan.is_over() {
                     return Ok(Turn::GoesOn);
                 }
-                *after = place_of(&holding);
+                let place = place_of(&holding);
                 if !busy.contains(&subject) {
                     self.look_at(scan, holding, &grants).await?;
                 }
+                *after = place;
             }
         }
     }
@@ -221,7 +237,7 @@ impl App {
             return Ok(());
         }
         let order = order_for(&holding);
-        let seen = match bounded(scan.backend, scan.backend.observe(&order)).await {
+        let seen = match bounded(scan.backend, scan.lease, scan.backend.observe(&order)).await {
             Ok(seen) => seen,
             Err(Broken::Backend(BackendError::Permanent { why } | BackendError::Stale { why })) => {
                 tracing::warn!(holding = %holding.id, why, "can't be compared with the ledger");
@@ -299,7 +315,7 @@ impl App {
             Known::Unknown,
         );
         let order = order_for(&holding);
-        let seen = bounded(scan.backend, scan.backend.observe(&order)).await?;
+        let seen = bounded(scan.backend, scan.lease, scan.backend.observe(&order)).await?;
         if seen.ours || seen.others.is_some() {
             self.found(scan, holding, &seen, None);
         }
@@ -310,6 +326,7 @@ impl App {
 impl<'a> Scan<'a> {
     fn new(
         backend: &'a dyn Backend,
+        lease: &'a Lease,
         inventory: Inventory,
         managed: &[Entitlement],
         rule: UnknownAccess,
@@ -327,6 +344,7 @@ impl<'a> Scan<'a> {
         };
         Self {
             backend,
+            lease,
             listed,
             complete,
             asked: managed.iter().map(Entitlement::key).collect(),
@@ -378,17 +396,20 @@ fn gives(grant: &Grant, holding: &Holding) -> bool {
     wants && grant.parts.iter().any(|part| part.holding == holding.id)
 }
 
+/// By the backend's limit and by the lease.
 async fn bounded<T>(
     backend: &dyn Backend,
+    lease: &Lease,
     call: impl Future<Output = Result<T, BackendError>>,
 ) -> Result<T, Broken> {
+    let Some(_calling) = lease.begin_call() else {
+        return Err(Broken::Cut);
+    };
     let limit: StdDuration = backend.timeout();
-    let answer = timeout(limit, call).await.unwrap_or_else(|_| {
-        let seconds = limit.as_secs_f32();
-        let name = backend.name();
-        Err(BackendError::retry(format!(
-            "{name} gave no answer in {seconds} s"
-        )))
-    });
+    let answer = tokio::select! {
+        biased;
+        answer = timeout(limit, call) => answer.unwrap_or_else(|_| Err(no_answer(backend))),
+        _ = lease.cut() => return Err(Broken::Cut),
+    };
     answer.map_err(Broken::Backend)
 }

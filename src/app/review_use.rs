@@ -1,5 +1,5 @@
-//! The review after broken glass: somebody who may looks at what was done and says what they found. Whoever may not is told
-//! who may.
+//! The review after broken glass: somebody who may looks at what was done and says what they found. Whoever may not is
+//! told who may.
 
 use hallpass_domain::{Person, RefusalKind, Request, RequestId};
 
@@ -17,6 +17,10 @@ use crate::ports::chat::RequestShown;
 /// What they are told whose form came too late to be looked up.
 const TOO_LATE: &str =
     "This couldn't be looked up in time, and nothing was recorded. Press again in a moment.";
+
+/// Who keeps the button though they may not be found among the reviewers now.
+const UNREAD: &str =
+    "Who is on call or in a group couldn't all be read just now; try again in a moment.";
 
 impl App {
     /// What somebody is shown who wants to review the use of broken glass.
@@ -84,7 +88,12 @@ impl App {
         let Some(why) = decision.why else {
             return Ok(decision.rules.iter().map(ToString::to_string).collect());
         };
-        let reviewers = self.reviewers(request).await?;
+        let why = if facts.are_all_read() || request.is_own(&me.id) {
+            why
+        } else {
+            format!("{why} {UNREAD}")
+        };
+        let reviewers = self.reviewers(request).await?.people;
         let people = self.store.people(&reviewers).await?;
         if people.is_empty() {
             return Err(Stop::refused(RefusalKind::NotAllowed, why));

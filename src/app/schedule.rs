@@ -1,5 +1,6 @@
-//! A later start is sent only once its button was pressed: what was typed is kept as a draft, offered with the moment it
-//! was understood to be, and asked from the draft. Both buttons of an offer make one request, however often they are pressed.
+//! A later start is sent only once its button was pressed: what was typed is kept as a draft, offered with the moment
+//! it was understood to be, and asked from the draft. Both buttons of an offer make one request, however often they are
+//! pressed.
 
 use chrono_tz::Tz;
 use hallpass_domain::command::Ask;

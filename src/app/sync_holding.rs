@@ -17,6 +17,7 @@ use crate::ports::chat::Said;
 use crate::ports::{Backend, BackendError, HoldingRef};
 use crate::store::{Applied, Claimed, StoreError};
 
+pub(super) use call::no_answer;
 pub use settle::Seen;
 
 /// Observe, call, read back, settle, and some room.

@@ -1,6 +1,6 @@
-//! Targets that don't answer, as far as people are told. What the worker found out by itself (its circuits, the last try of
-//! each holding) comes together here: a card says it from the first failure on, and is brought to the present when that
-//! begins and when it is over. Nothing is decided by it.
+//! Targets that don't answer, as far as people are told. What the worker found out by itself (its circuits, the last
+//! try of each holding) comes together here: a card says it from the first failure on, and is brought to the present
+//! when that begins and when it is over. Nothing is decided by it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

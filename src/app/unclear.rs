@@ -1,5 +1,6 @@
-//! A start in other words than `at` and a time: nothing is sent, and the person is asked back with the moment that they seem to
-//! mean, written so that it is understood. Access that begins now because “tomorrow” was taken for a reason must never be.
+//! A start in other words than `at` and a time: nothing is sent, and the person is asked back with the moment that they
+//! seem to mean, written so that it is understood. Access that begins now because “tomorrow” was taken for a reason
+//! must never be.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use chrono_tz::Tz;

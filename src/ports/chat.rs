@@ -91,8 +91,8 @@ pub enum KindShown {
         checked_at: Time,
         skipped: Vec<Shown>,
         review_by: Vec<String>,
-        /// Those of them who may review this one; not all, where there are many.
-        reviewers: Vec<Shown>,
+        /// Those of them who may review this one; not all, where there are many. None where that can't be read now.
+        reviewers: Option<Vec<Shown>>,
         review_due: Time,
         review: Box<PostUseShown>,
     },
@@ -293,7 +293,7 @@ pub struct AlarmShown {
 /// A grant that should be gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverdueShown {
-    /// `G-7K2M`
+    /// `R-7K2M`
     pub short: String,
     pub role: String,
     pub holder: Shown,
@@ -437,6 +437,8 @@ pub struct AccessShown {
 /// Why there is nothing to press any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Past {
+    /// A newer message below it says how it is.
+    Newer,
     /// The end that was warned of has moved.
     Extended,
     /// Over, and the backend doesn't let go.

@@ -57,6 +57,11 @@ async fn it_is_said_once_follows_and_is_told_when_it_is_over() {
         ] {
             assert!(said[0].contains(part), "{part} is not in {}", said[0]);
         }
+        assert!(
+            said[0].contains(&first.short),
+            "as it is typed: {}",
+            said[0]
+        );
         assert!(bot.thread(&first).contains("may"), "{}", bot.thread(&first));
 
         // The others are overdue too: the same message says so.

@@ -253,3 +253,45 @@ async fn an_attempt_to_give_makes_way_where_there_is_one_place() {
     })
     .await;
 }
+
+/// The scan's look at the target hangs, and a revocation needs the place.
+#[tokio::test]
+async fn a_scan_makes_way_where_there_is_one_place() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let setting = Setting {
+            database,
+            edit: Box::new(|text| {
+                text.replace("timeout    = \"5s\"", "timeout = \"60s\"\nconcurrency = 1")
+            }),
+            ..Setting::default()
+        };
+        TestBot::in_setting(setting, async |bot| {
+            bot.asks("alice", "/prod-access logs node=web-1 2h look")
+                .await;
+            let looked = bot.backend.done("observe").len();
+            bot.backend.holds_next("observe");
+            bot.clock.advance(minutes(10));
+            let looks = |gate: &Gate| (gate.done("observe").len() > looked).then_some(());
+            bot.backend.until("the scan's look", looks).await;
+            assert!(bot.backend.holders("logs/web-1") == ["alice"]);
+
+            bot.says("alice", "/prod-access drop").await;
+            let revoked = |gate: &Gate| gate.done("revoke").pop();
+            bot.backend.until("the revocation", revoked).await;
+            // Nobody releases it, and its time isn't over.
+            let cut_off = |gate: &Gate| (gate.in_flight() == 0).then_some(());
+            bot.backend.until("the look is cut off", cut_off).await;
+            bot.settle().await;
+            assert!(bot.backend.holders("logs/web-1").is_empty());
+            assert!(kinds(bot).await.contains(&"grant.ended"));
+
+            bot.backend.lands("alice", "logs/web-1");
+            passes(bot, 600, 60).await;
+            assert!(
+                bot.backend.holders("logs/web-1").is_empty(),
+                "and it goes on"
+            );
+        })
+        .await;
+    }
+}

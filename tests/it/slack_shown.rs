@@ -265,7 +265,7 @@ pub(crate) fn break_glass(review: PostUseShown, state: GrantStateShown) -> Reque
             checked_at: at(0),
             skipped: vec![bob()],
             review_by: vec!["security".into()],
-            reviewers: vec![eve()],
+            reviewers: Some(vec![eve()]),
             review_due: at(24 * 60),
             review: Box::new(review),
         },

@@ -21,7 +21,7 @@ fn alarm(said: Said) -> AlarmShown {
         grants: 1,
         more: false,
         since: at(0),
-        named: vec![overdue("G-7K2M", false, 0)],
+        named: vec![overdue("R-7K2M", false, 0)],
         said,
     }
 }
@@ -31,11 +31,11 @@ pub(crate) fn alarms() -> Vec<(&'static str, Message, Audience<'static>)> {
         grants: 1_000,
         more: true,
         named: vec![
-            overdue("G-9QQ2", true, 3),
-            overdue("G-7K2M", false, 0),
+            overdue("R-9QQ2", true, 3),
+            overdue("R-7K2M", false, 0),
             OverdueShown {
                 holder: bob(),
-                ..overdue("G-4F4F", false, 1)
+                ..overdue("R-4F4F", false, 1)
             },
         ],
         ..alarm(Said::Nothing)

@@ -245,8 +245,9 @@ pub(crate) fn notices() -> Vec<(&'static str, Message, Audience<'static>)> {
         ("past_extended", past(Past::Extended), Channel),
         ("past_being_taken", past(Past::BeingTaken), Channel),
         ("past_let_go", past(Past::LetGo), Channel),
-        ("past_over", to(&RITA, past(Past::Over)), Channel),
-        ("past_over_decider", to(&BOB, past(Past::Over)), Channel),
+        ("past_over", past(Past::Over), Channel),
+        ("past_newer", to(&RITA, past(Past::Newer)), Channel),
+        ("past_newer_decider", to(&BOB, past(Past::Newer)), Channel),
         ("past_decided", to(&BOB, past(Past::Decided)), Channel),
         (
             "standing_access",

@@ -1,8 +1,12 @@
 //! What a person reads about one grant in their direct messages: one message that is true, at any time, and a new one only
 //! where they need a ping. What was said in the thread stays true, too.
 
+use std::collections::BTreeSet;
+
+use regex::Regex;
 use slack_sandbox::{Fault, FaultKind, Message};
 
+use crate::story_extend::with_a_budget;
 use crate::support::{Request, TestBot, everywhere, minutes};
 
 /// What stands about it in the direct messages with somebody.
@@ -150,6 +154,41 @@ async fn what_slack_does_not_delete_is_made_true() {
                 "{text}"
             );
             assert!(one.buttons().is_empty(), "{text}");
+        }
+    })
+    .await;
+}
+
+/// The end moves on, and an older message that Slack keeps would go on naming the one before.
+#[tokio::test]
+async fn what_slack_does_not_delete_points_to_the_newer_message() {
+    with_a_budget(async |bot| {
+        let request = alice_has_it(bot).await;
+        let refused = Fault::new(FaultKind::Error {
+            error: "cant_delete_message".into(),
+        });
+        bot.slack.set_fault(refused.on("chat.delete"));
+        after(bot, 45).await;
+        bot.says("alice", "/prod-access extend 30m").await;
+        bot.settle().await;
+        let end = Regex::new(r"<!date\^(\d+)").unwrap();
+        for person in ["alice", "bob"] {
+            let said = about(bot, person, &request);
+            assert!(said.len() > 1, "Slack kept the older: {said:#?}");
+            let texts: Vec<String> = said.iter().map(Message::plain).collect();
+            let ends: BTreeSet<&str> = (texts.iter())
+                .flat_map(|text| end.captures_iter(text))
+                .filter_map(|found| Some(found.get(1)?.as_str()))
+                .collect();
+            assert_eq!(ends.len(), 1, "one end is named: {texts:#?}");
+        }
+        let said = about(bot, "alice", &request);
+        let (newest, older) = said.split_last().unwrap();
+        assert!(newest.plain().contains("until"), "{}", newest.plain());
+        for one in older {
+            let text = one.plain();
+            let points = text.contains("Your `db-admin`") && text.contains("a newer message below");
+            assert!(points && one.buttons().is_empty(), "{text}");
         }
     })
     .await;

@@ -1,10 +1,11 @@
 //! The review after broken glass: what was seen, in words, by somebody who may, and on record.
 
 use serde_json::json;
-use slack_sandbox::{Message, View};
+use slack_sandbox::{Fault, FaultKind, Message, View};
 
+use crate::support::bot::Setting;
 use crate::support::workplace::SECURITY;
-use crate::support::{Request, TestBot, everywhere, minutes};
+use crate::support::{Database, Request, TestBot, everywhere, minutes};
 
 const REVIEW: &str = "Review the use";
 
@@ -110,4 +111,56 @@ async fn the_button_stands_where_somebody_may_press_it() {
         assert!(with_button(bot.slack.dms("eve")).is_some(), "it is overdue");
     })
     .await;
+}
+
+/// Frank reviews by a Slack user group, and was skipped. Started anew, nothing is known of who is in it.
+#[tokio::test]
+async fn a_reading_that_fails_takes_no_button_away() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let setting = Setting {
+            database,
+            edit: Box::new(|text| {
+                let (by, also) = (
+                    "= [\"group:security\"]\nreview_within",
+                    "= [\"group:security\", \"S0DBATEAM\"]\nreview_within",
+                );
+                assert!(text.contains(by), "{text}");
+                text.replace(by, also)
+            }),
+            ..Setting::default()
+        };
+        let before = async |bot: &TestBot| {
+            bot.asks(
+                "carol",
+                "/prod-access break-glass two-keys for @rita 30m INC-42 it is stuck",
+            )
+            .await;
+            let told = with_button(bot.slack.dms("frank"));
+            assert!(told.is_some(), "he may review it");
+            assert_eq!(with_button(bot.slack.dms("bob")), None, "he may not");
+            bot.slack.set_fault(
+                Fault::new(FaultKind::Error {
+                    error: "internal_error".into(),
+                })
+                .on("usergroups.users.list"),
+            );
+        };
+        let after = async |bot: &TestBot, ()| {
+            bot.clock.advance(minutes(31));
+            bot.settle().await;
+            assert!(bot.backend.holders("vault").is_empty(), "it is over");
+            let told = with_button(bot.slack.dms("frank"));
+            let told = told.unwrap_or_else(|| panic!("{:#?}", bot.slack.dms("frank")));
+            bot.presses_on("frank", &told, REVIEW).await;
+            bot.settle().await;
+            let answer = bot.slack.ephemerals("frank").pop().unwrap().plain();
+            assert!(answer.contains("try again in a moment"), "{answer}");
+
+            bot.slack.clear_faults();
+            bot.presses_on("frank", &told, REVIEW).await;
+            bot.settle().await;
+            assert!(bot.modal("frank").is_some(), "he may, once it is read");
+        };
+        TestBot::across(setting, before, |text| text, after).await;
+    }
 }

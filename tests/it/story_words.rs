@@ -3,9 +3,10 @@
 
 use hallpass::domain::request::State;
 
+use crate::support::bot::Setting;
 use crate::support::form::typed;
 use crate::support::workplace::SECURITY;
-use crate::support::{Request, TestBot, everywhere, minutes};
+use crate::support::{Database, Request, TestBot, everywhere, minutes};
 
 async fn alice_has_it(bot: &TestBot) -> Request {
     let request = bot.asks("alice", "/prod-access db-admin 30m stuck").await;
@@ -51,6 +52,42 @@ async fn tomorrow_is_never_now() {
         assert_eq!(bot.granted("logs/web-3").len(), 1);
     })
     .await;
+}
+
+/// Without its node the role would give all of them.
+#[tokio::test]
+async fn a_parameter_behind_the_duration_is_never_a_word_of_the_reason() {
+    for database in [Database::Sqlite, Database::Postgres] {
+        let setting = Setting {
+            database,
+            edit: Box::new(|text| {
+                let rule = "pattern = \"web-[0-9]+\", required = true";
+                assert!(text.contains(rule));
+                let text = text.replace(rule, "pattern = \"web-[0-9]+\", required = false");
+                text.replace(", node = \"{node}\"", "")
+            }),
+            ..Setting::default()
+        };
+        TestBot::in_setting(setting, async |bot| {
+            let text = "/prod-access logs 10m node=web-3 read one log";
+            let answer = bot.types("alice", text).await.shown.unwrap();
+            let told = answer.plain();
+            assert!(
+                told.contains("“node=web-3” stands in the reason")
+                    && told.contains("/prod-access logs node=web-3 10m read one log"),
+                "{told}"
+            );
+            bot.settle().await;
+            assert!(bot.backend.calls().is_empty(), "nothing was given");
+            bot.presses_on("alice", &answer, "Fix in form").await;
+            let form = bot.form_of("alice").await;
+            assert_eq!(typed(&form, "reason"), "read one log");
+            assert!(form.plain().contains("filled in below"), "{}", form.plain());
+            let state = format!("{:?}", form.state);
+            assert!(state.contains("\"web-3\""), "in its own field: {state}");
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
@@ -176,28 +213,36 @@ async fn nobody_but_a_commander_breaks_the_glass_by_the_form() {
 }
 
 #[tokio::test]
-async fn a_holders_word_is_kept_when_they_revoke_their_own() {
+async fn a_holders_word_is_kept_when_they_drop_or_revoke_their_own() {
     everywhere(async |bot| {
-        let request = alice_has_it(bot).await;
-        let told = bot
-            .says(
-                "alice",
-                &format!("/prod-access revoke {} all is fixed", request.short),
-            )
-            .await;
-        assert!(told.contains("being taken away"), "{told}");
-        bot.settle().await;
-        assert!(bot.backend.holders("orders_admin").is_empty());
-        let thread = bot.thread(&request);
-        assert!(thread.contains("given back by its holder"), "{thread}");
-        assert!(thread.contains("all is fixed"), "{thread}");
-        let row = bot.row(&request).await;
-        let events = bot.store.events_of(&row.id).await.unwrap();
-        let mut personal = events.iter().flat_map(|stored| &stored.event.personal);
-        let kept = personal.any(|one| one.field == "reason" && one.value == "all is fixed");
-        assert!(kept, "the word is on record");
+        for word in ["revoke", "drop"] {
+            their_word_is_kept(bot, word).await;
+            // The same ask within a minute would be the first one.
+            bot.clock.advance(minutes(2));
+        }
     })
     .await;
+}
+
+async fn their_word_is_kept(bot: &TestBot, word: &str) {
+    let request = alice_has_it(bot).await;
+    let told = bot
+        .says(
+            "alice",
+            &format!("/prod-access {word} {} all is fixed", request.short),
+        )
+        .await;
+    assert!(told.contains("being taken away"), "{told}");
+    bot.settle().await;
+    assert!(bot.backend.holders("orders_admin").is_empty());
+    let thread = bot.thread(&request);
+    assert!(thread.contains("given back by its holder"), "{thread}");
+    assert!(thread.contains("all is fixed"), "{thread}");
+    let row = bot.row(&request).await;
+    let events = bot.store.events_of(&row.id).await.unwrap();
+    let mut personal = events.iter().flat_map(|stored| &stored.event.personal);
+    let kept = personal.any(|one| one.field == "reason" && one.value == "all is fixed");
+    assert!(kept, "the word is on record");
 }
 
 #[tokio::test]

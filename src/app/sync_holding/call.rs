@@ -106,7 +106,7 @@ impl App {
     }
 }
 
-fn no_answer(backend: &dyn Backend) -> BackendError {
+pub(in crate::app) fn no_answer(backend: &dyn Backend) -> BackendError {
     let seconds = backend.timeout().as_secs_f32();
     BackendError::retry(format!("{} gave no answer in {seconds} s", backend.name()))
 }

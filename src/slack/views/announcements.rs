@@ -168,7 +168,7 @@ fn drift(backend: &BackendName, found: &[Drift], more: usize) -> Rendered {
     Rendered::new(text, out)
 }
 
-/// `orders_admin of alice: of an ended grant (G-7K2M). It is being removed.`
+/// `orders_admin of alice: of an ended grant (R-7K2M). It is being removed.`
 fn difference(one: &Drift) -> Line {
     let line = Line::new()
         .code(&one.entitlement)
@@ -182,7 +182,7 @@ fn difference(one: &Drift) -> Line {
         DriftKind::Unscheduled => " stood without a next step, so nothing would have ended it",
     });
     let line = match &one.grant {
-        Some(grant) => line.say(" (").code(&grant.of_grant()).say(")"),
+        Some(grant) => line.say(" (").code(&grant.of_request()).say(")"),
         None => line,
     };
     line.say(match one.done {
@@ -195,7 +195,7 @@ fn difference(one: &Drift) -> Line {
 }
 
 fn backend_retired(backend: &BackendName, grants: &[ShortId], reachable: bool) -> Rendered {
-    let names: Vec<String> = grants.iter().map(ShortId::of_grant).collect();
+    let names: Vec<String> = grants.iter().map(ShortId::of_request).collect();
     let line = Line::of("The configuration no longer has the backend ")
         .code(backend.as_str())
         .say(", but ")

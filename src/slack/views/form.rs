@@ -1,6 +1,8 @@
 //! The request form: role, what it permits, its parameters, how long, when, why. The fields of another role take the place
 //! of the old one's while everything that was typed stays. Nothing is decided here: what is sent is checked as typed.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::fields::{Choice, Input, Lines, Modal, Needed, block, telling_at_once};
@@ -11,9 +13,9 @@ use crate::domain::Duration;
 use crate::slack::inbound::field::{self, callback};
 
 /// What a reason may have, in characters; the same as in a command.
-const REASON: usize = 1_500;
-const VALUE: usize = 200;
-const WORDS: usize = 60;
+pub(super) const REASON: usize = 1_500;
+pub(super) const VALUE: usize = 200;
+pub(super) const WORDS: usize = 60;
 
 /// The form, with what was wrong with a try before.
 pub fn request_form(form: &FormShown) -> Value {
@@ -29,7 +31,7 @@ pub fn request_form(form: &FormShown) -> Value {
         out.push(roles(form));
         if let Some(role) = &form.role {
             out.extend(about(role));
-            out.extend(parameters(form, role));
+            out.extend(parameters(&role.parameters, &form.parameters));
         }
         out.extend(how_long(form));
         out.push(start(form));
@@ -136,7 +138,7 @@ fn roles(form: &FormShown) -> Value {
     telling_at_once(label.select(&groups, chosen))
 }
 
-fn choice(role: &RoleOption) -> Choice {
+pub(super) fn choice(role: &RoleOption) -> Choice {
     Choice {
         value: role.name.clone(),
         label: role.name.clone(),
@@ -196,16 +198,19 @@ fn about(role: &RoleChosen) -> Vec<Value> {
     ]
 }
 
-fn parameters(form: &FormShown, role: &RoleChosen) -> Vec<Value> {
+/// A field for each, with what is filled in.
+pub(super) fn parameters(
+    fields: &[ParameterField],
+    filled: &BTreeMap<String, String>,
+) -> Vec<Value> {
     // A view takes a hundred blocks; the other fields need ten of them.
-    let shown = role.parameters.iter().take(limits::VIEW_BLOCKS - 12);
+    let shown = fields.iter().take(limits::VIEW_BLOCKS - 12);
     shown
-        .map(|parameter| parameter_field(form, parameter))
+        .map(|parameter| parameter_field(parameter, filled.get(&parameter.name)))
         .collect()
 }
 
-fn parameter_field(form: &FormShown, parameter: &ParameterField) -> Value {
-    let filled = form.parameters.get(&parameter.name);
+fn parameter_field(parameter: &ParameterField, filled: Option<&String>) -> Value {
     let like = parameter.example.as_ref();
     let like = like
         .map(|example| format!("like {example}"))

@@ -4,15 +4,11 @@
 use serde_json::Value;
 
 use super::fields::{Choice, Input, Lines, Modal, Needed, block};
+use super::form::{REASON, VALUE, WORDS, choice, parameters};
 use super::text::Line;
 use super::{blocks, limits};
-use crate::app::form_shown::{GlassRole, GlassShown, ParameterField};
+use crate::app::form_shown::{GlassRole, GlassShown};
 use crate::slack::inbound::field::{self, callback};
-
-/// What a reason may have, in characters; the same as in a command.
-const REASON: usize = 1_500;
-const VALUE: usize = 200;
-const WORDS: usize = 60;
 
 pub fn glass_form(form: &GlassShown) -> Value {
     let mut out = vec![block(&blocks::section(what_it_does(form)))];
@@ -22,10 +18,9 @@ pub fn glass_form(form: &GlassShown) -> Value {
     }
     if form.request.is_none() {
         out.push(role(form));
-        let parameters = form.role.iter().flat_map(|role| role.parameters.iter());
-        // A view takes a hundred blocks; the other fields need ten of them.
-        let parameters = parameters.take(limits::VIEW_BLOCKS - 12);
-        out.extend(parameters.map(|parameter| parameter_field(form, parameter)));
+        if let Some(role) = &form.role {
+            out.extend(parameters(&role.parameters, &form.fields.parameters));
+        }
         out.push(person(form));
         out.push(how_long(form));
     }
@@ -60,13 +55,7 @@ fn what_it_does(form: &GlassShown) -> Line {
 
 fn role(form: &GlassShown) -> Value {
     let choices = form.roles.iter().take(limits::OPTIONS);
-    let choices: Vec<Choice> = choices
-        .map(|role| Choice {
-            value: role.name.clone(),
-            label: role.name.clone(),
-            more: role.permits.clone(),
-        })
-        .collect();
+    let choices: Vec<Choice> = choices.map(choice).collect();
     let label = Input {
         block: field::ROLE,
         action: field::ROLE,
@@ -80,26 +69,6 @@ fn role(form: &GlassShown) -> Value {
         return label.text(Lines::One, VALUE, &form.fields.role, "");
     }
     label.select(&[("", choices)], chosen)
-}
-
-fn parameter_field(form: &GlassShown, parameter: &ParameterField) -> Value {
-    let filled = form.fields.parameters.get(&parameter.name);
-    let like = parameter.example.as_ref();
-    let like = like
-        .map(|example| format!("like {example}"))
-        .unwrap_or_default();
-    Input {
-        block: &format!("{}{}", field::PARAMETER, parameter.name),
-        action: field::VALUE,
-        label: &parameter.name,
-        hint: parameter.description.as_deref().unwrap_or_default(),
-        needed: if parameter.required {
-            Needed::Yes
-        } else {
-            Needed::No
-        },
-    }
-    .text(Lines::One, VALUE, filled.map_or("", String::as_str), &like)
 }
 
 fn person(form: &GlassShown) -> Value {

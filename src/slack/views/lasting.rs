@@ -100,6 +100,7 @@ pub(super) fn past(access: &AccessShown, now: Past, audience: Audience<'_>) -> R
     };
     let line = line.code(&access.role).say(" (").code(&access.short);
     Rendered::line(line.say(match now {
+        Past::Newer => "): a newer message below says how it is now.",
         Past::Extended => ") was extended since this warning.",
         Past::BeingTaken => ") is being taken away.",
         Past::Over => ") is over.",

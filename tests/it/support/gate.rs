@@ -203,6 +203,11 @@ impl Gate {
             .unwrap_or(0)
     }
 
+    /// How many calls are in flight: one that was cut off isn't.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.state().in_flight.0
+    }
+
     /// The most calls that were in flight, for whatever holding.
     pub(crate) fn most_in_all(&self) -> usize {
         self.state().in_flight.1
@@ -368,10 +373,13 @@ impl Drop for Passage {
     fn drop(&mut self) {
         let mut state = self.gate.state();
         state.in_flight.0 -= 1;
-        let Some(key) = &self.key else { return };
-        if let Some((now, _)) = state.most_at_once.get_mut(key) {
+        if let Some(key) = &self.key
+            && let Some((now, _)) = state.most_at_once.get_mut(key)
+        {
             *now -= 1;
         }
+        drop(state);
+        self.gate.changed.send_modify(|count| *count += 1);
     }
 }
 

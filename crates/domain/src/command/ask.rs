@@ -1,5 +1,6 @@
 //! `[request] ROLE [PARAM=VALUE …] [DURATION] [at TIME] REASON…`, from left to right.
 
+use super::text::Typed;
 use super::words::Words;
 use super::{Ask, DurationWord, span, start};
 
@@ -32,6 +33,31 @@ pub(super) fn spelled(words: &mut Words<'_>) -> (Option<DurationWord>, Option<St
     let typed = before.until(words).trim_end_matches([',', ';']);
     let spelled = duration.is_some().then(|| typed.to_owned());
     (duration, spelled)
+}
+
+/// Words of a reason that are `NAME=VALUE`, of names that are `open`, each once; with them the reason without them.
+pub fn parameters_in(reason: &str, open: impl Fn(&str) -> bool) -> (Vec<(String, String)>, String) {
+    let typed = Typed {
+        text: reason.to_owned(),
+        mentions: Vec::new(),
+    };
+    let (mut words, mut found, mut left) = (Words::new(&typed), Vec::new(), String::new());
+    while words.peek().is_some() {
+        let before = words.clone();
+        let parameter = words.take_parameter().filter(|(name, _)| {
+            let known = |(known, _): &(String, String)| known == name;
+            open(name) && !found.iter().any(known)
+        });
+        if let Some((name, value)) = parameter {
+            let value = value.trim_end_matches([',', ';']).to_owned();
+            found.push((name, value));
+        } else {
+            words = before.clone();
+            words.take();
+            left.push_str(&reason[before.at()..words.at()]);
+        }
+    }
+    (found, left.trim_end().to_owned())
 }
 
 pub(super) fn parameters(words: &mut Words<'_>) -> Vec<(String, String)> {

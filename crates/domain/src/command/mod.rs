@@ -16,6 +16,7 @@ use self::words::Words;
 use crate::duration::NotADuration;
 use crate::{Duration, ShortId, SlackId};
 
+pub use self::ask::parameters_in;
 pub use self::rest::{Rest, Sorted};
 pub use self::start::{Clock, Day, StartWords};
 pub use self::text::plain;
@@ -50,8 +51,11 @@ pub enum Command {
     BreakGlass(BreakGlass),
     Status(IdWord),
     Cancel(IdWord),
-    /// Without an id: the only active grant.
-    Drop(Option<IdWord>),
+    /// Without an id: the only active grant. What stands behind the id is why; it may be left out.
+    Drop {
+        id: Option<IdWord>,
+        reason: String,
+    },
     Revoke {
         id: IdWord,
         reason: String,
@@ -142,7 +146,10 @@ impl Command {
             "break-glass" => Some(|words| Self::BreakGlass(BreakGlass::read(words))),
             "status" => Some(|words| Self::Status(IdWord::read(words))),
             "cancel" => Some(|words| Self::Cancel(IdWord::read(words))),
-            "drop" => Some(|words| Self::Drop(IdWord::read(words).given())),
+            "drop" => Some(|words| Self::Drop {
+                id: IdWord::read(words).given(),
+                reason: words.rest(),
+            }),
             "revoke" => Some(|words| Self::Revoke {
                 id: IdWord::read(words),
                 reason: words.rest(),

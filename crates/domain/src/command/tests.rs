@@ -204,6 +204,13 @@ fn a_time_is_a_whole_date_and_a_clock() {
     }
 }
 
+fn dropped(id: Option<IdWord>, reason: &str) -> Command {
+    Command::Drop {
+        id,
+        reason: reason.into(),
+    }
+}
+
 #[test]
 fn subcommands_are_words_of_their_own() {
     for (text, command) in [
@@ -222,8 +229,12 @@ fn subcommands_are_words_of_their_own() {
             Command::Status(IdWord::Wrong("what?".into())),
         ),
         ("cancel 7k2m", Command::Cancel(id("7K2M"))),
-        ("drop", Command::Drop(None)),
-        ("drop G-7K2M", Command::Drop(Some(id("7K2M")))),
+        ("drop", dropped(None, "")),
+        ("drop G-7K2M", dropped(Some(id("7K2M")), "")),
+        (
+            "drop 7k2m  all done,  thanks",
+            dropped(Some(id("7K2M")), "all done,  thanks"),
+        ),
     ] {
         assert_eq!(Command::parse(text), command, "{text}");
     }
@@ -457,10 +468,11 @@ proptest! {
             Command::BreakGlass(BreakGlass::Pending { incident, reason, .. }) => {
                 vec![incident, reason]
             }
-            Command::Revoke { reason, .. } | Command::Extend { reason, .. } => vec![reason],
+            Command::Revoke { reason, .. } | Command::Extend { reason, .. }
+            | Command::Drop { reason, .. } => vec![reason],
             Command::Form | Command::Help | Command::Roles | Command::Mine | Command::Pending
             | Command::Active | Command::OnCall | Command::Status(_) | Command::Cancel(_)
-            | Command::Drop(_) | Command::Why { .. } => vec![],
+            | Command::Why { .. } => vec![],
         };
         for text in shown {
             prop_assert!(!text.contains(is_hidden), "{text:?}");
@@ -493,5 +505,24 @@ fn a_field_holds_a_whole_duration_or_none() {
     }
     for text in ["", "2", "2h please", "soon", "1.5h", "2h 1h"] {
         assert!(super::duration(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_parameter_among_the_words_of_a_reason_is_found() {
+    let found = |reason: &str| {
+        let (found, left) = super::parameters_in(reason, |name| ["node", "zone"].contains(&name));
+        let found = found.iter().map(|(name, value)| format!("{name}:{value}"));
+        (found.collect::<Vec<_>>().join(" "), left)
+    };
+    for (reason, parameters, left) in [
+        ("node=web-3 look", "node:web-3", "look"),
+        ("look at  it, node=web-3,", "node:web-3", "look at  it,"),
+        ("zone=\"a b\" node=web-3", "zone:a b node:web-3", ""),
+        ("node=web-3 not node=web-4", "node:web-3", "not node=web-4"),
+        ("x=1 broke &amp; node", "", "x=1 broke &amp; node"),
+        ("", "", ""),
+    ] {
+        assert_eq!(found(reason), (parameters.into(), left.into()), "{reason}");
     }
 }
