@@ -232,7 +232,7 @@ async fn is_filled(bot: &TestBot, url: &str) {
 
 /// A statement for each of the tables. Whatever changes how one is described has plans made anew.
 async fn of_every_table(url: &str, statement: impl Fn(&str) -> String) {
-    let all = GROWING.map(|table| statement(table));
+    let all = GROWING.map(statement);
     postgres::execute(url, &all.join(";")).await;
 }
 
