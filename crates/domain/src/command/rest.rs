@@ -150,16 +150,20 @@ fn person(words: &mut Words<'_>) -> (Option<(SlackId, String)>, bool) {
 #[cfg(test)]
 mod tests {
     use super::super::{BreakGlass, Command};
-    use super::Sorted;
+    use super::{Rest, Sorted};
     use crate::Duration;
 
-    fn sorted(text: &str) -> Sorted {
+    fn rest(text: &str) -> Rest {
         let Command::BreakGlass(BreakGlass::Role { rest, .. }) =
             Command::parse(&format!("break-glass db {text}"))
         else {
             panic!("{text}");
         };
-        rest.sorted(|word| word.starts_with("INC-"))
+        rest
+    }
+
+    fn sorted(text: &str) -> Sorted {
+        rest(text).sorted(|word| word.starts_with("INC-"))
     }
 
     #[test]
@@ -219,5 +223,58 @@ mod tests {
         let (account, shown) = sorted.person.expect("a person");
         assert_eq!((account.as_str(), shown.as_str()), ("U0RITA", "@rita"));
         assert_eq!(sorted.reason, "ask @bob");
+    }
+
+    #[test]
+    fn a_person_is_named_once_and_before_the_reason() {
+        let of = |text: &str| {
+            let sorted = sorted(text);
+            (sorted.person.map(|(_, shown)| shown), sorted.reason)
+        };
+        assert_eq!(
+            of("orders for <@U0RITA|rita>"),
+            (None, "orders for @rita".into())
+        );
+        assert_eq!(
+            of("for <@U0RITA|rita> for <@U0BOB|bob> stuck"),
+            (Some("@rita".into()), "for @bob stuck".into())
+        );
+        // Right behind the role it can only be meant for a person; later it is a word like others.
+        assert_eq!(of("for somebody INC-1 stuck"), (None, "stuck".into()));
+        assert_eq!(
+            of("INC-1 for somebody stuck"),
+            (None, "for somebody stuck".into())
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_durations_place_is_no_word_of_the_reason() {
+        for (text, duration, reason) in [
+            ("0m INC-1 stuck", None, "stuck"),
+            ("stuck 0m now", None, "stuck 0m now"),
+            ("30m 0m stuck", Some("30m"), "0m stuck"),
+        ] {
+            let sorted = sorted(text);
+            let typed = sorted.duration.map(|(_, typed)| typed);
+            assert_eq!(typed.as_deref(), duration, "{text}");
+            assert_eq!(sorted.reason, reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_waits_takes_a_duration_only_from_the_front() {
+        let of = |text: &str| {
+            let sorted = rest(text).sorted_for_pending(|word| word.starts_with("INC-"));
+            let typed = sorted.duration.map(|(_, typed)| typed);
+            (typed, sorted.incident, sorted.reason)
+        };
+        assert_eq!(
+            of("30m INC-1 stuck"),
+            (Some("30m".into()), Some("INC-1".into()), "stuck".into())
+        );
+        assert_eq!(
+            of("INC-1 30m stuck"),
+            (None, Some("INC-1".into()), "30m stuck".into())
+        );
     }
 }
