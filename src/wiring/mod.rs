@@ -1,6 +1,7 @@
 //! Wiring: the only room that names every adapter. It turns the configuration and the environment into the parts that
 //! work together, and nothing else: no rule and no decision may enter.
 
+mod begin;
 mod clock;
 mod entropy;
 mod next;

@@ -13,6 +13,7 @@ use crate::domain::{BackendName, ShortId};
 use crate::ports::{Backend, Clock};
 use crate::store::Store;
 
+use super::begin::patiently;
 use super::parts::backend;
 
 /// A backend that was removed, and who still has something there.
@@ -45,7 +46,7 @@ pub(super) async fn retired(
     }
     for (name, section) in &config.backends {
         let archive = serde_json::to_value(section).context("a section can't be archived")?;
-        store.archive_section(name, &archive, clock.now()).await?;
+        patiently(|| store.archive_section(name, &archive, clock.now())).await?;
     }
     Ok(gone)
 }

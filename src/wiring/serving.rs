@@ -23,9 +23,10 @@ use crate::store::{ServingLock, Store};
 use crate::telemetry::{Health, Metrics};
 use crate::worker::{self, Heartbeat, Limits, Worker};
 
+use super::begin::begin;
 use super::parts::{Parts, to_serve};
 use super::proof::Proof;
-use super::retired::{Gone, reachable, retired};
+use super::retired::{reachable, retired};
 use super::timekeeping::Timekeeper;
 use super::vitals::Pulse;
 use super::{NextEvent, Outside, open_store};
@@ -120,22 +121,6 @@ pub async fn serving(
     })
 }
 
-/// Puts on record what the new configuration changes, and sees to it that what comes again by itself is scheduled.
-async fn begin(
-    app: &App,
-    loaded: &Loaded,
-    retired: BTreeMap<BackendName, Gone>,
-) -> anyhow::Result<()> {
-    app.load_configuration(&loaded.digest, &loaded.text)
-        .await
-        .context("the configuration can't be put on record")?;
-    tell_of(app, retired).await?;
-    app.look_at_everything().await?;
-    app.begin_retention().await?;
-    app.schedule_checkpoint().await?;
-    Ok(())
-}
-
 fn front(
     parts: &Parts,
     env: &Env,
@@ -213,16 +198,6 @@ fn heartbeat(
         },
     );
     heartbeat.map(Some).map_err(|why| anyhow!("{name} {why}"))
-}
-
-async fn tell_of(app: &App, retired: BTreeMap<BackendName, Gone>) -> anyhow::Result<()> {
-    for (backend, gone) in retired {
-        let reached = gone.reached.is_some();
-        let told = app.backend_retired(&backend, gone.grants, reached);
-        told.await
-            .context("a removed backend can't be put on record")?;
-    }
-    Ok(())
 }
 
 fn limits(parts: &Parts) -> BTreeMap<BackendName, Limits> {

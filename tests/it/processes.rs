@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Client;
 
 use slack_sandbox::Message;
+use sqlx::{Connection, PgConnection};
 
 use crate::support::workplace::{APPROVALS, SIGNING_SECRET, TOKEN};
 use crate::support::world::{PATIENCE, World};
@@ -166,6 +167,25 @@ async fn a_second_serve_on_the_same_file_is_refused() {
     let said = String::from_utf8(second.stderr).unwrap();
     assert!(said.contains("already serves"), "{said}");
     assert!(bot.stops().await.1);
+}
+
+/// As a replica does that was stopped in the middle of a transaction.
+#[tokio::test]
+async fn a_start_waits_for_rows_that_another_holds() {
+    let world = World::on(Database::Postgres).await;
+    assert!(world.serve().await.stops().await.1);
+    let mut other = PgConnection::connect(&world.database_url()).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    let rows = "select 1 from effect where subject = 'ledger:' for update";
+    sqlx::query(rows).execute(&mut *held).await.unwrap();
+    let bot = world.spawn();
+    let waits = bot.says_or_ends("(can't be put on record yet)");
+    let waits = tokio::time::timeout(PATIENCE, waits).await.unwrap();
+    assert!(waits.is_some(), "it ended: {:#?}", bot.log.borrow());
+    held.rollback().await.unwrap();
+    bot.says(r"serving address=(\S+)").await;
+    assert!(bot.stops().await.1);
+    other.close().await.unwrap();
 }
 
 #[tokio::test]
