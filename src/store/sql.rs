@@ -17,8 +17,8 @@ pub(super) struct Sql {
 /// - `[rows …]`: the JSON array of objects in `$1` as a table `r` with these columns, in the array's order. (`jsonb_each`,
 ///   because `json_each` writes and parses an object's text again for every column.)
 /// - `[list n]`: the JSON array of texts in `$n` as a sub-select.
-/// - `[in_list n]`: is one of them. To `PostgreSQL` as an array, which it looks up in an index; a sub-select it may join the
-///   other way round, and read a whole young table for it.
+/// - `[in_list n]`: is one of them. To `PostgreSQL` as an array, which it looks up in an index; a sub-select it may join
+///   the other way round, and read a whole young table for it.
 /// - `[key n]`: is the text in `$n`; on `PostgreSQL`, where such reads are gathered, is in the list there.
 macro_rules! sql {
     ($table:literal: $($part:tt)+) => {

@@ -1,5 +1,5 @@
-//! What a start puts on record. Where replicas share a database, rows may be locked by one that was stopped in the middle of
-//! a transaction: the server ends that transaction after a while, and a start waits for it instead of failing.
+//! What a start puts on record. Where replicas share a database, rows may be locked by one that was stopped in the
+//! middle of a transaction: the server ends that transaction after a while, and a start waits for it instead of failing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::store::StoreError;
 
 use super::retired::Gone;
 
-/// Longer than the server lets a transaction that says nothing hold its locks (15 s), and the tries that the store makes.
+/// Longer than the server lets a transaction that says nothing hold its locks (15 s).
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 
