@@ -9,6 +9,7 @@ mod circuit;
 mod heard;
 mod heartbeat;
 mod in_flight;
+mod looks;
 mod place;
 mod record;
 mod renewal;
@@ -127,13 +128,12 @@ impl Worker {
             };
             let rests = round.is_idle() && pause == SLOW_POLL;
             self.resting.send_replace(rests.then_some(seen));
-            let (idle, pause) = (round.is_idle(), if round.is_idle() { pause } else { RENEW });
+            let pause = if round.is_idle() { pause } else { RENEW };
             // Planted, only who is called looks.
             let looks_by_itself = !planted(Fault::ListenDeadUnnoticed);
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = round.one_done(), if !idle => {}
-                _ = changed.changed() => {}
+                () = round.called(&mut changed) => {}
                 () = self.due(next) => {}
                 () = tokio::time::sleep(pause), if looks_by_itself => {}
             }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use hallpass_domain::{Lane, Time};
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{LEASE, Lease};
@@ -16,6 +17,7 @@ use crate::store::{Claimed, Finish, StoreError};
 
 use super::circuit::Gate;
 use super::in_flight::{Begun, InFlight, Stage, is_taking};
+use super::looks::Looks;
 use super::place::{Place, Recording};
 use super::room::{Ahead, Room, Taken};
 use super::rounds::UnderWay;
@@ -42,6 +44,15 @@ pub(super) struct Round {
     stood: BTreeMap<Lane, Time>,
     number: u64,
     renewed: Instant,
+    looks: Looks,
+}
+
+/// What a task that is over leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// A lane that had no place for more.
+    Full,
+    Roomy,
 }
 
 impl Round {
@@ -55,6 +66,7 @@ impl Round {
             stood: BTreeMap::new(),
             number: 0,
             renewed: Instant::now(),
+            looks: Looks::new(),
         }
     }
 
@@ -84,7 +96,10 @@ impl Round {
         self.fill(now);
         let store = self.worker.parts.store.clone();
         let mut next: Option<Time> = None;
-        for (lane, due) in store.due().await? {
+        let began = Instant::now();
+        let lanes = store.due().await;
+        self.looks.took(began, Instant::now());
+        for (lane, due) in lanes? {
             let moments = [due.revoking, due.others].into_iter().flatten();
             let (later, by_now): (Vec<Time>, Vec<Time>) = moments.partition(|at| *at > now);
             next = next.into_iter().chain(later).min();
@@ -247,11 +262,22 @@ impl Round {
         }
     }
 
-    /// Waits until one of the running is done, or on record.
-    pub(super) async fn one_done(&mut self) {
+    /// Waits until it should be looked again: something was committed, or one of the running is done or on record. Not
+    /// before looks are so far apart as they should be, but for a lane that was full.
+    pub(super) async fn called(&mut self, changed: &mut watch::Receiver<u64>) {
+        let busy = !self.is_idle();
         tokio::select! {
-            Some(done) = self.tasks.join_next() => self.free(done),
-            () = self.recording.one_done() => {}
+            Some(done) = self.tasks.join_next() => if self.free(done) == Left::Full { return },
+            () = self.recording.one_done(), if busy => {}
+            _ = changed.changed() => {}
+        }
+        let apart = sleep_until(self.looks.again());
+        tokio::pin!(apart);
+        loop {
+            tokio::select! {
+                () = &mut apart => return,
+                Some(done) = self.tasks.join_next() => if self.free(done) == Left::Full { return },
+            }
         }
     }
 
@@ -261,15 +287,19 @@ impl Round {
         }
     }
 
-    fn free(&mut self, done: Result<Kept, JoinError>) {
-        match done {
-            Ok(place) => {
-                if let Some(count) = self.busy.get_mut(&place) {
-                    *count = count.saturating_sub(1);
-                }
+    fn free(&mut self, done: Result<Kept, JoinError>) -> Left {
+        let kept = match done {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(%error, "a task of the worker was lost");
+                return Left::Full;
             }
-            Err(error) => tracing::error!(%error, "a task of the worker was lost"),
+        };
+        let full = self.taken(&kept.0).free() == 0;
+        if let Some(count) = self.busy.get_mut(&kept) {
+            *count = count.saturating_sub(1);
         }
+        if full { Left::Full } else { Left::Roomy }
     }
 
     /// Lets what runs finish within `limit`; the rest, and what only waits, is given back, due at once for whoever

@@ -1,0 +1,72 @@
+//! How soon the worker looks again at what is due. Every commit and every outcome calls it, and under load most of those
+//! looks would find nothing new: they may take only a small part of the time. A moment that is known, and a lane that
+//! was full, wait for nothing.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Between two looks passes so many times what one takes.
+const APART: u32 = 9;
+/// However quick they are: of many small commits one after the other, several share a look.
+const SHORTEST: Duration = Duration::from_millis(3);
+/// However long one takes, a call is heard after this.
+const LONGEST: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Looks {
+    again: Instant,
+}
+
+impl Looks {
+    /// The first is made at once.
+    pub(super) fn new() -> Self {
+        Self {
+            again: Instant::now(),
+        }
+    }
+
+    /// One took from then to then.
+    pub(super) fn took(&mut self, from: Instant, to: Instant) {
+        let apart = to.duration_since(from) * APART;
+        self.again = to + apart.clamp(SHORTEST, LONGEST);
+    }
+
+    /// Who is called before this moment waits for it.
+    pub(super) fn again(&self) -> Instant {
+        self.again
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{LONGEST, Looks, SHORTEST};
+
+    /// How long nobody looks after a look that takes so long.
+    fn apart(takes: Duration) -> Duration {
+        let (mut looks, from) = (Looks::new(), Instant::now());
+        assert!(looks.again() <= from, "the first is made at once");
+        looks.took(from, from + takes);
+        looks.again() - (from + takes)
+    }
+
+    #[test]
+    fn looks_take_a_tenth_of_the_time_at_most() {
+        let two = Duration::from_millis(2);
+        assert_eq!(apart(two), two * 9);
+    }
+
+    #[test]
+    fn quick_looks_are_apart_too() {
+        assert_eq!(apart(Duration::from_micros(50)), SHORTEST);
+    }
+
+    #[test]
+    fn a_slow_look_does_not_make_it_deaf() {
+        assert_eq!(apart(Duration::from_secs(9)), LONGEST);
+    }
+}
