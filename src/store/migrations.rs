@@ -44,6 +44,7 @@ migrations! {
     "20261123150200" "fill_role",
     "20261123150300" "index_role_uses",
     "20261123160000" "count_failures",
+    "20261124100000" "leave_room_for_updates",
 }
 
 pub(super) fn sqlite() -> Migrator {

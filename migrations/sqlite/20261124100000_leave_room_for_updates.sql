@@ -1,0 +1,1 @@
+-- Nothing: here a row is written where it stands.
