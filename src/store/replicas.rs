@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::Connection;
 use sqlx::postgres::PgPool;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::chunks::{CHUNK, Chunk, Chunks};
@@ -25,6 +26,8 @@ const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(5);
 /// Transactions at a time in which changes are written. While they are under way, what comes is gathered for the next.
 const AT_ONCE: usize = 2;
+/// While another is under way, a transaction waits so long for more to write: what one costs alone, many share.
+const MORE: Duration = Duration::from_millis(3);
 /// What many share is ended by the server sooner than what stands alone, so that fewer can be tried within a lease.
 const BEGIN_MANY: &str = "begin; set local statement_timeout = 2500";
 
@@ -52,6 +55,7 @@ pub(super) async fn run(pool: PgPool, mut queue: mpsc::Receiver<Message>, bell: 
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             break;
         };
+        more(&places, &queue, &speed).await;
         // Taken only now: what came while there was no place goes along.
         let (jobs, replies) = writer::waiting(first, &mut queue, &speed);
         let (pool, bell, speed) = (pool.clone(), bell.clone(), Arc::clone(&speed));
@@ -63,6 +67,16 @@ pub(super) async fn run(pool: PgPool, mut queue: mpsc::Receiver<Message>, bell: 
     }
     writing.close();
     writing.wait().await;
+}
+
+/// Waits a moment for what would otherwise have a transaction each: for whoever was woken together with the first, and
+/// where another transaction is under way, until that is over, or for as long as it may.
+async fn more(places: &Semaphore, queue: &mpsc::Receiver<Message>, speed: &Pace) {
+    tokio::task::yield_now().await;
+    let enough = queue.len() + 1 >= speed.most();
+    if !enough && places.available_permits() + 1 < AT_ONCE {
+        drop(timeout(MORE, places.acquire()).await);
+    }
 }
 
 /// One job in its own transaction.
