@@ -88,7 +88,7 @@ fn first_token(entropy: &dyn Entropy) -> i64 {
 }
 
 /// The rows to schedule and to cancel. Of several changes of one effect the last counts.
-pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a str>, Vec<String>) {
+pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a str>, Vec<EndedRow>) {
     let last: BTreeMap<_, _> = ops
         .map(|op| {
             // Planted, timers are told apart by what they do, not by whose they are.
@@ -103,7 +103,10 @@ pub(super) fn folded<'a>(ops: impl Iterator<Item = &'a EffectOp>) -> (Vec<&'a st
     let cancelled = last
         .iter()
         .filter(|(_, schedule)| schedule.is_none())
-        .map(|((subject, kind), _)| named(subject, kind))
+        .map(|((subject, kind), _)| EndedRow {
+            subject: (*subject).to_owned(),
+            kind: (*kind).to_owned(),
+        })
         .collect();
     (scheduled, cancelled)
 }

@@ -42,6 +42,7 @@ pub(super) async fn changes(
     batch: &[&Prepared],
 ) -> Result<Vec<Applied>, Failed> {
     let mut verdicts = vec![Applied::Done; batch.len()];
+    let mut there = There::Unknown;
     deliveries(conn, batch, &mut verdicts).await?;
     for (table, pick) in &TABLES {
         if all_well(&verdicts) {
@@ -60,11 +61,11 @@ pub(super) async fn changes(
         let ended = batch.iter().filter_map(|prepared| prepared.ended.as_ref());
         let ops = batch.iter().flat_map(|prepared| &prepared.effects);
         let named = ended.map(|ended| ended.key.named());
-        lock_effects(conn, named.chain(ops.map(EffectOp::named))).await?;
+        there = lock_effects(conn, named.chain(ops.map(EffectOp::named))).await?;
         ends(conn, batch, &mut verdicts).await?;
     }
     if all_well(&verdicts) {
-        let timers = effects(conn, batch).await;
+        let timers = effects(conn, batch, &there).await;
         // Planted, the rows stand although their timers couldn't be written.
         if !planted(Fault::GrantWithoutTimer) {
             timers?;
@@ -291,13 +292,18 @@ async fn events(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> 
     insert(conn, &announcement::INSERT, told).await
 }
 
-async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared]) -> Result<(), Failed> {
-    let (scheduled, cancelled) =
+/// `there`: most of what is cancelled was never scheduled, and isn't looked for once more.
+async fn effects(conn: &mut Conn<'_>, batch: &[&Prepared], there: &There) -> Result<(), Failed> {
+    let (scheduled, mut cancelled) =
         effect::folded(batch.iter().flat_map(|prepared| &prepared.effects));
+    if let There::These(there) = there {
+        cancelled.retain(|key| there.contains(key));
+    }
     if !scheduled.is_empty() {
         let rows = array(scheduled);
         conn.execute(&effect::SCHEDULE, &[rows.into()]).await?;
     }
+    let cancelled: Vec<String> = cancelled.iter().map(EndedRow::named).collect();
     insert(conn, &effect::CANCEL, cancelled.iter()).await
 }
 
@@ -335,20 +341,25 @@ async fn insert<'a>(
     Ok(())
 }
 
-/// What `SQLite`, with its one writer, needn't do.
+/// Which of the effects that a batch writes there are.
+pub(super) enum There {
+    /// It wasn't asked.
+    Unknown,
+    These(HashSet<EndedRow>),
+}
+
+/// What `SQLite`, with its one writer, needn't do. What comes to be after this came after the batch.
 pub(super) async fn lock_effects(
     conn: &mut Conn<'_>,
     named: impl Iterator<Item = String>,
-) -> Result<(), Failed> {
-    if !conn.is_postgres() {
-        return Ok(());
-    }
+) -> Result<There, Failed> {
     let rows: Vec<String> = named.collect();
-    if rows.len() > 1 {
-        let rows = array(rows.iter().map(String::as_str));
-        conn.execute(&effect::LOCK, &[rows.into()]).await?;
+    if !conn.is_postgres() || rows.len() < 2 {
+        return Ok(There::Unknown);
     }
-    Ok(())
+    let rows = array(rows.iter().map(String::as_str));
+    let there: Vec<EndedRow> = conn.fetch(&effect::LOCK, &[rows.into()]).await?;
+    Ok(There::These(there.into_iter().collect()))
 }
 
 pub(super) async fn finish(

@@ -13,6 +13,7 @@ use crate::store::{
 };
 
 on_both! {
+    what_a_batch_cancels_goes_whatever_of_it_there_is,
     an_update_that_takes_anothers_email_is_a_conflict_alone,
     a_repeated_delivery_is_the_first_request,
     the_same_delivery_at_the_same_time_makes_one_request,
@@ -328,6 +329,32 @@ async fn changes_of_the_same_rows_in_any_order_all_get_through(db: Fresh) {
     for row in db.store.holdings(&ids.map(HoldingId::new)).await.unwrap() {
         assert_eq!((row.generation, row.version), (81, 81));
     }
+}
+
+/// Most of what is cancelled was never scheduled.
+async fn what_a_batch_cancels_goes_whatever_of_it_there_is(db: Fresh) {
+    let subject = |number| Subject::Grant(GrantId::new(format!("g-{number}")));
+    let expiring = |number| effect(&subject(number), EffectKind::Expire, at(1));
+    let scheduled = (1..=3)
+        .map(expiring)
+        .fold(Change::default(), Change::schedule);
+    db.store.apply_one(scheduled).await.unwrap();
+    let cancelled =
+        [1, 3, 7].map(|number| Change::default().cancel(subject(number), EffectKind::Expire));
+    let again = Change::default()
+        .cancel(subject(8), EffectKind::Expire)
+        .schedule(expiring(8));
+    db.store
+        .apply(cancelled.into_iter().chain([again]).collect())
+        .await
+        .unwrap();
+    let left = db
+        .store
+        .claim(&Lane::Internal, at(1), Duration::from_secs(10), 64)
+        .await;
+    let left: std::collections::BTreeSet<Subject> =
+        left.unwrap().into_iter().map(|one| one.subject).collect();
+    assert_eq!(left, [subject(2), subject(8)].into());
 }
 
 /// A claim of a timer that was scheduled at once, and a change that records it by an event of its own.
