@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{FromRow, PgConnection};
 
+use super::columns::{self, Column};
 use super::error::{Failed, StoreError};
 use super::file::{self, Reading};
 use super::lent::{Lent, bounded};
@@ -43,9 +44,17 @@ pub(super) trait Filled: Send + Unpin + 'static + for<'r> FromRow<'r, PgRow> {
 }
 
 macro_rules! bound {
-    ($query:expr, $args:expr) => {{
-        let mut query = $query;
-        for arg in $args {
+    ($query:ident, $sql:expr, $args:expr) => {{
+        let (columns, args) = spread($sql, $args)?;
+        let mut query = sqlx::$query($sql.postgres);
+        for column in columns {
+            query = match column {
+                Column::Texts(values) => query.bind(values),
+                Column::Numbers(values) => query.bind(values),
+                Column::Truths(values) => query.bind(values),
+            };
+        }
+        for arg in args {
             query = match arg {
                 Arg::Text(text) => query.bind(text.as_str()),
                 Arg::Int(number) => query.bind(*number),
@@ -53,6 +62,16 @@ macro_rules! bound {
         }
         query
     }};
+}
+
+/// The rows of a statement as columns, and its other parameters.
+fn spread<'a>(sql: &Sql, args: &'a [Arg]) -> Result<(Vec<Column>, &'a [Arg]), Failed> {
+    match args {
+        [Arg::Text(rows), others @ ..] if !sql.columns.is_empty() => {
+            Ok((columns::of(sql.columns, rows)?, others))
+        }
+        args => Ok((Vec::new(), args)),
+    }
 }
 
 /// A connection within a transaction. What `SQLite` is asked for is there at once: such a future never waits.
@@ -69,7 +88,7 @@ impl Conn<'_> {
     pub(super) async fn execute(&mut self, sql: &Sql, args: &[Arg]) -> Result<u64, Failed> {
         Ok(match self {
             Self::Sqlite(conn) => file::execute(conn, sql.sqlite, args)?,
-            Self::Postgres(conn) => bound!(sqlx::query(sql.postgres), args)
+            Self::Postgres(conn) => bound!(query, sql, args)
                 .execute(&mut **conn)
                 .await?
                 .rows_affected(),
@@ -83,11 +102,7 @@ impl Conn<'_> {
     ) -> Result<Vec<R>, Failed> {
         Ok(match self {
             Self::Sqlite(conn) => file::fetch(conn, sql.sqlite, args)?,
-            Self::Postgres(conn) => {
-                bound!(sqlx::query_as(sql.postgres), args)
-                    .fetch_all(&mut **conn)
-                    .await?
-            }
+            Self::Postgres(conn) => bound!(query_as, sql, args).fetch_all(&mut **conn).await?,
         })
     }
 }
@@ -143,6 +158,6 @@ pub(super) async fn on_server<R: Filled>(
     args: &[Arg],
 ) -> Result<Vec<R>, Failed> {
     let mut conn = Lent::from(pool).await?;
-    let rows = bounded(bound!(sqlx::query_as(sql.postgres), args).fetch_all(&mut *conn)).await;
+    let rows = bounded(bound!(query_as, sql, args).fetch_all(&mut *conn)).await;
     Ok(rows?)
 }

@@ -104,6 +104,8 @@ impl Failed {
                     .sqlite_error_code()
                     .is_some_and(|code| of_it.contains(&code))
             }
+            // What can't be encoded was never sent.
+            Self::Postgres(sqlx::Error::Encode(_)) => true,
             Self::Postgres(error) => {
                 error.as_database_error().is_some() && !self.is_worth_another_try()
             }

@@ -13,7 +13,7 @@ use super::{Failure, Store, StoreError, text};
 const FAILING: Sql = sql!("effect":
     "select r.subject as subject, \
      (select e.failure from effect as e where e.subject = r.subject and e.kind = $2) as failure \
-     from " [rows subject text]);
+     from " [json subject text]);
 
 /// One range of the index for each urgency: timers of later hours cost nothing.
 const WAITING: Sql = sql!("effect":

@@ -13,6 +13,7 @@ mod backlog;
 mod card;
 mod changed;
 mod chunks;
+mod columns;
 mod commit;
 mod configuration;
 mod database;

@@ -115,16 +115,25 @@ row! {
 }
 
 /// Only onto the head that the hashes were made for.
-pub(super) const INSERT: Sql = sql!("seal":
-    "insert into seal (sequence, event, hash) select r.sequence, r.event, r.hash from "
-    [rows sequence bigint, event text, hash text]
-    " where $2 = coalesce((select max(sequence) from seal), 0) \
-      and $3 = coalesce((select hash from seal order by sequence desc limit 1), '')");
+pub(super) const INSERT: Sql = Sql {
+    table: "seal",
+    sqlite: concat!(
+        "insert into seal (sequence, event, hash) select r.sequence, r.event, r.hash from ",
+        sqlite_text!([json sequence bigint, event text, hash text]),
+        " where $2 = coalesce((select max(sequence) from seal), 0) \
+          and $3 = coalesce((select hash from seal order by sequence desc limit 1), '')"
+    ),
+    postgres: "insert into seal (sequence, event, hash) select r.sequence, r.event, r.hash from \
+        unnest($1::bigint[], $2::text[], $3::text[]) as r(sequence, event, hash) \
+        where $4 = coalesce((select max(sequence) from seal), 0) \
+        and $5 = coalesce((select hash from seal order by sequence desc limit 1), '')",
+    columns: &[("sequence", "bigint"), ("event", "text"), ("hash", "text")],
+};
 
 /// Planted: onto whatever the head is by now.
 const FORK: Sql = sql!("seal":
     "insert into seal (sequence, event, hash)      select r.sequence - $2 + coalesce((select max(sequence) from seal), 0), r.event, r.hash from "
-    [rows sequence bigint, event text, hash text] " where $3 is not null");
+    [json sequence bigint, event text, hash text] " where $3 is not null");
 
 const CHECKPOINT: Sql = sql!("checkpoint":
     "insert into checkpoint (sequence, hash, at, key, signature) values ($1, $2, $3, $4, $5) \
@@ -136,6 +145,7 @@ const HORIZON: Sql = Sql {
     postgres: "select coalesce(max(position), 0) as highest, \
         pg_snapshot_xmin(pg_current_snapshot())::text::bigint as oldest, \
         pg_snapshot_xmax(pg_current_snapshot())::text::bigint as next from event",
+    columns: &[],
 };
 
 fn signed(number: u64) -> i64 {

@@ -17,7 +17,7 @@ pub(super) const VOID: Sql = sql!("effect":
 
 const RENEW: Sql = sql!("effect":
     "update effect set next_at = $2 where (subject, kind) in \
-     (select e.subject, e.kind from effect as e join " [rows subject text, kind text, token bigint]
+     (select e.subject, e.kind from effect as e join " [json subject text, kind text, token bigint]
     " on e.subject = r.subject and e.kind = r.kind and e.token = r.token where e.claimed \
      order by e.subject, e.kind" [for_update] ")");
 

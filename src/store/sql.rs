@@ -4,18 +4,24 @@
 
 use serde::Serialize;
 
+use super::columns::Named;
+
 /// A statement in both dialects. `table` is the one that is named when a row of it is broken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sql {
     pub(super) table: &'static str,
     pub(super) sqlite: &'static str,
     pub(super) postgres: &'static str,
+    /// What the rows in `$1` are made of, where there are any: to `PostgreSQL` each column is a parameter.
+    pub(super) columns: &'static [Named],
 }
 
 /// `sql!("table": "text" [rows id text, at bigint] "text" [list 2] "text" [for_update] [skip_locked])`
 ///
 /// - `[rows …]`: the JSON array of objects in `$1` as a table `r` with these columns, in the array's order. (`jsonb_each`,
-///   because `json_each` writes and parses an object's text again for every column.)
+///   because `json_each` writes and parses an object's text again for every column.) `PostgreSQL` gets an array for each
+///   column, so there is no other parameter beside them.
+/// - `[json …]`: the same, of few rows; there may be others.
 /// - `[list n]`: the JSON array of texts in `$n` as a sub-select.
 /// - `[in_list n]`: is one of them. To `PostgreSQL` as an array, which it looks up in an index; a sub-select it may join
 ///   the other way round, and read a whole young table for it.
@@ -26,6 +32,7 @@ macro_rules! sql {
             table: $table,
             sqlite: concat!($(sqlite_text!($part)),+),
             postgres: concat!($(postgres_text!($part)),+),
+            columns: columns_of!($($part)+),
         }
     };
 }
@@ -39,6 +46,7 @@ macro_rules! sqlite_text {
             " from jsonb_each($1)) as r"
         )
     };
+    ([json $($columns:tt)+]) => { sqlite_text!([rows $($columns)+]) };
     ([list $parameter:literal]) => { concat!("(select value from json_each($", $parameter, "))") };
     ([in_list $parameter:literal]) => { concat!("in ", sqlite_text!([list $parameter])) };
     ([key $parameter:literal]) => { concat!("= $", $parameter) };
@@ -49,6 +57,15 @@ macro_rules! sqlite_text {
 macro_rules! postgres_text {
     ($text:literal) => { $text };
     ([rows $($column:ident $kind:ident),+]) => {
+        concat!(
+            "unnest(",
+            arrays!(["$1" "$2" "$3" "$4" "$5" "$6" "$7" "$8" "$9" "$10" "$11" "$12" "$13"] $($kind),+),
+            ") as r(",
+            names!($($column),+),
+            ")"
+        )
+    };
+    ([json $($column:ident $kind:ident),+]) => {
         concat!(
             "json_to_recordset($1::json) as r(row_key bigint",
             $(", ", stringify!($column), " ", stringify!($kind)),+,
@@ -62,6 +79,28 @@ macro_rules! postgres_text {
     ([key $parameter:literal]) => { postgres_text!([in_list $parameter]) };
     ([for_update]) => { " for update" };
     ([skip_locked]) => { " for update skip locked" };
+}
+
+/// Parameters by their numbers, as arrays of these types.
+macro_rules! arrays {
+    ([$number:literal $($numbers:literal)*] $kind:ident $(, $kinds:ident)+) => {
+        concat!($number, "::", stringify!($kind), "[], ", arrays!([$($numbers)*] $($kinds),+))
+    };
+    ([$number:literal $($numbers:literal)*] $kind:ident) => {
+        concat!($number, "::", stringify!($kind), "[]")
+    };
+}
+
+macro_rules! names {
+    ($name:ident $(, $names:ident)*) => { concat!(stringify!($name) $(, ", ", stringify!($names))*) };
+}
+
+macro_rules! columns_of {
+    () => { &[] };
+    ([rows $($column:ident $kind:ident),+] $($rest:tt)*) => {
+        &[$((stringify!($column), stringify!($kind))),+]
+    };
+    ($other:tt $($rest:tt)*) => { columns_of!($($rest)*) };
 }
 
 /// A row struct that both databases fill, by the columns' names.
