@@ -1,8 +1,8 @@
 //! Where to look for events without a seal. Positions become visible out of order where transactions commit late, so
-//! "above the last one seen" alone would skip some for ever. Besides: a regular look back over all positions that were not
-//! final yet when they were passed, and one look through the whole table after a start.
+//! "above the last one seen" alone would skip some for ever. Besides: a regular look back for the positions that were missing
+//! when they were passed, until they are final, and one look through the whole table after a start.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use hallpass_domain::planted::{Fault, planted};
@@ -20,12 +20,23 @@ const LONGEST_TRANSACTION: Duration = Duration::from_secs(900);
 const WINDOW: i64 = 20_000;
 /// Marks kept; older ones are joined.
 const MARKS: usize = 1_024;
+/// Missing positions that are kept one by one; where there are more, it is looked at all that was passed.
+const MISSING: usize = 4_096;
 
 #[derive(Debug)]
 struct Mark {
     highest: i64,
     next: i64,
     at: Instant,
+}
+
+/// Where to look back.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Back {
+    /// Whatever is in there.
+    pub(super) all: Option<Span>,
+    /// These, one by one.
+    pub(super) missing: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -36,6 +47,10 @@ pub(super) struct Positions {
     settled: i64,
     /// Positions that were seen, and from when on they are final.
     marks: VecDeque<Mark>,
+    /// What was passed and wasn't there: never taken, or to be seen with a commit that is still to come.
+    missing: BTreeSet<i64>,
+    /// Up to here what was missing isn't kept one by one.
+    unknown: i64,
     looked_back: Option<Instant>,
     /// The table was looked through up to here, after the start.
     through: i64,
@@ -50,6 +65,8 @@ impl Positions {
             seen: sealed_up_to,
             settled: sealed_up_to,
             marks: VecDeque::new(),
+            missing: BTreeSet::new(),
+            unknown: sealed_up_to,
             looked_back: None,
             through: 0,
             all: None,
@@ -59,6 +76,29 @@ impl Positions {
     /// What wasn't seen yet.
     pub(super) fn fresh(&self, horizon: &Horizon) -> Option<Span> {
         span(self.seen, horizon.highest)
+    }
+
+    /// A part of what wasn't seen yet is sealed: these of its positions were there.
+    pub(super) fn passed(&mut self, part: Span, there: impl Iterator<Item = i64>) {
+        let there: BTreeSet<i64> = there.collect();
+        let passed = usize::try_from(part.up_to - part.after).unwrap_or(usize::MAX);
+        let missing = passed.saturating_sub(there.len());
+        if self.missing.len().saturating_add(missing) > MISSING {
+            self.missing.clear();
+            self.unknown = part.up_to;
+        } else if missing > 0 {
+            let positions = part.after + 1..=part.up_to;
+            let missing = positions.filter(|position| !there.contains(position));
+            self.missing.extend(missing);
+        }
+        self.seen = self.seen.max(part.up_to);
+    }
+
+    /// Missing positions that are sealed by now.
+    pub(super) fn found(&mut self, positions: impl Iterator<Item = i64>) {
+        for position in positions {
+            self.missing.remove(&position);
+        }
     }
 
     pub(super) fn saw(&mut self, horizon: &Horizon, now: Instant) {
@@ -73,8 +113,8 @@ impl Positions {
         });
     }
 
-    /// What was seen before it was final, where it is time to look back; it may be nothing.
-    pub(super) fn back(&mut self, now: Instant) -> Option<Span> {
+    /// What was missing when it was passed and isn't final yet, where it is time to look back; it may be nothing.
+    pub(super) fn back(&mut self, now: Instant) -> Option<Back> {
         if planted(Fault::LateCommitsSkipped) {
             // What lies below the highest position is thought to be done.
             return None;
@@ -84,9 +124,9 @@ impl Positions {
             .is_none_or(|last| now.duration_since(last) >= LOOK_BACK);
         due.then(|| {
             self.looked_back = Some(now);
-            Span {
-                after: self.settled,
-                up_to: self.seen,
+            Back {
+                all: span(self.settled, self.unknown),
+                missing: self.missing.iter().copied().collect(),
             }
         })
     }
@@ -105,6 +145,7 @@ impl Positions {
             self.all.get_or_insert(mark.highest);
             self.marks.pop_front();
         }
+        self.missing = self.missing.split_off(&(self.settled + 1));
     }
 
     /// The next part of the look through the table.
@@ -126,7 +167,7 @@ fn span(after: i64, up_to: i64) -> Option<Span> {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{LONGEST_TRANSACTION, Positions, WINDOW};
+    use super::{Back, LONGEST_TRANSACTION, Positions, WINDOW};
     use crate::store::{Horizon, Span};
 
     fn horizon(highest: i64, oldest: i64, next: i64) -> Horizon {
@@ -137,6 +178,15 @@ mod tests {
         }
     }
 
+    fn span(after: i64, up_to: i64) -> Span {
+        Span { after, up_to }
+    }
+
+    fn back(all: Option<Span>, missing: &[i64]) -> Back {
+        let missing = missing.to_vec();
+        Back { all, missing }
+    }
+
     #[test]
     fn it_looks_back_until_whoever_was_open_is_over() {
         let start = Instant::now();
@@ -144,53 +194,50 @@ mod tests {
         let mut positions = Positions::new(10);
         // Transaction 7 is open and may have taken a position up to 20.
         let open = horizon(20, 7, 9);
-        assert_eq!(
-            positions.fresh(&open),
-            Some(Span {
-                after: 10,
-                up_to: 20
-            })
-        );
+        assert_eq!(positions.fresh(&open), Some(span(10, 20)));
+        positions.passed(span(10, 20), [11, 12, 13, 15, 16, 17, 18, 20].into_iter());
         positions.saw(&open, start);
         assert_eq!(positions.fresh(&open), None);
         for second in [1, 30, 300] {
-            let back = positions.back(later(second));
-            assert_eq!(
-                back,
-                Some(Span {
-                    after: 10,
-                    up_to: 20
-                })
-            );
+            assert_eq!(positions.back(later(second)), Some(back(None, &[14, 19])));
             positions.looked_back(&horizon(20, 7, 30), later(second));
         }
-        // It is over: one more look, then none.
-        assert!(positions.back(later(301)).is_some());
+        // Its commit shows one of them; the other was never written.
+        positions.found([14].into_iter());
+        assert_eq!(positions.back(later(301)), Some(back(None, &[19])));
         positions.looked_back(&horizon(20, 9, 30), later(301));
-        let nothing = Span {
-            after: 20,
-            up_to: 20,
-        };
-        assert_eq!(positions.back(later(302)), Some(nothing));
-        assert_eq!(
-            positions.window(),
-            Some(Span {
-                after: 0,
-                up_to: 20
-            })
-        );
+        assert_eq!(positions.back(later(302)), Some(back(None, &[])));
+        assert_eq!(positions.window(), Some(span(0, 20)));
     }
 
     #[test]
     fn a_stranger_that_never_ends_holds_it_up_for_a_while_only() {
         let start = Instant::now();
         let mut positions = Positions::new(0);
+        positions.passed(span(0, 5), [1, 2, 4, 5].into_iter());
         positions.saw(&horizon(5, 1, 9), start);
         let long = start + LONGEST_TRANSACTION;
-        assert!(positions.back(long).is_some());
+        assert_eq!(positions.back(long), Some(back(None, &[3])));
         positions.looked_back(&horizon(5, 1, 30), long);
-        let nothing = Span { after: 5, up_to: 5 };
-        assert_eq!(positions.back(long + Duration::from_secs(2)), Some(nothing));
+        assert_eq!(
+            positions.back(long + Duration::from_secs(2)),
+            Some(back(None, &[]))
+        );
+    }
+
+    #[test]
+    fn where_too_many_are_missing_it_looks_at_all_that_was_passed() {
+        let start = Instant::now();
+        let later = |seconds| start + Duration::from_secs(seconds);
+        let mut positions = Positions::new(100);
+        positions.passed(span(100, 9_000), [9_000].into_iter());
+        positions.passed(span(9_000, 9_002), [9_002].into_iter());
+        let seen = horizon(9_002, 7, 9);
+        positions.saw(&seen, start);
+        let all = span(100, 9_000);
+        assert_eq!(positions.back(later(1)), Some(back(Some(all), &[9_001])));
+        positions.looked_back(&horizon(9_002, 9, 9), later(6));
+        assert_eq!(positions.back(later(7)), Some(back(None, &[])));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::chain::{GENESIS, event_digest, link, parse_hash};
 use super::checkpoint::{Checkpoint, CheckpointKey};
 use super::keeper::{Keeper, Kept};
-use super::positions::Positions;
+use super::positions::{Back, Positions};
 use crate::store::{Seal, SealedOrNot, Span, Store, StoreError, Unsealed};
 use crate::telemetry::Metrics;
 
@@ -154,24 +154,47 @@ impl Sealer {
     async fn look(&mut self, positions: &mut Positions) -> Result<(), StoreError> {
         let horizon = self.parts.store.horizon().await?;
         let now = Instant::now();
-        if let Some(fresh) = positions.fresh(&horizon)
-            && self.seal_in(fresh).await? == Looked::Overtaken
-        {
-            return Ok(());
+        if let Some(fresh) = positions.fresh(&horizon) {
+            let passed = |part, there: &[Unsealed]| {
+                positions.passed(part, there.iter().map(|event| event.position));
+            };
+            if self.seal_in(fresh, passed).await? == Looked::Overtaken {
+                return Ok(());
+            }
         }
         positions.saw(&horizon, now);
         if let Some(back) = positions.back(now) {
-            if self.seal_in(back).await? == Looked::Overtaken {
+            if self.look_back(back, positions).await? == Looked::Overtaken {
                 return Ok(());
             }
             positions.looked_back(&horizon, now);
         }
         if let Some(window) = positions.window()
-            && self.seal_in(window).await? == Looked::AllOfIt
+            && self.seal_in(window, |_, _| {}).await? == Looked::AllOfIt
         {
             positions.looked_through(window);
         }
         Ok(())
+    }
+
+    async fn look_back(
+        &mut self,
+        back: Back,
+        positions: &mut Positions,
+    ) -> Result<Looked, StoreError> {
+        if let Some(all) = back.all
+            && self.seal_in(all, |_, _| {}).await? == Looked::Overtaken
+        {
+            return Ok(Looked::Overtaken);
+        }
+        for missing in back.missing.chunks(BATCH as usize) {
+            let found = self.parts.store.unsealed_at(missing).await?;
+            if self.append(&found).await? == Looked::Overtaken {
+                return Ok(Looked::Overtaken);
+            }
+            positions.found(found.iter().map(|event| event.position));
+        }
+        Ok(Looked::AllOfIt)
     }
 
     /// Whether the head is where this replica left it. Where it isn't, another one seals, or the record isn't what it was.
@@ -205,25 +228,43 @@ impl Sealer {
         Ok(false)
     }
 
-    async fn seal_in(&mut self, mut span: Span) -> Result<Looked, StoreError> {
-        loop {
+    /// `passed`: hears of each part of the span that is sealed, and of what was found there.
+    async fn seal_in(
+        &mut self,
+        mut span: Span,
+        mut passed: impl FnMut(Span, &[Unsealed]),
+    ) -> Result<Looked, StoreError> {
+        while span.after < span.up_to {
             let found = self.parts.store.unsealed(span, BATCH).await?;
-            let Some(last) = found.last() else {
-                return Ok(Looked::AllOfIt);
+            let full = found.len() >= BATCH as usize;
+            let last = found.last().filter(|_| full);
+            let part = Span {
+                up_to: last.map_or(span.up_to, |last| last.position),
+                ..span
             };
-            span.after = last.position;
-            let seals = chained(self.head.as_ref(), &found)?;
-            let sealed = self.parts.store.seal(self.head.as_ref(), &seals).await?;
-            if sealed == SealedOrNot::Overtaken {
-                self.head = self.parts.store.head().await?;
-                self.standing_by = Some(Instant::now());
+            if self.append(&found).await? == Looked::Overtaken {
                 return Ok(Looked::Overtaken);
             }
-            self.head = seals.last().map(|seal| (seal.sequence, seal.hash.clone()));
-            if found.len() < BATCH as usize {
-                return Ok(Looked::AllOfIt);
-            }
+            passed(part, &found);
+            span.after = part.up_to;
         }
+        Ok(Looked::AllOfIt)
+    }
+
+    /// Seals these events, where there are any.
+    async fn append(&mut self, found: &[Unsealed]) -> Result<Looked, StoreError> {
+        if found.is_empty() {
+            return Ok(Looked::AllOfIt);
+        }
+        let seals = chained(self.head.as_ref(), found)?;
+        let sealed = self.parts.store.seal(self.head.as_ref(), &seals).await?;
+        if sealed == SealedOrNot::Overtaken {
+            self.head = self.parts.store.head().await?;
+            self.standing_by = Some(Instant::now());
+            return Ok(Looked::Overtaken);
+        }
+        self.head = seals.last().map(|seal| (seal.sequence, seal.hash.clone()));
+        Ok(Looked::AllOfIt)
     }
 
     /// Signs where the chain stands, where that is new and due, and hands on the newest checkpoint there is, whoever made it.

@@ -148,6 +148,18 @@ const HORIZON: Sql = Sql {
     columns: &[],
 };
 
+/// Of the positions in the list `$1`.
+const UNSEALED_AT: Sql = Sql {
+    table: "event",
+    sqlite: "select e.position, e.id, e.body from event as e \
+        where e.position in (select cast(value as integer) from json_each($1)) \
+        and not exists (select 1 from seal as s where s.event = e.id) order by e.position",
+    postgres: "select e.position, e.id, e.body from event as e \
+        where e.position = any(array(select cast(value as bigint) from json_array_elements_text($1::json))) \
+        and not exists (select 1 from seal as s where s.event = e.id) order by e.position",
+    columns: &[],
+};
+
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -168,6 +180,12 @@ impl TryFrom<CheckpointRow> for StoredCheckpoint {
             key: row.key,
             signature: row.signature,
         })
+    }
+}
+
+impl From<UnsealedRow> for Unsealed {
+    fn from(UnsealedRow { position, id, body }: UnsealedRow) -> Self {
+        Self { position, id, body }
     }
 }
 
@@ -303,8 +321,16 @@ impl Store {
             i64::from(limit).into(),
         ];
         let rows = self.fetch::<UnsealedRow>(&sql, &args).await?;
-        let event = |UnsealedRow { position, id, body }| Unsealed { position, id, body };
-        Ok(rows.into_iter().map(event).collect())
+        Ok(rows.into_iter().map(Unsealed::from).collect())
+    }
+
+    /// The events at these positions that have no seal, by position.
+    pub async fn unsealed_at(&self, positions: &[i64]) -> Result<Vec<Unsealed>, StoreError> {
+        let positions = serde_json::Value::from(positions).to_string();
+        let rows = self
+            .fetch::<UnsealedRow>(&UNSEALED_AT, &[positions.into()])
+            .await?;
+        Ok(rows.into_iter().map(Unsealed::from).collect())
     }
 
     /// How many events of a span have no seal.

@@ -74,6 +74,7 @@ impl Pages {
         let events = store.events_after(0, PAGE).await.unwrap();
         assert!(!events.is_empty());
         store.sealed(0, PAGE).await.unwrap();
+        store.unsealed_at(&[1, 7, 99]).await.unwrap();
         store.sealed_up_to().await.unwrap();
         store.fields_before(now, page).await.unwrap();
         store.first_since(now).await.unwrap();
