@@ -9,6 +9,7 @@ mod circuit;
 mod heard;
 mod heartbeat;
 mod in_flight;
+mod people_first;
 mod place;
 mod record;
 mod renewal;

@@ -16,6 +16,7 @@ use crate::store::{Claimed, Finish, StoreError};
 
 use super::circuit::Gate;
 use super::in_flight::{Begun, InFlight, Stage, is_taking};
+use super::people_first::PeopleFirst;
 use super::place::{Place, Recording};
 use super::room::{Ahead, Room, Taken};
 use super::rounds::UnderWay;
@@ -42,6 +43,7 @@ pub(super) struct Round {
     stood: BTreeMap<Lane, Time>,
     number: u64,
     renewed: Instant,
+    people_first: PeopleFirst,
 }
 
 impl Round {
@@ -55,6 +57,7 @@ impl Round {
             stood: BTreeMap::new(),
             number: 0,
             renewed: Instant::now(),
+            people_first: PeopleFirst::default(),
         }
     }
 
@@ -90,6 +93,14 @@ impl Round {
             next = next.into_iter().chain(later).min();
             if by_now.is_empty() {
                 continue;
+            }
+            // What is urgent waits for nobody.
+            if lane == Lane::Slack && due.revoking.is_none_or(|at| at > now) {
+                let crowded = self.worker.parts.app.is_crowded();
+                if let Some(again) = self.people_first.look_again(crowded, now) {
+                    next = Some(next.map_or(again, |next| next.min(again)));
+                    continue;
+                }
             }
             let room = match self.worker.circuits.gate(&lane, now) {
                 Gate::Open => self.room_in(&lane, now),
