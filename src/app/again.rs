@@ -11,13 +11,12 @@ use super::check_ask::Checked;
 use super::facts::Facts;
 use super::stop::Stop;
 use crate::app::answer::Answer;
-use crate::store::RequestFilter;
 
 /// The same words within this time are the same ask.
 const SAME_WITHIN: TimeDelta = TimeDelta::seconds(60);
 
 /// How many requests of one person may wait at a time.
-const PENDING_AT_MOST: usize = 20;
+const PENDING_AT_MOST: u32 = 20;
 
 impl App {
     pub(super) async fn delivered_before(
@@ -49,27 +48,28 @@ impl App {
         reason: &str,
         start: Start,
     ) -> Result<Option<Request>, Stop> {
-        let limit = u32::try_from(PENDING_AT_MOST * 5).unwrap_or(u32::MAX);
         let since = self.now() - SAME_WITHIN;
-        let asked = RequestFilter::AskedBy {
-            requester: me.id.clone(),
-            since,
-        };
-        let recent = self.store.requests(asked, limit).await?;
-        let waiting = recent
-            .iter()
-            .filter(|request| matches!(request.state, State::Pending(_)));
-        let enough = waiting.count() >= PENDING_AT_MOST;
-        let same = recent.into_iter().find(|request| {
-            request.asked_at > since
-                && request.kind == Kind::Access
-                && request.terms.digest == terms.digest
-                && request.duration == checked.duration
-                && request.start == start
-                && request.reason == reason.trim()
-                && is_open(&request.state)
-        });
-        if same.is_none() && enough {
+        let reason = reason.trim();
+        let waiting = self.store.count_waiting(&me.id, PENDING_AT_MOST).await?;
+        let worded = self
+            .store
+            .asked_with_reason(&me.id, since, reason, PENDING_AT_MOST * 5)
+            .await?;
+        let mut same = None;
+        for id in worded {
+            let request = self.store.request(&id).await?;
+            same = request.filter(|request| {
+                request.kind == Kind::Access
+                    && request.terms.digest == terms.digest
+                    && request.duration == checked.duration
+                    && request.start == start
+                    && is_open(&request.state)
+            });
+            if same.is_some() {
+                break;
+            }
+        }
+        if same.is_none() && waiting >= PENDING_AT_MOST {
             return Err(Stop::problem(format!(
                 "{PENDING_AT_MOST} of your requests are waiting for an answer; that is as many as can wait. Cancel one first: {} mine lists them.",
                 self.settings.command

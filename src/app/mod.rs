@@ -16,6 +16,7 @@ mod channel;
 mod check_ask;
 mod configuration;
 mod copies;
+mod crowd;
 mod drill;
 mod effects;
 mod end;
@@ -74,6 +75,7 @@ mod unclear;
 mod why;
 mod words;
 
+use crowd::Crowd;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex as StdMutex};
@@ -141,6 +143,7 @@ pub struct App {
     alarmed: StdMutex<HashSet<(SlackId, Option<Email>)>>,
     /// One ask of a person at a time, so that two identical ones in the same instant are one.
     asking: Turns,
+    crowd: Crowd,
     /// One writer of a request's messages at a time, so that none is posted twice.
     posting: Turns,
     /// How far today's round of retention has come.
@@ -176,6 +179,7 @@ impl App {
             mode: mode::Present::default(),
             alarmed: StdMutex::default(),
             asking: Turns::default(),
+            crowd: Crowd::default(),
             posting: Turns::default(),
             retained: StdMutex::default(),
         })
@@ -196,6 +200,7 @@ impl App {
         command: Command,
         delivery: Option<&str>,
     ) -> Answer {
+        let _one = self.crowd.joined();
         answered(Box::pin(self.dispatch(caller, command, delivery))).await
     }
 
@@ -207,6 +212,7 @@ impl App {
         delivery: Option<&str>,
         card: Option<Posted>,
     ) -> Answer {
+        let _one = self.crowd.joined();
         let delivery = delivery.map(|key| format!("press:{key}"));
         answered(Box::pin(self.dispatch_press(caller, press, delivery, card))).await
     }

@@ -1,8 +1,11 @@
 //! Requests with their reviews: rows of two tables, read in one statement, so that both are of one moment.
 
+use std::borrow::Cow;
+
 use hallpass_domain::request::{PostUseState, State};
 use hallpass_domain::review::{Strength, Verdict};
 use hallpass_domain::{PersonId, Request, RequestId, Review, ReviewId, ShortId, Time};
+use serde::Deserialize;
 
 use super::database::Arg;
 use super::gather::Keyed;
@@ -18,8 +21,6 @@ pub enum RequestFilter {
     Pending,
     /// Requester or holder; newest first.
     Of(PersonId),
-    /// What this requester waits for or asked after that moment; the oldest first.
-    AskedBy { requester: PersonId, since: Time },
     /// Those whose grant is provisioning, active or revoking: of the oldest grants, the longest asked for first.
     LiveGrants,
     /// Break-glass whose post-use review is owed or overdue; the oldest first.
@@ -142,6 +143,13 @@ row! {
     }
 }
 
+/// What is looked at of a body where its request is looked for by its words.
+#[derive(Deserialize)]
+struct Words<'a> {
+    #[serde(borrow)]
+    reason: Cow<'a, str>,
+}
+
 impl TryFrom<&RequestRow> for Request {
     type Error = StoreError;
 
@@ -259,9 +267,6 @@ impl Store {
             RequestFilter::Pending => self.in_state("pending", limit).await?,
             RequestFilter::Scheduled => self.in_state("scheduled", limit).await?,
             RequestFilter::Of(person) => self.requests_of(person, limit).await?,
-            RequestFilter::AskedBy { requester, since } => {
-                self.asked_by(requester, *since, limit).await?
-            }
             RequestFilter::LiveGrants => self.with_live_grant(limit).await?,
             RequestFilter::OwedReviews => self.with_owed_review(limit).await?,
             RequestFilter::Extensions(person) => self.extensions_of(person, limit).await?,
@@ -309,21 +314,47 @@ impl Store {
         self.fetch(&sql, &[person.as_str().into(), limit]).await
     }
 
-    async fn asked_by(
+    /// How many of a person's requests wait for an answer; not counted beyond `limit`.
+    pub async fn count_waiting(&self, requester: &PersonId, limit: u32) -> Result<u32, StoreError> {
+        row! { Waiting { number: i64 } }
+        let sql = sql!("request":
+            "select count(*) as number from \
+             (select 1 from request where requester = $1 and state = 'pending' limit $2) as waiting");
+        let args = [requester.as_str().into(), Arg::Int(limit.into())];
+        let row = self.look_up::<Waiting>(&sql, &args).await?.pop();
+        Ok(row
+            .and_then(|row| u32::try_from(row.number).ok())
+            .unwrap_or(0))
+    }
+
+    /// Which requests a person asked for after that moment with these words as the reason; the oldest first. Of the others
+    /// no more is read: of `limit` there may be many.
+    pub async fn asked_with_reason(
         &self,
         requester: &PersonId,
         since: Time,
-        limit: Arg,
-    ) -> Result<Vec<RequestRow>, StoreError> {
-        let sql = requests!(
-            "select * from request where id in (\
-             select id from request where requester = $1 and state = 'pending' union \
-             select id from request where requester = $1 and asked_at > $2) \
-             order by asked_at, id limit $3"
-        );
-        let since = Arg::Int(text::micros(since));
-        self.look_up(&sql, &[requester.as_str().into(), since, limit])
-            .await
+        reason: &str,
+        limit: u32,
+    ) -> Result<Vec<RequestId>, StoreError> {
+        row! { Worded { id: String, body: String } }
+        let sql = sql!("request":
+            "select id, body from request where requester = $1 and asked_at > $2 \
+             order by asked_at, id limit $3");
+        let args = [
+            requester.as_str().into(),
+            Arg::Int(text::micros(since)),
+            Arg::Int(limit.into()),
+        ];
+        let rows = self.look_up::<Worded>(&sql, &args).await?;
+        let mut worded = Vec::new();
+        for row in rows {
+            let words: Words<'_> = serde_json::from_str(&row.body)
+                .map_err(|error| StoreError::corrupt("request", &row.id, error))?;
+            if words.reason == reason {
+                worded.push(RequestId::new(row.id));
+            }
+        }
+        Ok(worded)
     }
 
     async fn with_live_grant(&self, limit: Arg) -> Result<Vec<RequestRow>, StoreError> {

@@ -10,6 +10,7 @@ mod heard;
 mod heartbeat;
 mod in_flight;
 mod looks;
+mod people_first;
 mod place;
 mod record;
 mod renewal;

@@ -18,6 +18,7 @@ use crate::store::{Claimed, Finish, StoreError};
 use super::circuit::Gate;
 use super::in_flight::{Begun, InFlight, Stage, is_taking};
 use super::looks::Looks;
+use super::people_first::PeopleFirst;
 use super::place::{Place, Recording};
 use super::room::{Ahead, Room, Taken};
 use super::rounds::UnderWay;
@@ -45,6 +46,7 @@ pub(super) struct Round {
     number: u64,
     renewed: Instant,
     looks: Looks,
+    people_first: PeopleFirst,
 }
 
 /// What a task that is over leaves behind.
@@ -67,6 +69,7 @@ impl Round {
             number: 0,
             renewed: Instant::now(),
             looks: Looks::new(),
+            people_first: PeopleFirst::default(),
         }
     }
 
@@ -105,6 +108,14 @@ impl Round {
             next = next.into_iter().chain(later).min();
             if by_now.is_empty() {
                 continue;
+            }
+            // What is urgent waits for nobody.
+            if lane == Lane::Slack && due.revoking.is_none_or(|at| at > now) {
+                let crowded = self.worker.parts.app.is_crowded();
+                if let Some(again) = self.people_first.look_again(crowded, now) {
+                    next = Some(next.map_or(again, |next| next.min(again)));
+                    continue;
+                }
             }
             let room = match self.worker.circuits.gate(&lane, now) {
                 Gate::Open => self.room_in(&lane, now),

@@ -6,7 +6,7 @@ use hallpass::domain::effect::Subject;
 use hallpass::domain::grant::{EndReason, State as GrantState};
 use hallpass::domain::request::{Kind, PostUseReview, PostUseState, State};
 use hallpass::domain::{
-    Actor, BackendName, Change, EffectKind, Event, EventKind, GrantId, HoldingId, RequestId, Time,
+    Actor, BackendName, Change, EffectKind, Event, EventKind, GrantId, HoldingId, RequestId,
 };
 use hallpass::ports::Entropy;
 use hallpass::store::{Applied, RequestFilter, Store, StoreError};
@@ -26,6 +26,7 @@ on_both! {
     an_account_that_is_no_longer_listed_is_free,
     reviews_come_and_go_with_their_request,
     requests_are_found_by_what_they_wait_for,
+    a_persons_requests_are_found_by_their_words_and_counted_while_they_wait,
     a_review_written_straight_into_the_database_is_read_as_it_stands,
     broken_rows_are_named,
     short_ids_are_free_and_grow_when_scarce,
@@ -312,13 +313,6 @@ fn five_requests() -> [Change; 5] {
     ]
 }
 
-fn asked_by(name: &str, since: Time) -> RequestFilter {
-    RequestFilter::AskedBy {
-        requester: person_id(name),
-        since,
-    }
-}
-
 async fn requests_are_found_by_what_they_wait_for(db: Fresh) {
     for change in five_requests() {
         assert_eq!(db.store.apply_one(change).await, Ok(Applied::Done));
@@ -333,9 +327,6 @@ async fn requests_are_found_by_what_they_wait_for(db: Fresh) {
         (RequestFilter::Of(person_id("alice")), 2, vec![5, 3]),
         (RequestFilter::Of(person_id("carol")), 9, vec![3]),
         (RequestFilter::Of(person_id("nobody")), 9, vec![]),
-        (asked_by("alice", at(0)), 9, vec![1, 2, 5]),
-        (asked_by("alice", at(1_000_000)), 9, vec![1, 5]),
-        (asked_by("bob", at(1_000_000)), 9, vec![]),
     ] {
         let found = db.store.requests(filter.clone(), limit).await.unwrap();
         let found: Vec<_> = found.into_iter().map(|one| one.id).collect();
@@ -344,6 +335,28 @@ async fn requests_are_found_by_what_they_wait_for(db: Fresh) {
             .map(|number| request(number).id)
             .collect();
         assert_eq!(found, expected, "{filter:?}");
+    }
+}
+
+async fn a_persons_requests_are_found_by_their_words_and_counted_while_they_wait(db: Fresh) {
+    for change in five_requests() {
+        assert_eq!(db.store.apply_one(change).await, Ok(Applied::Done));
+    }
+    let (alice, reason) = (person_id("alice"), request(1).reason);
+    for (since, reason, limit, expected) in [
+        (at(0), reason.as_str(), 9, vec![1, 2, 5]),
+        (at(0), reason.as_str(), 2, vec![1, 2]),
+        (request(1).asked_at, reason.as_str(), 9, vec![2, 5]),
+        (at(1_000_000), reason.as_str(), 9, vec![]),
+        (at(0), "something else", 9, vec![]),
+    ] {
+        let found = db.store.asked_with_reason(&alice, since, reason, limit);
+        let expected: Vec<_> = expected.into_iter().map(|one| request(one).id).collect();
+        assert_eq!(found.await, Ok(expected), "{reason} since {since}");
+    }
+    for (name, limit, expected) in [("alice", 9, 2), ("alice", 1, 1), ("bob", 9, 0)] {
+        let waiting = db.store.count_waiting(&person_id(name), limit).await;
+        assert_eq!(waiting, Ok(expected), "{name}, at most {limit}");
     }
 }
 
