@@ -55,7 +55,7 @@ pub(super) async fn run(pool: PgPool, mut queue: mpsc::Receiver<Message>, bell: 
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             break;
         };
-        more(&places, &queue, &speed).await;
+        more(&places, &queue, &speed, MORE).await;
         // Taken only now: what came while there was no place goes along.
         let (jobs, replies) = writer::waiting(first, &mut queue, &speed);
         let (pool, bell, speed) = (pool.clone(), bell.clone(), Arc::clone(&speed));
@@ -71,11 +71,16 @@ pub(super) async fn run(pool: PgPool, mut queue: mpsc::Receiver<Message>, bell: 
 
 /// Waits a moment for what would otherwise have a transaction each: for whoever was woken together with the first, and
 /// where another transaction is under way, until that is over, or for as long as it may.
-async fn more(places: &Semaphore, queue: &mpsc::Receiver<Message>, speed: &Pace) {
+async fn more(
+    places: &Semaphore,
+    queue: &mpsc::Receiver<Message>,
+    speed: &Pace,
+    at_most: Duration,
+) {
     tokio::task::yield_now().await;
     let enough = queue.len() + 1 >= speed.most();
     if !enough && places.available_permits() + 1 < AT_ONCE {
-        drop(timeout(MORE, places.acquire()).await);
+        drop(timeout(at_most, places.acquire()).await);
     }
 }
 
@@ -189,4 +194,62 @@ async fn again(error: Failed, tries: &mut u32) -> Result<(), Failed> {
     tokio::time::sleep(PAUSE * *tries).await;
     *tries += 1;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use futures_util::FutureExt;
+    use tokio::sync::{Semaphore, mpsc};
+    use tokio::time::timeout;
+
+    use super::{AT_ONCE, Message, Pace, more};
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// Whether a transaction that has its place waits for more, beside so many under way and before so many jobs; and
+    /// that it goes on when those under way are over.
+    async fn waits(under_way: u32, jobs: usize) -> bool {
+        let places = Semaphore::new(AT_ONCE);
+        let _mine = places.acquire().await.expect("a place");
+        let others = places.acquire_many(under_way).await.expect("places");
+        let (queue, waiting) = mpsc::channel(8);
+        for _ in 0..jobs {
+            queue.send(Message::Close).await.expect("a queue");
+        }
+        let speed = Pace::up_to(4);
+        let mut work = pin!(more(&places, &waiting, &speed, HOUR));
+        let waits = (0..10).all(|_| work.as_mut().now_or_never().is_none());
+        if waits {
+            drop(others);
+            let went_on = timeout(Duration::from_secs(60), work).await;
+            went_on.expect("it goes on");
+        }
+        waits
+    }
+
+    #[tokio::test]
+    async fn what_comes_one_by_one_behind_a_transaction_is_gathered() {
+        assert!(waits(1, 0).await);
+        assert!(waits(1, 2).await);
+    }
+
+    #[tokio::test]
+    async fn what_is_alone_or_enough_waits_for_nothing() {
+        assert!(!waits(0, 0).await);
+        assert!(!waits(1, 3).await);
+    }
+
+    #[tokio::test]
+    async fn nothing_waits_longer_than_it_may() {
+        let places = Semaphore::new(AT_ONCE);
+        let _all = places.acquire_many(2).await.expect("places");
+        let (_queue, waiting) = mpsc::channel(1);
+        let speed = Pace::up_to(4);
+        let work = more(&places, &waiting, &speed, Duration::ZERO);
+        let went_on = timeout(Duration::from_secs(60), work).await;
+        went_on.expect("it goes on");
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hallpass::domain::Change;
 use hallpass::store::{Applied, Store};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use crate::store::{Fresh, request};
 
@@ -48,50 +48,6 @@ async fn what_is_slow_as_a_whole_is_written_in_parts_on_postgres() {
     drop(db);
     let longest = commits.await.unwrap();
     assert!(longest < LONGEST, "nothing came in between for {longest:?}");
-}
-
-/// While one transaction is under way, what comes one by one is written together, and not the first of it by itself.
-#[tokio::test]
-async fn singles_behind_a_transaction_share_the_next_one_on_postgres() {
-    let db = Fresh::postgres().await;
-    db.execute(
-        "create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return new; end $$; \
-         create trigger slow before insert on request for each row when (new.id like '%00') execute function slow()",
-    )
-    .await;
-    // On a machine that is busy they may come too far apart: what is always written by itself never shares.
-    for round in 1..=20 {
-        for change in requests(round * 100..round * 100 + 20) {
-            let store = db.store.clone();
-            tokio::spawn(async move { store.apply_one(change).await });
-            for _ in 0..20 {
-                tokio::task::yield_now().await;
-            }
-        }
-        all_done(&db.store, requests(round * 100 + 20..round * 100 + 21)).await;
-        if transactions(&db, round).await == 2 {
-            return;
-        }
-    }
-    panic!("the first of those that waited was always written by itself");
-}
-
-/// In how many transactions a round's requests were written; all of them.
-async fn transactions(db: &Fresh, round: i64) -> i64 {
-    loop {
-        let sql = format!(
-            "select count(*), count(distinct xmin::text) from request where id like 'request-{round:04}%'"
-        );
-        let mut conn = PgConnection::connect(&db.url).await.unwrap();
-        let (rows, transactions): (i64, i64) = sqlx::query_as(AssertSqlSafe(sql))
-            .fetch_one(&mut conn)
-            .await
-            .unwrap();
-        if rows == 21 {
-            return transactions;
-        }
-        tokio::task::yield_now().await;
-    }
 }
 
 /// How many rows must be counted to take so long, here and now.
