@@ -37,6 +37,8 @@ use super::workplace::{self, ROLE};
 
 /// How long it may take until all is done.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How often a delete beside the bot's own writing is tried.
+const DELETES: u32 = 5;
 /// What isn't confirmed in two seconds, on a machine that others load, is done once more by the same delivery.
 const TRIES: usize = 10;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -239,17 +241,24 @@ impl Inside {
     /// what is measured, and telling it all takes longer.
     pub(crate) async fn settled(&self) -> Result<()> {
         self.rested().await?;
-        self.watch
-            .execute("delete from effect where lane = 'slack'")
-            .await
+        self.unsaid("delete from effect where lane = 'slack'").await
     }
 
     /// As [`Inside::settled`], but the warnings before the ends stay pending.
     pub(crate) async fn settled_to_last(&self) -> Result<()> {
         self.rested().await?;
-        self.watch
-            .execute("delete from effect where lane = 'slack' and kind not like 'warn:%'")
+        self.unsaid("delete from effect where lane = 'slack' and kind not like 'warn:%'")
             .await
+    }
+
+    /// What the bot writes at that moment may be locked the other way round: whom the database lets give up tries again.
+    async fn unsaid(&self, delete: &'static str) -> Result<()> {
+        for _ in 1..DELETES {
+            if self.watch.execute(delete).await.is_ok() {
+                return Ok(());
+            }
+        }
+        self.watch.execute(delete).await
     }
 
     async fn rested(&self) -> Result<()> {
