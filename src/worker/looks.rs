@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Between two looks passes so many times what one takes.
-const APART: u32 = 9;
-/// However quick they are: of many small commits one after the other, several share a look.
-const SHORTEST: Duration = Duration::from_millis(3);
+const APART: u32 = 4;
+/// The timer knows nothing shorter: looks that are so quick follow each other as they are called, so that one request after
+/// the other waits for none.
+const SHORTEST: Duration = Duration::from_millis(1);
 /// However long one takes, a call is heard after this.
 const LONGEST: Duration = Duration::from_millis(100);
 
@@ -29,7 +30,12 @@ impl Looks {
     /// One took from then to then.
     pub(super) fn took(&mut self, from: Instant, to: Instant) {
         let apart = to.duration_since(from) * APART;
-        self.again = to + apart.clamp(SHORTEST, LONGEST);
+        let apart = if apart < SHORTEST {
+            Duration::ZERO
+        } else {
+            apart
+        };
+        self.again = to + apart.min(LONGEST);
     }
 
     /// Who is called before this moment waits for it.
@@ -44,7 +50,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{LONGEST, Looks, SHORTEST};
+    use super::{LONGEST, Looks};
 
     /// How long nobody looks after a look that takes so long.
     fn apart(takes: Duration) -> Duration {
@@ -55,14 +61,15 @@ mod tests {
     }
 
     #[test]
-    fn looks_take_a_tenth_of_the_time_at_most() {
+    fn looks_take_a_fifth_of_the_time_at_most() {
         let two = Duration::from_millis(2);
-        assert_eq!(apart(two), two * 9);
+        assert_eq!(apart(two), two * 4);
     }
 
     #[test]
-    fn quick_looks_are_apart_too() {
-        assert_eq!(apart(Duration::from_micros(50)), SHORTEST);
+    fn quick_looks_wait_for_nothing() {
+        assert_eq!(apart(Duration::from_micros(249)), Duration::ZERO);
+        assert_eq!(apart(Duration::from_micros(250)), Duration::from_millis(1));
     }
 
     #[test]

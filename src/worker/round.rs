@@ -282,7 +282,12 @@ impl Round {
             () = self.recording.one_done(), if busy => {}
             _ = changed.changed() => {}
         }
-        let apart = sleep_until(self.looks.again());
+        let again = self.looks.again();
+        // The timer rounds up to its next millisecond, also what is over.
+        if again <= Instant::now() {
+            return;
+        }
+        let apart = sleep_until(again);
         tokio::pin!(apart);
         loop {
             tokio::select! {
