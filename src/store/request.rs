@@ -327,8 +327,8 @@ impl Store {
             .unwrap_or(0))
     }
 
-    /// Which requests a person asked for after that moment with these words as the reason; the oldest first. Of the others
-    /// no more is read: of `limit` there may be many.
+    /// Which requests a person asked for after that moment with these words as the reason; the oldest first. At most
+    /// `limit` are looked at, and of each only its words: there may be many.
     pub async fn asked_with_reason(
         &self,
         requester: &PersonId,

@@ -114,7 +114,8 @@ row! {
     }
 }
 
-/// Only onto the head that the hashes were made for.
+/// Only onto the head that the hashes were made for. Written out, because to `PostgreSQL` the head comes after a parameter
+/// for each column, to `SQLite` after one.
 pub(super) const INSERT: Sql = Sql {
     table: "seal",
     sqlite: concat!(
