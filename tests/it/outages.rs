@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
 
-use crate::support::crowd::{Crowd, Misfortune, judged};
+use crate::support::Database;
+use crate::support::crowd::{Crowd, judged};
+use crate::support::lateness::{Misfortune, Whom};
 use crate::support::patience::{approves, asks, end_is_told, eventually};
 use crate::support::postgres::{Server, Version};
 use crate::support::soak;
@@ -53,12 +55,14 @@ async fn its_database_crashes_in_the_middle_of_work() {
                 // Connections are opened again, and what was claimed waits for its lease.
                 until: Instant::now() + Duration::from_secs(2),
                 what: "crash of the database",
+                whom: Whom::All,
             });
         }
     };
     tokio::join!(suffers, crowd.works(23));
     let layer = ("outages", "PostgreSQL of the bot, one replica");
-    judged(&world, crowd, &misfortunes, layer).await;
+    let befell = (&misfortunes[..], Database::Postgres);
+    judged(&world, crowd, befell, layer).await;
     assert!(bot.stops().await.1);
 }
 
