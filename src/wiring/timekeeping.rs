@@ -1,5 +1,6 @@
 //! Time that replicas agree on. With `PostgreSQL` every process follows the database's clock, since leases and ends are
-//! compared between them; a process starts no earlier than the newest event on record. Jumps and skew are told.
+//! compared between them; what a machine's own clock does moves none of them. A process starts
+//! no earlier than the newest event on record. Jumps and skew are told.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::announcement::TimeAfter;
 use crate::domain::{Actor, Announcement, Change, Event, EventKind, Time};
 use crate::ports::Clock;
 use crate::store::{Store, StoreError};
@@ -32,6 +34,8 @@ const BEHIND: TimeDelta = TimeDelta::seconds(10);
 const AHEAD_AT_MOST: TimeDelta = TimeDelta::days(1);
 /// No clock is right that says an earlier year than this was written in.
 const WRITTEN: &str = "2026-01-01T00:00:00Z";
+/// The machine's clock moved by more than this against the monotonic one: the database is asked at once.
+const STEP: TimeDelta = TimeDelta::milliseconds(100);
 
 pub(super) struct Timekeeper {
     store: Store,
@@ -39,7 +43,10 @@ pub(super) struct Timekeeper {
     metrics: Arc<Metrics>,
     /// The skew that was told last.
     told: Option<TimeDelta>,
-    following: TimeDelta,
+    /// How much the database's clock is ahead of the machine's steady one; none where there is none to follow.
+    following: Option<TimeDelta>,
+    /// How far the machine's clock was from its steady one when all was well.
+    apart: TimeDelta,
 }
 
 impl Timekeeper {
@@ -49,27 +56,30 @@ impl Timekeeper {
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
             told: None,
-            following: TimeDelta::zero(),
+            following: None,
+            apart: clock.machine() - clock.steady(),
         }
     }
 
     /// Before anything is claimed: agrees with the database and with the record.
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        // Read first: what measuring tells is on record after it.
+        let newest = self.store.newest_moment().await?;
         self.measure(SAMPLES_AT_START).await?;
-        let Some(newest) = self.store.newest_moment().await? else {
+        let now = self.clock.now();
+        let Some(latest) = newest.filter(|newest| *newest > now) else {
             return Ok(());
         };
-        let now = self.clock.now();
-        let behind = newest - now;
-        if behind <= TimeDelta::zero() {
-            return Ok(());
-        }
-        if behind <= AHEAD_AT_MOST || is_wrong(self.clock.machine()) {
-            self.clock.not_before(newest);
-        }
+        let time = if latest - now <= AHEAD_AT_MOST || is_wrong(now) {
+            self.clock.not_before(latest);
+            TimeAfter::Later
+        } else {
+            TimeAfter::Earlier
+        };
+        let behind = latest - now;
         if behind > BEHIND {
-            tracing::error!(behind_s = behind.num_seconds(), record = %newest, "the clock is behind the record");
-            self.jumped(-behind).await;
+            tracing::error!(behind_s = behind.num_seconds(), record = %latest, "the clock is behind the record");
+            self.jumped(-behind, time).await;
         }
         Ok(())
     }
@@ -84,48 +94,71 @@ impl Timekeeper {
             }
             // Looking is what finds a jump.
             self.clock.now();
-            for jump in self.clock.jumps() {
-                self.jumped(jump).await;
-            }
-            if measured.elapsed() >= MEASURE {
+            let apart = self.clock.machine() - self.clock.steady();
+            let stepped = (apart - self.apart).abs() > STEP;
+            // A machine that slept has lost that much of the time: it is asked for until it is known again.
+            if stepped || measured.elapsed() >= MEASURE {
                 measured = Instant::now();
-                if let Err(error) = self.measure(SAMPLES).await {
-                    tracing::warn!(%error, "the database's clock could not be read");
+                match self.measure(SAMPLES).await {
+                    Ok(Measured::Well) => self.apart = apart,
+                    Ok(Measured::TooSlow) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "the database's clock could not be read");
+                    }
                 }
+            }
+            for jump in self.clock.jumps() {
+                self.jumped(jump, self.time_after_jumps()).await;
             }
         }
     }
 
-    async fn measure(&mut self, samples: u32) -> Result<(), StoreError> {
-        let mut best: Option<(Duration, TimeDelta)> = None;
+    fn time_after_jumps(&self) -> TimeAfter {
+        match self.following {
+            Some(_) => TimeAfter::Followed,
+            None => TimeAfter::Later,
+        }
+    }
+
+    async fn measure(&mut self, samples: u32) -> Result<Measured, StoreError> {
+        let mut best: Option<(Duration, Offset)> = None;
         for _ in 0..samples {
             let asked = Instant::now();
             let Some(server) = self.store.server_now().await? else {
-                return Ok(());
+                return Ok(Measured::Well);
             };
-            let (took, machine) = (asked.elapsed(), self.clock.machine());
-            let half = TimeDelta::from_std(took / 2).unwrap_or_default();
-            let ahead = server + half - machine;
-            if took <= ROUND_TRIP && best.is_none_or(|(least, _)| took < least) {
-                best = Some((took, ahead));
+            let (steady, machine) = (self.clock.steady(), self.clock.machine());
+            let took = asked.elapsed();
+            let server = server + TimeDelta::from_std(took / 2).unwrap_or_default();
+            // At first, any measurement says more than the machine's clock.
+            let tells = took <= ROUND_TRIP || self.following.is_none();
+            if tells && best.is_none_or(|(least, _)| took < least) {
+                let offset = Offset {
+                    of_steady: server - steady,
+                    of_machine: server - machine,
+                };
+                best = Some((took, offset));
             }
         }
-        if let Some((_, ahead)) = best {
-            self.agree(ahead).await;
-        }
-        Ok(())
+        let Some((_, offset)) = best else {
+            return Ok(Measured::TooSlow);
+        };
+        self.agree(offset).await;
+        Ok(Measured::Well)
     }
 
-    /// `ahead`: the database's clock less the machine's.
-    async fn agree(&mut self, ahead: TimeDelta) {
+    async fn agree(&mut self, offset: Offset) {
+        let steady = offset.of_steady;
+        let differs = |following: TimeDelta| (steady - following).abs() > STEADY;
+        if self.following.is_none_or(differs) {
+            self.clock.follow(steady);
+            self.following = Some(steady);
+        }
+        let ahead = offset.of_machine;
         let micros = ahead.num_microseconds().unwrap_or(i64::MAX);
         let seconds = Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
         self.metrics
             .clock_skew(if micros < 0 { -seconds } else { seconds });
-        if (ahead - self.following).abs() > STEADY {
-            self.clock.follow(ahead);
-            self.following = ahead;
-        }
         let changed = self.told.is_none_or(|told| (ahead - told).abs() > SKEWED);
         if ahead.abs() > SKEWED && changed {
             self.told = Some(ahead);
@@ -135,8 +168,10 @@ impl Timekeeper {
         }
     }
 
+    /// `ahead`: the database's clock less the machine's.
     async fn skewed(&self, ahead: TimeDelta) {
-        let by_millis = ahead.num_milliseconds();
+        // What is told is the machine's: behind where negative.
+        let by_millis = -ahead.num_milliseconds();
         tracing::error!(
             by_millis,
             "this machine's clock and the database's differ; the database's is followed"
@@ -148,13 +183,18 @@ impl Timekeeper {
         self.tell(event, announcement).await;
     }
 
-    async fn jumped(&self, by: TimeDelta) {
-        let by_seconds = by.num_seconds();
+    async fn jumped(&self, by: TimeDelta, time: TimeAfter) {
+        // Rounded: an hour is measured as a little more or less.
+        let by_seconds = (by.num_milliseconds() + 500).div_euclid(1_000);
         self.metrics.clock_jumped(by_seconds);
         let at = self.clock.now();
         let event =
             Event::new(EventKind::ClockJumped, Actor::Hallpass, at).fact("by_seconds", by_seconds);
-        let announcement = Announcement::ClockJumped { by_seconds, at };
+        let announcement = Announcement::ClockJumped {
+            by_seconds,
+            at,
+            time,
+        };
         self.tell(event, announcement).await;
     }
 
@@ -166,11 +206,24 @@ impl Timekeeper {
     }
 }
 
+/// What one look at the database's clock brought.
+enum Measured {
+    /// It is followed; or there is none to follow.
+    Well,
+    /// No answer came soon enough to say anything.
+    TooSlow,
+}
+
+/// How much the database's clock is ahead of the machine's steady reading, and of its own.
+#[derive(Clone, Copy)]
+struct Offset {
+    of_steady: TimeDelta,
+    of_machine: TimeDelta,
+}
+
 /// Whether a clock can't be right, whatever the record says.
-fn is_wrong(machine: Time) -> bool {
-    WRITTEN
-        .parse::<Time>()
-        .is_ok_and(|written| machine < written)
+fn is_wrong(now: Time) -> bool {
+    WRITTEN.parse::<Time>().is_ok_and(|written| now < written)
 }
 
 #[cfg(test)]
