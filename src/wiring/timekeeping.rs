@@ -1,11 +1,12 @@
 //! Time that replicas agree on. With `PostgreSQL` every process follows the database's clock, since leases and ends are
-//! compared between them; what a machine's own clock does moves none of them. A process starts
-//! no earlier than the newest event on record. Jumps and skew are told.
+//! compared between them; what a machine's own clock does moves none of them. How far time had come is kept in the store:
+//! a process starts no earlier than that, nor than the newest event on record. Jumps and skew are told.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::announcement::TimeAfter;
@@ -36,6 +37,11 @@ const AHEAD_AT_MOST: TimeDelta = TimeDelta::days(1);
 const WRITTEN: &str = "2026-01-01T00:00:00Z";
 /// The machine's clock moved by more than this against the monotonic one: the database is asked at once.
 const STEP: TimeDelta = TimeDelta::milliseconds(100);
+/// How often it is noted how far time has come. With a look that comes late it is less than a lease, which is what a jump
+/// back across a restart may add to an end.
+const KEEP: Duration = Duration::from_secs(8);
+/// A database that doesn't take it within this time keeps nobody from looking at his clock.
+const KEPT_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) struct Timekeeper {
     store: Store,
@@ -64,16 +70,26 @@ impl Timekeeper {
     /// Before anything is claimed: agrees with the database and with the record.
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
         // Read first: what measuring tells is on record after it.
-        let newest = self.store.newest_moment().await?;
+        let record = [
+            self.store.newest_moment().await?,
+            self.store.kept_moment().await?,
+        ];
+        let record = record.into_iter().flatten();
         self.measure(SAMPLES_AT_START).await?;
         let now = self.clock.now();
-        let Some(latest) = newest.filter(|newest| *newest > now) else {
+        let believed = |moment: &Time| *moment - now <= AHEAD_AT_MOST || is_wrong(now);
+        let latest = record.clone().max().filter(|latest| *latest > now);
+        let Some(latest) = latest else {
             return Ok(());
         };
-        let time = if latest - now <= AHEAD_AT_MOST || is_wrong(now) {
-            self.clock.not_before(latest);
+        if let Some(floor) = record.filter(believed).max() {
+            self.clock.not_before(floor);
+        }
+        let time = if believed(&latest) {
             TimeAfter::Later
         } else {
+            // Else nothing that is kept from now on would be later.
+            self.store.correct_moment(self.clock.now()).await?;
             TimeAfter::Earlier
         };
         let behind = latest - now;
@@ -87,9 +103,10 @@ impl Timekeeper {
     /// Goes on until `stop`.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut measured = Instant::now();
+        let mut kept = None;
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.keep().await,
                 () = tokio::time::sleep(LOOK) => {}
             }
             // Looking is what finds a jump.
@@ -110,6 +127,10 @@ impl Timekeeper {
             for jump in self.clock.jumps() {
                 self.jumped(jump, self.time_after_jumps()).await;
             }
+            if kept.is_none_or(|kept: Instant| kept.elapsed() >= KEEP) {
+                kept = Some(Instant::now());
+                self.keep().await;
+            }
         }
     }
 
@@ -117,6 +138,16 @@ impl Timekeeper {
         match self.following {
             Some(_) => TimeAfter::Followed,
             None => TimeAfter::Later,
+        }
+    }
+
+    /// Notes how far time has come, for whoever is started next.
+    async fn keep(&self) {
+        let keeping = self.store.keep_moment(self.clock.now());
+        match timeout(KEPT_WITHIN, keeping).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "how late it is could not be kept"),
+            Err(_) => tracing::warn!("how late it is could not be kept in time"),
         }
     }
 
@@ -227,58 +258,4 @@ fn is_wrong(now: Time) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use chrono::TimeDelta;
-
-    use super::Timekeeper;
-    use crate::domain::{Actor, Change, Event, EventKind, Time};
-    use crate::ports::Clock;
-    use crate::store::Store;
-    use crate::telemetry::Metrics;
-    use crate::wiring::{SystemClock, SystemEntropy};
-
-    /// A store whose newest event is so much ahead of this machine; the clock after the start, and what is on record.
-    async fn started(ahead: TimeDelta) -> (Time, Time, Vec<&'static str>) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite://{}", dir.path().join("hallpass.db").display());
-        let store = Store::open(&url, Arc::new(SystemEntropy))
-            .await
-            .expect("a store");
-        store.migrate().await.expect("its tables");
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let newest = clock.now() + ahead;
-        let event = Event::new(EventKind::Warned, Actor::Hallpass, newest);
-        let written = store.apply_one(Change::default().event(event)).await;
-        written.expect("an event");
-        let metrics = Arc::new(Metrics::default());
-        let mut keeper = Timekeeper::new(&store, &clock, &metrics);
-        keeper.begin().await.expect("a beginning");
-        let events = store.events_after(0, 10).await.expect("the record");
-        store.close().await;
-        let kinds = events.iter().map(|one| one.event.kind.as_str()).collect();
-        (clock.now(), newest, kinds)
-    }
-
-    #[tokio::test]
-    async fn a_start_on_a_machine_that_is_behind_goes_on_from_the_record() {
-        let (now, newest, kinds) = started(TimeDelta::hours(3)).await;
-        assert!(now >= newest, "{now} before {newest}");
-        assert_eq!(kinds, ["grant.warned", "clock.jumped"]);
-    }
-
-    #[tokio::test]
-    async fn a_record_from_far_ahead_is_told_and_not_believed() {
-        let (now, newest, kinds) = started(TimeDelta::days(400)).await;
-        assert!(now < newest - TimeDelta::days(399));
-        assert_eq!(kinds, ["grant.warned", "clock.jumped"]);
-    }
-
-    #[tokio::test]
-    async fn a_little_is_nobodys_business() {
-        let (now, newest, kinds) = started(TimeDelta::seconds(2)).await;
-        assert!(now >= newest);
-        assert_eq!(kinds, ["grant.warned"]);
-    }
-}
+mod tests;

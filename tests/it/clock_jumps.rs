@@ -3,8 +3,12 @@
 
 use std::ops::RangeFrom;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hallpass::ports::Clock as _;
+use hallpass::store::Store;
+use hallpass::wiring::{SystemClock, SystemEntropy};
 use slack_sandbox::RequestUrls;
 use tokio::process::Command;
 
@@ -285,6 +289,51 @@ async fn a_jump_back_across_a_restart_delays_no_end_on_sqlite() {
 #[tokio::test]
 async fn a_jump_back_across_a_restart_delays_no_end_on_postgres() {
     back_across_a_restart(Database::Postgres).await;
+}
+
+/// Returns once nothing has happened for so long.
+async fn is_quiet_for(world: &World, quiet: Duration) {
+    let url = world.database_url();
+    let store = Store::open(&url, Arc::new(SystemEntropy)).await.unwrap();
+    let quietly = async {
+        loop {
+            let newest = store.newest_moment().await.unwrap().unwrap();
+            let since = SystemClock::default().now() - newest;
+            if since.to_std().unwrap_or_default() >= quiet {
+                return;
+            }
+            tokio::time::sleep(BLUR).await;
+        }
+    };
+    tokio::time::timeout(STEP, quietly).await.expect("quiet");
+    store.close().await;
+}
+
+/// No event says how late it was when the process died. The quiet time is longer than what an end may be late.
+#[tokio::test]
+async fn a_jump_back_across_a_restart_delays_no_end_after_a_quiet_time() {
+    let world = World::on(Database::Sqlite).await;
+    let clock = Clock::new(&world, "clock");
+    let bot = clock.serves(&world).await;
+    given(&world, "36s").await;
+    is_quiet_for(&world, Duration::from_secs(22)).await;
+    bot.dies().await;
+    let died = Instant::now();
+    clock.is_off_by(-HOUR);
+    let bot = clock.serves(&world).await;
+    let away = died.elapsed();
+    let lasted = lasted(&world).await;
+    let least = Duration::from_secs(36);
+    let most = least + LATE + LEASE + away;
+    assert!(
+        lasted + BLUR >= least && lasted <= most,
+        "{lasted:?}, at most {most:?}"
+    );
+    figure(
+        "Sqlite, 1 h back across a restart, 22 s after the last event, in a grant of 36 s",
+        lasted,
+    );
+    assert!(bot.stops().await.1);
 }
 
 /// The one whose clock is ahead would end what the other gave long before its time.
