@@ -69,6 +69,7 @@ mod store_batches;
 mod store_claims;
 mod store_effects;
 mod store_events;
+mod store_moments;
 mod store_open;
 mod store_rows;
 mod store_slow;

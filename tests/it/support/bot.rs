@@ -76,6 +76,11 @@ impl Time {
     pub(crate) fn now(&self) -> hallpass::domain::Time {
         self.clock.now()
     }
+
+    /// The clock of the bot's machine jumps.
+    pub(crate) fn machine_jumps(&self, by: TimeDelta) {
+        self.clock.machine_jumps(by);
+    }
 }
 
 /// A request that was asked: its letters.
