@@ -11,6 +11,7 @@ mod apart_security;
 mod architecture;
 mod audit_chain;
 mod audit_erase;
+mod audit_erased;
 mod audit_export;
 mod audit_ocsf;
 mod audit_restored;
