@@ -14,6 +14,7 @@ mod audit_erase;
 mod audit_erased;
 mod audit_export;
 mod audit_ocsf;
+mod audit_replicas;
 mod audit_restored;
 mod audit_retention;
 mod audit_sink;
