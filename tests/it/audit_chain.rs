@@ -7,7 +7,7 @@ use hallpass::store::{Seal, SealedOrNot};
 use sqlx::{Connection, PgConnection};
 
 use crate::store::{Fresh, on_both};
-use crate::support::proof::{Proof, happened, is_sealed, key, until};
+use crate::support::proof::{Proof, happened, happened_to_nobody, is_sealed, key, until};
 
 on_both! {
     three_sealers_and_eight_writers_make_one_chain,
@@ -193,7 +193,7 @@ pub(crate) async fn unlock(db: &Fresh) {
 async fn an_event_that_is_committed_late_is_sealed() {
     let db = Fresh::postgres().await;
     let proof = Proof::new();
-    db.store.apply_one(happened(0)).await.unwrap();
+    db.store.apply_one(happened_to_nobody(0)).await.unwrap();
     let sealing = proof.seal(&db.store);
     let mut late = PgConnection::connect(&db.url).await.unwrap();
     for round in ["before the sealer's look", "after others overtook it"] {
@@ -243,7 +243,7 @@ async fn many_events_that_are_committed_late_are_sealed() {
     const LATE: u64 = 1_300;
     let db = Fresh::postgres().await;
     let proof = Proof::new();
-    db.store.apply_one(happened(0)).await.unwrap();
+    db.store.apply_one(happened_to_nobody(0)).await.unwrap();
     let sealing = proof.seal(&db.store);
     let mut late = PgConnection::connect(&db.url).await.unwrap();
     let mut open = late.begin().await.unwrap();

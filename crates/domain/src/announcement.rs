@@ -56,7 +56,8 @@ pub enum Announcement {
         key: String,
         at: Time,
     },
-    /// The sealer found that what was sealed isn't what stands there now.
+    /// What was sealed isn't what stands there now, first at a sequence; without one, what should prove the record
+    /// outside of the database isn't there or couldn't be asked.
     RecordBroken { sequence: Option<u64>, why: String },
 }
 

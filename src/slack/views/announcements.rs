@@ -297,12 +297,14 @@ fn checkpoint(sequence: u64, hash: &str, key: &str, at: Time) -> Rendered {
 }
 
 fn record_broken(sequence: Option<u64>, why: &str) -> Rendered {
-    let line = Line::of("*The record was changed after it was sealed*");
     let line = match sequence {
-        Some(sequence) => line.say(", first at entry ").number(sequence),
-        None => line,
+        Some(sequence) => Line::of("*The record was changed after it was sealed*, first at entry ")
+            .number(sequence)
+            .say(". Keep a copy of the database and look who can write to it."),
+        None => {
+            Line::of("*What proves the record is incomplete.* Access is given and taken as always.")
+        }
     };
-    let line = line.say(". Keep a copy of the database and look who can write to it.");
     let text = line
         .clone()
         .say(" What was found: ")
