@@ -28,6 +28,7 @@ mod engine_batches;
 mod engine_bounds;
 mod engine_circuit;
 mod engine_drill;
+mod engine_heartbeat;
 mod engine_leases;
 mod engine_time;
 mod forged_rows;
