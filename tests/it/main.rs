@@ -30,6 +30,7 @@ mod engine_circuit;
 mod engine_drill;
 mod engine_heartbeat;
 mod engine_leases;
+mod engine_overdue;
 mod engine_time;
 mod forged_rows;
 mod killed;
