@@ -47,6 +47,7 @@ mod notices;
 mod one_message;
 mod opening;
 mod operator;
+mod overdue;
 mod panels;
 mod past;
 mod people;

@@ -59,7 +59,7 @@ use tokio::time::timeout;
 
 pub use alarm::AlarmRow;
 pub use announcement::{StoredAnnouncement, Untold};
-pub use backlog::Backlog;
+pub use backlog::{Backlog, OverdueHolding};
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use draft::Draft;

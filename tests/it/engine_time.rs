@@ -202,7 +202,16 @@ async fn passes(bot: &TestBot) {
 
 #[tokio::test]
 async fn the_heartbeat_comes_every_minute_while_there_is_progress() {
+    comes_while_there_is_progress(Database::Sqlite).await;
+    comes_while_there_is_progress(Database::Postgres).await;
+}
+
+async fn comes_while_there_is_progress(database: Database) {
     let (receiver, setting) = receiving(false).await;
+    let setting = Setting {
+        database,
+        ..setting
+    };
     TestBot::in_setting(setting, async |bot| {
         for beats in 1..=3 {
             passes(bot).await;
@@ -212,26 +221,19 @@ async fn the_heartbeat_comes_every_minute_while_there_is_progress() {
 
         // A timer that nobody can carry out: the worker goes round and gets nowhere.
         let due = (bot.clock.now() + minutes(2)).timestamp_micros();
-        let stuck = sqlx::SqlitePool::connect(&bot.database_url).await.unwrap();
-        sqlx::query(
+        bot.tampers(&format!(
             "insert into effect (subject, kind, lane, urgency, due, next_at, claimed, wanted, token, attempts) \
-             values ('grant:none', 'nonsense', 'internal', 0, $1, $1, false, 1, 0, 0)",
-        )
-        .bind(due)
-        .execute(&stuck)
-        .await
-        .unwrap();
+             values ('grant:none', 'nonsense', 'internal', 0, {due}, {due}, false, 1, 0, 0)",
+        ))
+        .await;
         bot.clock.advance(minutes(5));
         shows(bot, "hallpass_heartbeat_total{outcome=\"withheld\"} ").await;
         let before = *receiver.heard.borrow();
         bot.clock.advance(minutes(5));
         shows(bot, "hallpass_heartbeat_total{outcome=\"withheld\"} 2").await;
         assert_eq!(*receiver.heard.borrow(), before, "silence is the alarm");
-        sqlx::query("delete from effect where kind = 'nonsense'")
-            .execute(&stuck)
-            .await
-            .unwrap();
-        stuck.close().await;
+        bot.tampers("delete from effect where kind = 'nonsense'")
+            .await;
         passes(bot).await;
         passes(bot).await;
         heard(&receiver, before + 1).await;
