@@ -40,6 +40,7 @@ mod reconcile;
 mod reconcile_configuration;
 mod reconcile_ledger;
 mod reconcile_postgres;
+mod reconcile_start;
 mod revocations;
 mod simulation;
 mod slack_chat;
