@@ -78,6 +78,7 @@ mod story_again;
 mod story_approvals;
 mod story_bad_commands;
 mod story_break_glass;
+mod story_changed_terms;
 mod story_copies;
 mod story_deciding;
 mod story_extend;
