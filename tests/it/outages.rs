@@ -1,5 +1,6 @@
-//! What the bot lives on breaks: its `PostgreSQL` is stopped in the middle of work as by a crash, the target goes down
-//! while an access is to end, connections are cut, reset, slow or silent. A small TCP proxy stands in between.
+//! What the bot lives on breaks: its `PostgreSQL`, which one process or three share, is stopped in the middle of work as
+//! by a crash, the target goes down while an access is to end, connections are cut, reset, slow or silent. A small TCP
+//! proxy stands in between.
 
 mod links;
 
@@ -8,9 +9,10 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 
 use crate::support::crowd::{Crowd, Misfortune, judged};
+use crate::support::fleet::Fleet;
 use crate::support::patience::{approves, asks, end_is_told, eventually};
 use crate::support::postgres::{Server, Version};
-use crate::support::soak;
+use crate::support::soak::{self, Dice};
 use crate::support::workplace::GENERAL;
 use crate::support::world::World;
 
@@ -29,12 +31,11 @@ async fn world_on(server: &Server) -> World {
     world
 }
 
-#[tokio::test]
-async fn its_database_crashes_in_the_middle_of_work() {
+/// So often, under as many replicas as share it. They stay up; who asks meanwhile is answered in time.
+async fn its_database_crashes(replicas: usize, crashes: u32) {
     let mut server = Server::start(Version::Fifteen).await;
     let world = world_on(&server).await;
-    let bot = world.serve().await;
-    let crashes = soak::long_or(12, 2);
+    let fleet = Fleet::start(&world, replicas, Dice::new(23)).await;
     let time = Duration::from_secs(6) * crashes;
     let crowd = Crowd::until(&world, Instant::now() + time);
     let mut misfortunes = Vec::new();
@@ -57,9 +58,19 @@ async fn its_database_crashes_in_the_middle_of_work() {
         }
     };
     tokio::join!(suffers, crowd.works(23));
-    let layer = ("outages", "PostgreSQL of the bot, one replica");
-    judged(&world, crowd, &misfortunes, layer).await;
-    assert!(bot.stops().await.1);
+    let who = format!("PostgreSQL of the bot, replicas: {replicas}");
+    judged(&world, crowd, &misfortunes, ("outages", &who)).await;
+    fleet.stops().await;
+}
+
+#[tokio::test]
+async fn its_database_crashes_in_the_middle_of_work() {
+    its_database_crashes(1, soak::long_or(12, 2)).await;
+}
+
+#[tokio::test]
+async fn the_database_of_three_crashes_in_the_middle_of_work() {
+    its_database_crashes(3, soak::long_or(12, 1)).await;
 }
 
 const ORDERS: &str = r#"
