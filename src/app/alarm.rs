@@ -33,7 +33,7 @@ pub(super) fn alarm_effect(of: Option<&BackendName>, due: Time) -> Effect {
         subject: of.map_or(Subject::Ledger, |backend| Subject::Backend(backend.clone())),
         kind: EffectKind::SyncAlarm,
         lane: Lane::Slack,
-        urgency: Urgency::Normal,
+        urgency: Urgency::First,
         due,
     }
 }
