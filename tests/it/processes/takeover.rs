@@ -55,11 +55,11 @@ fn has_connection(process: u32, end: SocketAddr, other: SocketAddr) -> bool {
 /// Kills whoever waits for the answer of the call that is held back; the other one lives.
 async fn caller_dies(world: &World, both: [Replica; 2]) -> (Replica, Instant) {
     let caller = world.gate.held_back().expect("a call is held back");
-    let called = |one: &Replica| has_connection(one.bot.id(), caller, world.gate.address());
-    let callers = both.iter().filter(|one| called(one)).count();
+    let waits = |one: &Replica| has_connection(one.bot.id(), caller, world.gate.address());
+    let callers = both.iter().filter(|one| waits(one)).count();
     assert_eq!(callers, 1, "one of the two has {caller}");
     let [first, second] = both;
-    let (dead, living) = if called(&first) {
+    let (dead, living) = if waits(&first) {
         (first, second)
     } else {
         (second, first)
