@@ -4,6 +4,9 @@
 //!
 //! Each place has a point before and one after. No rule may enter, nor may any code behave differently because of it.
 
+#[cfg(all(feature = "failpoints", not(debug_assertions)))]
+compile_error!("fail points are for tests: a release build can't have them");
+
 /// Around every commit of the store, on either database; migrations aside.
 pub const COMMIT: Place = Place {
     before: "store::commit::before",

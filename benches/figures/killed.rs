@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -28,6 +29,8 @@ const LENGTH: &str = "4h";
 const RESTARTS: usize = 3;
 /// Who asks while it is killed.
 const CROWD: usize = 32;
+/// Whose first command is timed, in turn: only so many requests of one person may wait.
+const FIRST: std::ops::Range<usize> = CROWD..workplace::ASKERS;
 /// How long the crowd asks before the kill.
 const UNDER_WAY: Duration = Duration::from_millis(100);
 /// The scan of the ledger looks at 200 grants at a time, with a breath in between.
@@ -187,10 +190,12 @@ async fn restarted(around: &Surroundings) -> Result<Duration> {
 }
 
 async fn acknowledged(bot: &Bot) -> Result<()> {
+    static RESTARTED: AtomicUsize = AtomicUsize::new(0);
+    let asker = FIRST.start + RESTARTED.fetch_add(1, Ordering::Relaxed) % FIRST.len();
     let sender = Sender::to(bot.address);
     let until = Instant::now() + ACKNOWLEDGED_WITHIN;
     loop {
-        match sender.ask_once(workplace::ASKERS - 1).await {
+        match sender.ask_once(asker).await {
             Ok(_) => return Ok(()),
             Err(_) if Instant::now() < until => {}
             Err(error) => return Err(error),

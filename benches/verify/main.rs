@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     for _ in 0..rounds {
         let hashed = timed(|| hash(&file))?;
         let proven = timed(|| {
-            let found = verify_export(&file, against())?.map_err(anyhow::Error::new)?;
+            let found = verify_export(&file, &against())?.map_err(anyhow::Error::new)?;
             ensure!(
                 found.records() == records && found.fields == 3 * records,
                 "{found}"

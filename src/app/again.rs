@@ -2,6 +2,7 @@
 //! Also how many requests of one person may wait.
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use hallpass_domain::request::{Kind, Start, State};
 use hallpass_domain::role::Terms;
 use hallpass_domain::{Person, Request, RequestId};
@@ -11,6 +12,7 @@ use super::check_ask::Checked;
 use super::facts::Facts;
 use super::stop::Stop;
 use crate::app::answer::Answer;
+use crate::store::StoreError;
 
 /// The same words within this time are the same ask.
 const SAME_WITHIN: TimeDelta = TimeDelta::seconds(60);
@@ -55,20 +57,16 @@ impl App {
             .store
             .asked_with_reason(&me.id, since, reason, PENDING_AT_MOST * 5)
             .await?;
-        let mut same = None;
-        for id in worded {
-            let request = self.store.request(&id).await?;
-            same = request.filter(|request| {
-                request.kind == Kind::Access
-                    && request.terms.digest == terms.digest
-                    && request.duration == checked.duration
-                    && request.start == start
-                    && is_open(&request.state)
-            });
-            if same.is_some() {
-                break;
-            }
-        }
+        // Read together: the same words may have been said of many roles.
+        let read = join_all(worded.iter().map(|id| self.store.request(id))).await;
+        let read: Result<Vec<Option<Request>>, StoreError> = read.into_iter().collect();
+        let same = read?.into_iter().flatten().find(|request| {
+            request.kind == Kind::Access
+                && request.terms.digest == terms.digest
+                && request.duration == checked.duration
+                && request.start == start
+                && is_open(&request.state)
+        });
         if same.is_none() && waiting >= PENDING_AT_MOST {
             return Err(Stop::problem(format!(
                 "{PENDING_AT_MOST} of your requests are waiting for an answer; that is as many as can wait. Cancel one first: {} mine lists them.",

@@ -1,21 +1,19 @@
 //! The alarm about overdue revocations: one message for a backend in the security channel, brought to the present at most
 //! once a minute, and told when it is over. Where it stands is kept, so that neither a restart nor another replica says
-//! it twice.
+//! it twice. An attempt that fails opens it, or the look for what is overdue (`overdue`), which also says what it tells.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use hallpass_domain::effect::Subject;
-use hallpass_domain::grant::State;
-use hallpass_domain::request::Kind;
-use hallpass_domain::{BackendName, Change, Effect, EffectKind, GrantId, Lane, Time, Urgency};
+use hallpass_domain::{BackendName, Change, Effect, EffectKind, Lane, Time, Urgency};
 use tokio::time::timeout;
 
 use super::announce::POST_WITHIN;
 use super::security::instead;
 use super::sync_card::{Unsaid, digest, no_answer, unsaid};
 use super::{App, Carried};
-use crate::ports::chat::{AlarmShown, Message, OverdueShown, Said};
+use crate::ports::chat::{Message, Said};
 use crate::ports::{ChatError, Place, Posted};
 use crate::store::{AlarmRow, StoreError};
 
@@ -25,27 +23,23 @@ pub(super) const OVERDUE_AFTER: TimeDelta = TimeDelta::seconds(120);
 const UPDATED_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// A failure that says the same isn't told to the alarm again for so long.
 const SAME_FOR: TimeDelta = TimeDelta::seconds(10);
-/// How many holdings are counted.
-const COUNTED: u32 = 1_000;
-/// How many grants are named.
-const NAMED: usize = 10;
 
 /// What each backend's alarm was told last by this process, and when.
 pub(super) type Raised = BTreeMap<BackendName, (Time, Said)>;
 
-/// Brings the alarm of a backend to the present.
-pub(super) fn alarm_effect(backend: &BackendName, due: Time) -> Effect {
+/// Brings the alarm of a backend to the present; none: that of ends whose backend can't be known.
+pub(super) fn alarm_effect(of: Option<&BackendName>, due: Time) -> Effect {
     Effect {
-        subject: Subject::Backend(backend.clone()),
+        subject: of.map_or(Subject::Ledger, |backend| Subject::Backend(backend.clone())),
         kind: EffectKind::SyncAlarm,
         lane: Lane::Slack,
-        urgency: Urgency::Normal,
+        urgency: Urgency::First,
         due,
     }
 }
 
 impl App {
-    /// A revocation is overdue: opens the alarm of its backend, or tells it what the backend says.
+    /// An overdue revocation failed: opens the alarm of its backend, or tells it what the backend says.
     pub(super) async fn raise_alarm(
         &self,
         backend: &BackendName,
@@ -63,20 +57,20 @@ impl App {
             }
         }
         self.store.open_alarm(backend, said, now).await?;
-        let change = Change::default().schedule(alarm_effect(backend, now));
+        let change = Change::default().schedule(alarm_effect(Some(backend), now));
         self.store.apply_one(change).await?;
         Ok(())
     }
 
-    pub(super) async fn sync_alarm(&self, backend: &BackendName) -> Result<Carried, StoreError> {
-        let Some(row) = self.store.alarm(backend).await? else {
+    pub(super) async fn sync_alarm(&self, of: Option<&BackendName>) -> Result<Carried, StoreError> {
+        let Some(row) = self.store.alarm(of).await? else {
             return Ok(Carried::nothing());
         };
         let now = self.now();
-        let Some(alarm) = self.overdue(backend, row.said, now).await? else {
-            return self.alarm_over(backend, &row, now).await;
+        let Some(alarm) = self.overdue(of, &row, now).await? else {
+            return self.alarm_over(of, &row, now).await;
         };
-        let again = |at: Time| Carried::Done(Change::default().schedule(alarm_effect(backend, at)));
+        let again = |at: Time| Carried::Done(Change::default().schedule(alarm_effect(of, at)));
         if let Some(told) = row.told_at
             && now < told + UPDATED_EVERY
         {
@@ -89,9 +83,7 @@ impl App {
         match self.stand(&row.posted, &message).await? {
             Ok(posted) => {
                 let digest = digest(&message);
-                self.store
-                    .told_alarm(backend, &posted, &digest, now)
-                    .await?;
+                self.store.told_alarm(of, &posted, &digest, now).await?;
                 Ok(again(now + UPDATED_EVERY))
             }
             Err(Unsaid::Later(later)) => Ok(later),
@@ -133,12 +125,12 @@ impl App {
 
     async fn alarm_over(
         &self,
-        backend: &BackendName,
+        of: Option<&BackendName>,
         row: &AlarmRow,
         now: Time,
     ) -> Result<Carried, StoreError> {
         if !row.posted.is_empty() {
-            let (name, since) = (backend.to_string(), row.opened_at);
+            let (name, since) = (of.map(ToString::to_string), row.opened_at);
             let edited = Message::OverdueNoMore {
                 backend: name.clone(),
                 since,
@@ -158,8 +150,8 @@ impl App {
                 return Ok(later);
             }
         }
-        self.store.close_alarm(backend).await?;
-        if let Ok(mut raised) = self.alarms.lock() {
+        self.store.close_alarm(of).await?;
+        if let (Some(backend), Ok(mut raised)) = (of, self.alarms.lock()) {
             raised.remove(backend);
         }
         Ok(Carried::nothing())
@@ -185,63 +177,5 @@ impl App {
             Ok(_) | Err(Unsaid::Closed | Unsaid::Never) => None,
         });
         Ok(later.map_or(Ok(()), Err))
-    }
-
-    /// What is overdue at a backend; none where nothing is.
-    async fn overdue(
-        &self,
-        backend: &BackendName,
-        said: Said,
-        now: Time,
-    ) -> Result<Option<AlarmShown>, StoreError> {
-        let waiting = self.store.overdue_holdings(backend, now, COUNTED).await?;
-        let more = waiting.len() >= COUNTED as usize;
-        let ids: Vec<_> = waiting.into_iter().map(|(id, _)| id).collect();
-        let holdings = self.store.holdings(&ids).await?;
-        let mut grants: Vec<GrantId> = holdings
-            .into_iter()
-            .flat_map(|holding| holding.releasing)
-            .collect();
-        grants.sort();
-        grants.dedup();
-        let mut overdue = Vec::new();
-        for grant in self.store.grants(&grants).await? {
-            let State::Revoking {
-                since, stuck_since, ..
-            } = grant.state
-            else {
-                continue;
-            };
-            if stuck_since.is_none() && now - since < OVERDUE_AFTER {
-                continue;
-            }
-            let request = self.store.request(&grant.request).await?;
-            let break_glass =
-                request.is_some_and(|request| matches!(request.kind, Kind::BreakGlass { .. }));
-            overdue.push((!break_glass, since, grant));
-        }
-        let Some(since) = overdue.iter().map(|(_, since, _)| *since).min() else {
-            return Ok(None);
-        };
-        overdue.sort_by(|a, b| (a.0, a.1, &a.2.short).cmp(&(b.0, b.1, &b.2.short)));
-        let shown = overdue.len();
-        overdue.truncate(NAMED);
-        let holders = overdue.iter().map(|(_, _, grant)| grant.holder.clone());
-        let faces = self.faces(holders.collect()).await?;
-        let named = overdue.iter().map(|(ordinary, since, grant)| OverdueShown {
-            short: grant.short.of_request(),
-            role: grant.role.to_string(),
-            holder: faces.shown(&grant.holder),
-            since: *since,
-            break_glass: !ordinary,
-        });
-        Ok(Some(AlarmShown {
-            backend: backend.to_string(),
-            grants: shown,
-            more,
-            since,
-            named: named.collect(),
-            said,
-        }))
     }
 }

@@ -16,7 +16,9 @@ impl App {
             (Subject::Holding(id), EffectKind::SyncHolding) => {
                 Box::pin(self.sync_holding(claimed, lease, id)).await
             }
-            (Subject::Backend(name), EffectKind::SyncAlarm) => self.sync_alarm(name).await,
+            (Subject::Backend(name), EffectKind::SyncAlarm) => self.sync_alarm(Some(name)).await,
+            (Subject::Ledger, EffectKind::SyncAlarm) => self.sync_alarm(None).await,
+            (Subject::Ledger, EffectKind::CheckOverdue) => self.check_overdue().await,
             (Subject::Request(id), EffectKind::SyncCard) => self.sync_card(id).await,
             // The cards themselves are the asking: they are posted to everybody who is asked.
             (Subject::Request(_), EffectKind::Say(Notice::Asked)) => Ok(Carried::nothing()),

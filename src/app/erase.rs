@@ -3,7 +3,7 @@
 
 use hallpass_domain::request::Kind;
 use hallpass_domain::{
-    Actor, Change, Email, Event, EventKind, Grant, Person, PersonId, Request, SlackId,
+    Actor, Change, Email, Event, EventKind, Grant, Person, PersonId, Request, SlackId, erasure,
 };
 
 use super::App;
@@ -351,9 +351,19 @@ fn events_in(fields: &[FieldPlace]) -> Vec<&str> {
     events
 }
 
-/// The event with the list of what was erased: ids and places, never a value.
+/// The event with the list of what was erased: ids, records and places, never a value. Whoever verifies the record takes
+/// nothing for erased that isn't named so.
 pub(super) fn told(event: Event, fields: &[FieldPlace]) -> Event {
-    event
+    let named: Vec<erasure::Field<'_>> = fields
+        .iter()
+        .map(|field| erasure::Field {
+            event: &field.event,
+            sequence: field.sequence,
+            place: u32::try_from(field.place).unwrap_or(u32::MAX),
+        })
+        .collect();
+    let event = event
         .fact("events", events_in(fields))
-        .fact("fields", fields.len())
+        .fact("fields", fields.len());
+    erasure::name(event, &named)
 }

@@ -47,6 +47,7 @@ mod notices;
 mod one_message;
 mod opening;
 mod operator;
+mod overdue;
 mod panels;
 mod past;
 mod people;
@@ -75,7 +76,6 @@ mod unclear;
 mod why;
 mod words;
 
-use crowd::Crowd;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex as StdMutex};
@@ -91,6 +91,7 @@ use crate::policy::{Policy, PolicyError};
 use crate::ports::{Backend, Chat, Clock, Directory, Entropy, OnCall, Posted};
 use crate::store::Store;
 use answer::Answer;
+use crowd::Crowd;
 use schedule::Taken;
 use stop::Stop;
 

@@ -11,7 +11,7 @@ use hallpass_domain::{
 
 use super::App;
 use super::leave::people_effect;
-use super::{ledger, reconcile};
+use super::{ledger, overdue, reconcile};
 use crate::store::{Store, StoreError};
 
 /// After a start, until everything is looked at: it may be a hundred thousand grants.
@@ -57,6 +57,7 @@ impl App {
         let at = self.now() + PEOPLE_FIRST;
         let mut change = Change::default()
             .schedule(ledger::effect(at))
+            .schedule(overdue::effect(at))
             .schedule(people_effect(at));
         for name in self.backends.keys() {
             change = change.schedule(reconcile::effect(name, at));

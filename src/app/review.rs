@@ -1,7 +1,7 @@
 //! Approve and deny: authority is looked up at every click, and the review is signed with a key outside the database.
 //! Who loses a race is told what was decided.
 
-use hallpass_domain::request::{Kind, OpenStage, Opening, State};
+use hallpass_domain::request::{Kind, OpenStage, Opening, State, VoidReason};
 use hallpass_domain::review::{Strength, Verdict};
 use hallpass_domain::{
     Change, Duration, Person, Refusal, RefusalKind, Request, RequestId, Review, ReviewId, Role,
@@ -16,9 +16,9 @@ use super::settings::Less;
 use super::stop::Stop;
 use super::{App, Caller, in_time};
 use crate::app::answer::Answer;
-use crate::policy::listed;
+use crate::policy::{Decision, listed};
 use crate::ports::Posted;
-use crate::store::Applied;
+use crate::store::{Applied, StoreError};
 
 /// The longest note or reason of an approver, in characters.
 const LONGEST_WORDS: usize = 1_000;
@@ -109,7 +109,9 @@ impl App {
         let memberships = facts.of(me, Unread::Nobody);
         let subject = memberships.subject(me);
         let decision = self.policy.may_review(&subject, role, open.index, &request);
-        if let Some(why) = decision.why {
+        if let Some(why) = decision.why
+            && !self.decides_by_present_terms(me, &request).await
+        {
             return Err(not_theirs(&request, me, why));
         }
         let whole = request.granted_duration();
@@ -143,17 +145,17 @@ impl App {
             let memberships = facts.of(me, Unread::Nobody);
             let subject = memberships.subject(me);
             let decision = self.policy.may_review(&subject, &role, stage, &request);
-            if let Some(why) = decision.why {
-                return Err(not_theirs(&request, me, why));
-            }
-            let panels = self.panels(&role, &facts).await?;
-            if let Some((why, _)) = self.terms_gone(&request, Fresh::Recently).await? {
+            if let Some(why) = self.changed_for(me, &request, &decision).await? {
                 let change = self.decide_anew(request, why).await??;
                 if !self.applied(change).await? {
                     continue;
                 }
                 return self.not_counted(id).await;
             }
+            if let Some(why) = decision.why {
+                return Err(not_theirs(&request, me, why));
+            }
+            let panels = self.panels(&role, &facts).await?;
             let opening = self.opening_if(&verdict, &request).await?;
             let rules = decision.rules.iter().map(ToString::to_string).collect();
             let review = self.signed(&request, me, stage, verdict.clone(), rules);
@@ -174,6 +176,33 @@ impl App {
             }
         }
         Err(Stop::busy())
+    }
+
+    /// Why it is no longer decided by the terms that were asked for; only where this person decides by those or by the
+    /// present ones. Those who decide now might be the only ones left.
+    async fn changed_for(
+        &self,
+        me: &Person,
+        request: &Request,
+        decision: &Decision,
+    ) -> Result<Option<VoidReason>, StoreError> {
+        if !decision.allowed && !self.decides_by_present_terms(me, request).await {
+            return Ok(None);
+        }
+        let gone = self.terms_gone(request, Fresh::Recently).await?;
+        Ok(gone.map(|(why, _)| why))
+    }
+
+    /// Whether the role changed, and asked now it would be theirs to decide.
+    async fn decides_by_present_terms(&self, me: &Person, request: &Request) -> bool {
+        let role = self.present_role(request);
+        if role == request.terms.role {
+            return false;
+        }
+        let facts = self.facts_about(&role, self.now()).await;
+        let memberships = facts.of(me, Unread::Nobody);
+        let subject = memberships.subject(me);
+        self.policy.may_review(&subject, &role, 0, request).allowed
     }
 
     /// The press was for terms that are no longer those of the role.

@@ -194,10 +194,11 @@ impl App {
         troubles.away = self.away.now(self.now());
         if stuck {
             for backend in self.backends.keys() {
-                let alarm = self.store.alarm(backend).await?;
+                let alarm = self.store.alarm(Some(backend)).await?;
+                let said = alarm.and_then(|alarm| alarm.said);
                 troubles
                     .said
-                    .extend(alarm.map(|alarm| (backend.clone(), alarm.said)));
+                    .extend(said.map(|said| (backend.clone(), said)));
             }
         }
         Ok(troubles)

@@ -55,6 +55,7 @@ impl App {
             | EffectKind::SyncAlarm
             | EffectKind::Reconcile
             | EffectKind::CheckLedger
+            | EffectKind::CheckOverdue
             | EffectKind::CheckPeople
             | EffectKind::Retain
             | EffectKind::TellCheckpoint
@@ -100,6 +101,7 @@ impl App {
             | EffectKind::SyncAlarm
             | EffectKind::Reconcile
             | EffectKind::CheckLedger
+            | EffectKind::CheckOverdue
             | EffectKind::CheckPeople
             | EffectKind::Retain
             | EffectKind::TellCheckpoint

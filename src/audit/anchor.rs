@@ -92,19 +92,7 @@ impl Anchor {
                 return Ok(None);
             }
         };
-        let there = match newest.sequence {
-            0 => Some(hex::encode(GENESIS)),
-            sequence => store.hash_at(sequence).await?,
-        };
-        // Planted, whatever the anchor says the record is taken as it is.
-        if there.as_ref() == Some(&newest.hash) || planted(Fault::OldBackupBelieved) {
-            return Ok(None);
-        }
-        let head = store.head().await?;
-        Ok(Some(Broken {
-            anchored: newest.sequence,
-            found: head.map_or(0, |(sequence, _)| sequence),
-        }))
+        compared(store, &newest).await
     }
 
     /// Takes the record as it is now: the lines before hold no more.
@@ -201,6 +189,23 @@ impl Anchor {
         name.push(ending);
         self.path.with_file_name(name)
     }
+}
+
+/// Whether the record lacks what a checkpoint says of it, or says otherwise.
+pub async fn compared(store: &Store, newest: &Checkpoint) -> Result<Option<Broken>, StoreError> {
+    let there = match newest.sequence {
+        0 => Some(hex::encode(GENESIS)),
+        sequence => store.hash_at(sequence).await?,
+    };
+    // Planted, whatever the anchor says the record is taken as it is.
+    if there.as_ref() == Some(&newest.hash) || planted(Fault::OldBackupBelieved) {
+        return Ok(None);
+    }
+    let head = store.head().await?;
+    Ok(Some(Broken {
+        anchored: newest.sequence,
+        found: head.map_or(0, |(sequence, _)| sequence),
+    }))
 }
 
 /// For its owner alone, made where it isn't there.

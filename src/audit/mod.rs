@@ -5,6 +5,7 @@
 pub mod anchor;
 pub mod chain;
 pub mod checkpoint;
+mod erasure;
 pub mod export;
 mod keeper;
 mod positions;

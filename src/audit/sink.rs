@@ -2,6 +2,8 @@
 //! default retention on the bucket not even its owner takes one back, so a record that was cut or restored is found by
 //! what stands there. What is kept are hashes, times and signatures: nothing about anybody.
 
+mod newest;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

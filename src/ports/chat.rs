@@ -276,18 +276,34 @@ pub enum Said {
     KeepsIt,
 }
 
+/// Why access is overdue to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delay {
+    /// The backend doesn't let go.
+    Backend(Said),
+    /// No call failed: more is to be taken away than is taken in time.
+    Behind,
+    /// Hallpass itself could not decide or record it.
+    Ours,
+}
+
 /// Revocations of one backend that are overdue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmShown {
-    pub backend: String,
+    /// None where it can't be known, because what is on record of the grants can't be read.
+    pub backend: Option<String>,
     pub grants: usize,
+    /// Access to be taken away that no readable grant stands for.
+    pub others: usize,
     /// There are more than were counted.
     pub more: bool,
     /// When the first of them should have been gone.
     pub since: Time,
     /// Break-glass first, then the oldest; not all of them.
     pub named: Vec<OverdueShown>,
-    pub said: Said,
+    /// Those of which nothing but the letters can be read: `R-7K2M`.
+    pub unread: Vec<String>,
+    pub why: Delay,
 }
 
 /// A grant that should be gone.
@@ -375,19 +391,19 @@ pub enum Message {
     PostUseOverdue {
         request: RequestShown,
     },
-    /// Revocations of one backend are overdue; edited in place while they are.
+    /// Revocations of one backend are overdue, or ends whose backend can't be known; edited in place while they are.
     Overdue {
         alarm: AlarmShown,
     },
     /// The same alarm, once it is over.
     OverdueNoMore {
-        backend: String,
+        backend: Option<String>,
         since: Time,
         over: Time,
     },
     /// Beside it, so that somebody notices.
     OverdueIsOver {
-        backend: String,
+        backend: Option<String>,
         since: Time,
         over: Time,
     },

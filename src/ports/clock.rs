@@ -16,7 +16,14 @@ pub trait Clock: Send + Sync {
         self.now()
     }
 
-    /// From now on follows a clock that is so much ahead of the machine's (behind where negative), and never goes back.
+    /// The machine's reading as it would be without the jumps that its clock made since the start: what another clock is
+    /// measured against.
+    fn steady(&self) -> Time {
+        self.machine()
+    }
+
+    /// From now on follows a clock that is so much ahead of [`Clock::steady`] (behind where negative). Jumps of the
+    /// machine's clock move it no more, and it never goes back but for the first one.
     fn follow(&self, _ahead: TimeDelta) {}
 
     /// It is later than this already: time goes on from there until the machine's clock has caught up.

@@ -1,5 +1,5 @@
-//! Where the alarm about a backend's overdue revocations stands. Not guarded: whoever renders it renders the present, and
-//! its effect is carried out by one at a time.
+//! Where the alarm about a backend's overdue revocations stands, and that about ends whose backend nobody can know. Not
+//! guarded: whoever renders it renders the present, and its effect is carried out by one at a time.
 
 use hallpass_domain::{BackendName, Time};
 use serde_json::json;
@@ -13,7 +13,8 @@ use crate::ports::chat::Said;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlarmRow {
     pub opened_at: Time,
-    pub said: Said,
+    /// What the backend said to the last attempt that failed; none where none did.
+    pub said: Option<Said>,
     /// Where it stands: in a channel, or where none takes it, with several people; nowhere until it was posted.
     pub posted: Vec<Posted>,
     /// When it was posted or edited last.
@@ -25,6 +26,11 @@ pub struct AlarmRow {
 const OPEN: Sql = sql!("alarm":
     "insert into alarm (backend, opened_at, said, channel, ts, copies, told_at, digest) \
      values ($1, $2, $3, '', '', '[]', 0, '') on conflict (backend) do update set said = excluded.said");
+
+/// What the backend said stands.
+const KEEP_OPEN: Sql = sql!("alarm":
+    "insert into alarm (backend, opened_at, said, channel, ts, copies, told_at, digest) \
+     values ($1, $2, 'unheard', '', '', '[]', 0, '') on conflict (backend) do nothing");
 
 const TOLD: Sql = sql!("alarm":
     "update alarm set channel = $2, ts = $3, copies = $4, told_at = $5, digest = $6 where backend = $1");
@@ -50,9 +56,10 @@ impl TryFrom<Row> for AlarmRow {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let broken = |why: &str| StoreError::corrupt("alarm", &row.backend, why);
         let said = match row.said.as_str() {
-            "nothing" => Ok(Said::Nothing),
-            "refuses" => Ok(Said::Refuses),
-            "keeps_it" => Ok(Said::KeepsIt),
+            "unheard" => Ok(None),
+            "nothing" => Ok(Some(Said::Nothing)),
+            "refuses" => Ok(Some(Said::Refuses)),
+            "keeps_it" => Ok(Some(Said::KeepsIt)),
             _ => Err(broken("what the backend said can't be read")),
         };
         let first = (!row.ts.is_empty()).then(|| (row.channel.clone(), row.ts.clone()));
@@ -74,11 +81,17 @@ impl TryFrom<Row> for AlarmRow {
     }
 }
 
+/// No backend has an empty name.
+fn key(of: Option<&BackendName>) -> &str {
+    of.map_or("", BackendName::as_str)
+}
+
 impl Store {
-    pub async fn alarm(&self, backend: &BackendName) -> Result<Option<AlarmRow>, StoreError> {
+    /// That of a backend; none: of the ends whose backend can't be known.
+    pub async fn alarm(&self, of: Option<&BackendName>) -> Result<Option<AlarmRow>, StoreError> {
         let sql = sql!("alarm":
             "select backend, opened_at, said, channel, ts, copies, told_at, digest from alarm where backend = $1");
-        let rows = self.fetch::<Row>(&sql, &[backend.as_str().into()]).await?;
+        let rows = self.fetch::<Row>(&sql, &[key(of).into()]).await?;
         rows.into_iter().next().map(AlarmRow::try_from).transpose()
     }
 
@@ -102,10 +115,20 @@ impl Store {
         self.run(Job::Run(&OPEN, args)).await.map(drop)
     }
 
+    /// Opens it, without a word of the backend; where it is open, nothing changes.
+    pub async fn keep_alarm_open(
+        &self,
+        of: Option<&BackendName>,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let args = vec![key(of).into(), text::micros(now).into()];
+        self.run(Job::Run(&KEEP_OPEN, args)).await.map(drop)
+    }
+
     /// It stands at these places, as rendered at `now`.
     pub async fn told_alarm(
         &self,
-        backend: &BackendName,
+        of: Option<&BackendName>,
         posted: &[Posted],
         digest: &str,
         now: Time,
@@ -120,7 +143,7 @@ impl Store {
             first.map_or_else(String::new, |posted| storable(part(posted)))
         };
         let args = vec![
-            backend.as_str().into(),
+            key(of).into(),
             text_of(|posted| &posted.channel).into(),
             text_of(|posted| &posted.ts).into(),
             storable(&json!(copies).to_string()).into(),
@@ -130,8 +153,8 @@ impl Store {
         self.run(Job::Run(&TOLD, args)).await.map(drop)
     }
 
-    pub async fn close_alarm(&self, backend: &BackendName) -> Result<(), StoreError> {
-        let args = vec![backend.as_str().into()];
+    pub async fn close_alarm(&self, of: Option<&BackendName>) -> Result<(), StoreError> {
+        let args = vec![key(of).into()];
         self.run(Job::Run(&CLOSE, args)).await.map(drop)
     }
 }

@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use hallpass_domain::effect::Subject;
-use hallpass_domain::{BackendName, HoldingId, Lane, Time};
+use hallpass_domain::{BackendName, GrantId, HoldingId, Lane, Time};
 
 use super::sql::Sql;
 use super::writer::Job;
-use super::{Store, StoreError, text};
+use super::{Failure, Store, StoreError, text};
 
 /// What was put off further than this isn't looked for: nobody's patience is longer but a target's own.
 const PUT_OFF_AT_MOST: Duration = Duration::from_secs(3_600);
+/// An end that failed is tried again after ten seconds at most, one that is claimed stays so for ten: what waits for
+/// longer isn't due yet.
+const DECIDED_WITHIN: Duration = Duration::from_secs(15);
 /// Five minutes: the longest that anything is put off without its target asking for it.
 const COUNTED_WITHIN: Duration = Duration::from_secs(300);
 
@@ -31,8 +34,14 @@ const BACKLOG: Sql = sql!("effect":
      where lane = $1 and urgency in (0, 1, 2) and next_at <= $3 and due <= $2 group by lane");
 
 const OVERDUE_HOLDINGS: Sql = sql!("effect":
-    "select subject, due from effect \
+    "select subject, due, failure from effect \
      where lane = $1 and urgency = 0 and next_at <= $3 and due <= $2 and kind = 'sync-holding' \
+     order by due, subject limit $4");
+
+/// Ends that nobody decided: their turn came, and comes again within seconds.
+const OVERDUE_ENDS: Sql = sql!("effect":
+    "select subject, due, failure from effect \
+     where lane = $1 and urgency = 0 and next_at <= $3 and due <= $2 and kind = 'expire' \
      order by due, subject limit $4");
 
 /// The claimed ones stay with whoever carries them out.
@@ -41,7 +50,16 @@ const WAKE: Sql = sql!("effect":
      and next_at > $2 and next_at <= $3 and due <= $2 and not claimed");
 
 row! { BacklogRow { lane: String, overdue: i64, oldest: i64 } }
-row! { OverdueRow { subject: String, due: i64 } }
+row! { OverdueRow { subject: String, due: i64, failure: Option<String> } }
+
+/// A holding that was to be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverdueHolding {
+    pub id: HoldingId,
+    pub due: Time,
+    /// How the last try failed; none where none did, or none was made.
+    pub failure: Option<Failure>,
+}
 
 impl Store {
     /// What is overdue in each of the lanes that have effects; what a target asked to put off for long isn't counted.
@@ -68,27 +86,67 @@ impl Store {
         Ok(all)
     }
 
-    /// Holdings of a backend that were to be gone by now, with the moment when each was due; the oldest first.
+    /// Holdings of a backend that were to be gone `by` then; the oldest first.
     pub async fn overdue_holdings(
         &self,
         backend: &BackendName,
+        by: Time,
         now: Time,
         limit: u32,
-    ) -> Result<Vec<(HoldingId, Time)>, StoreError> {
-        let args = [
-            text::lane(&Lane::Backend(backend.clone())).into(),
-            text::micros(now).into(),
-            text::micros(now + PUT_OFF_AT_MOST).into(),
-            i64::from(limit).into(),
-        ];
-        let rows = self.fetch::<OverdueRow>(&OVERDUE_HOLDINGS, &args).await?;
+    ) -> Result<Vec<OverdueHolding>, StoreError> {
+        let lane = Lane::Backend(backend.clone());
+        let until = now + PUT_OFF_AT_MOST;
+        let rows = self
+            .overdue(&OVERDUE_HOLDINGS, &lane, by, until, limit)
+            .await?;
         let readable = rows.into_iter().filter_map(|row| {
             match (text::parse_subject(&row.subject)?, text::time(row.due)?) {
-                (Subject::Holding(id), due) => Some((id, due)),
+                (Subject::Holding(id), due) => Some(OverdueHolding {
+                    id,
+                    due,
+                    failure: row.failure.as_deref().and_then(Failure::parse),
+                }),
                 _ => None,
             }
         });
         Ok(readable.collect())
+    }
+
+    /// Grants whose end was due `by` then and isn't decided, with the moment when it was; the oldest first.
+    pub async fn overdue_ends(
+        &self,
+        by: Time,
+        now: Time,
+        limit: u32,
+    ) -> Result<Vec<(GrantId, Time)>, StoreError> {
+        let until = now + DECIDED_WITHIN;
+        let rows = self
+            .overdue(&OVERDUE_ENDS, &Lane::Internal, by, until, limit)
+            .await?;
+        let readable = rows.into_iter().filter_map(|row| {
+            match (text::parse_subject(&row.subject)?, text::time(row.due)?) {
+                (Subject::Grant(id), due) => Some((id, due)),
+                _ => None,
+            }
+        });
+        Ok(readable.collect())
+    }
+
+    async fn overdue(
+        &self,
+        sql: &'static Sql,
+        lane: &Lane,
+        by: Time,
+        until: Time,
+        limit: u32,
+    ) -> Result<Vec<OverdueRow>, StoreError> {
+        let args = [
+            text::lane(lane).into(),
+            text::micros(by).into(),
+            text::micros(until).into(),
+            i64::from(limit).into(),
+        ];
+        self.fetch(sql, &args).await
     }
 
     /// The lane's target is back: what was put off is due at once, in its order.
@@ -106,7 +164,7 @@ impl Store {
 mod tests {
     use sqlx::Connection;
 
-    use super::{BACKLOG, OVERDUE_HOLDINGS, Sql, WAKE};
+    use super::{BACKLOG, OVERDUE_ENDS, OVERDUE_HOLDINGS, Sql, WAKE};
     use crate::store::migrations;
 
     async fn steps(statement: &Sql) -> String {
@@ -128,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn timers_of_later_hours_are_not_read() {
-        for statement in [&BACKLOG, &OVERDUE_HOLDINGS, &WAKE] {
+        for statement in [&BACKLOG, &OVERDUE_HOLDINGS, &OVERDUE_ENDS, &WAKE] {
             let steps = steps(statement).await;
             assert!(
                 steps.contains("INDEX effect_next (lane=? AND urgency=? AND next_at"),

@@ -27,7 +27,14 @@ pub(super) fn of(named: &[Named], rows: &str) -> Result<Vec<Column>, Failed> {
     };
     let mut parsed = serde_json::Deserializer::from_str(rows);
     let read = Rows(&mut columns).deserialize(&mut parsed);
-    read.map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    // Where, and not what: the error's own words may hold what stands in the row.
+    read.map_err(|error| {
+        let place = format!(
+            "the rows don't fit their columns, at byte {}",
+            error.column()
+        );
+        sqlx::Error::Encode(place.into())
+    })?;
     Ok(columns.values)
 }
 
@@ -47,6 +54,14 @@ impl Column {
             Self::Truths(values) => values.push(map.next_value()?),
         }
         Ok(())
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Texts(values) => values.len(),
+            Self::Numbers(values) => values.len(),
+            Self::Truths(values) => values.len(),
+        }
     }
 
     /// So many values, the missing ones null.
@@ -113,20 +128,16 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
             values,
             rows,
         } = self.0;
-        let mut known = 0;
+        *rows += 1;
         while let Some(key) = map.next_key::<&str>()? {
             match named.iter().position(|(name, _)| *name == key) {
-                Some(at) => {
-                    values[at].push(&mut map)?;
-                    known += 1;
+                Some(at) if values[at].len() == *rows => {
+                    return Err(A::Error::custom("a row names a column twice"));
                 }
+                Some(at) => values[at].push(&mut map)?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        if known > named.len() {
-            return Err(A::Error::custom("a row names a column twice"));
-        }
-        *rows += 1;
         for column in values {
             column.fill(*rows);
         }
@@ -158,6 +169,23 @@ mod tests {
         let named = [("at", "bigint")];
         assert!(of(&named, r#"[{"at":"soon"}]"#).is_err());
         assert!(of(&named, r#"{"at":1}"#).is_err());
+    }
+
+    #[test]
+    fn a_row_that_names_a_column_twice_is_refused() {
+        let named = [("id", "text"), ("at", "bigint")];
         assert!(of(&named, r#"[{"at":1,"at":2}]"#).is_err());
+        assert!(of(&named, r#"[{"id":"a","at":1},{"at":1,"at":2}]"#).is_err());
+    }
+
+    #[test]
+    fn an_error_tells_nothing_of_a_row() {
+        let named = [("at", "bigint")];
+        let refused = of(&named, r#"[{"at":"canary-4711"}]"#);
+        let error = format!("{:?}", refused.expect_err("another type"));
+        assert!(
+            !error.contains("canary") && error.contains("at byte"),
+            "{error}"
+        );
     }
 }

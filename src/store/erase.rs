@@ -16,6 +16,16 @@ pub struct FieldPlace {
     pub event: String,
     /// Its place among the event's commitments.
     pub place: i64,
+    /// The record that the event was sealed as.
+    pub sequence: Option<u64>,
+}
+
+/// An erasure on record that a stretch of records doesn't hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasureOutside {
+    /// None where it isn't sealed yet.
+    pub sequence: Option<u64>,
+    pub body: String,
 }
 
 /// Whom personal fields are about.
@@ -60,8 +70,14 @@ const HOLDINGS: Sql = sql!("holding":
 
 const PRINCIPALS: Sql = sql!("principal": "delete from principal where person " [in_list 1]);
 
-row! { FieldRow { position: i64, event: String, place: i64 } }
+row! { FieldRow { position: i64, event: String, place: i64, sequence: Option<i64> } }
 row! { Id { id: String } }
+row! { OutsideRow { sequence: Option<i64>, body: String } }
+row! { Sequence { sequence: Option<i64> } }
+
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
 
 impl PreparedErasure {
     fn new(erasure: Erasure) -> Result<Self, StoreError> {
@@ -121,7 +137,8 @@ impl Store {
         span: Span,
     ) -> Result<Vec<FieldPlace>, StoreError> {
         let sql = sql!("event_personal":
-            "select e.position, e.id as event, p.position as place from event as e \
+            "select e.position, e.id as event, p.position as place, \
+             (select s.sequence from seal as s where s.event = e.id) as sequence from event as e \
              join event_personal as p on p.event = e.id where e.position > $1 and e.position <= $2 and ( \
              e.request in (select id from request where requester = $3 or holder = $3) \
              or p.value " [in_list 4] " \
@@ -152,7 +169,8 @@ impl Store {
         span: Span,
     ) -> Result<Vec<FieldPlace>, StoreError> {
         let sql = sql!("event_personal":
-            "select e.position, e.id as event, p.position as place from event as e \
+            "select e.position, e.id as event, p.position as place, \
+             (select s.sequence from seal as s where s.event = e.id) as sequence from event as e \
              join event_personal as p on p.event = e.id where e.position > $1 and e.position <= $2 and e.at < $3 \
              and not exists (select 1 from request as r where r.id = e.request \
                  and (r.state in ('pending', 'scheduled') or r.review_owed)) \
@@ -166,12 +184,59 @@ impl Store {
         self.places(&sql, &args).await
     }
 
+    /// The erasures on record among a span of events that are no records from `first` to `last`, those without a seal
+    /// with them; by position.
+    pub async fn erasures_outside(
+        &self,
+        (first, last): (u64, u64),
+        span: Span,
+    ) -> Result<Vec<ErasureOutside>, StoreError> {
+        let sql = sql!("event":
+            "select s.sequence, e.body from event as e left join seal as s on s.event = e.id \
+             where e.position > $1 and e.position <= $2 and e.kind = 'record.erased' \
+             and (s.sequence is null or s.sequence < $3 or s.sequence > $4) order by e.position");
+        let args = [
+            span.after.into(),
+            span.up_to.into(),
+            number(first).into(),
+            number(last).into(),
+        ];
+        let rows = self.fetch::<OutsideRow>(&sql, &args).await?;
+        let outside = |row: OutsideRow| ErasureOutside {
+            sequence: row
+                .sequence
+                .and_then(|sequence| u64::try_from(sequence).ok()),
+            body: row.body,
+        };
+        Ok(rows.into_iter().map(outside).collect())
+    }
+
+    /// Whether one of these events is sealed as a record from `first` to `last`.
+    pub async fn any_within(
+        &self,
+        events: &[&str],
+        (first, last): (u64, u64),
+    ) -> Result<bool, StoreError> {
+        let sql = sql!("seal":
+            "select min(sequence) as sequence from seal where sequence >= $1 and sequence <= $2 and event " [in_list 3]);
+        let args = [
+            number(first).into(),
+            number(last).into(),
+            list(events.iter().copied()).into(),
+        ];
+        let rows = self.fetch::<Sequence>(&sql, &args).await?;
+        Ok(rows.iter().any(|row| row.sequence.is_some()))
+    }
+
     async fn places(&self, sql: &Sql, args: &[super::Arg]) -> Result<Vec<FieldPlace>, StoreError> {
         let rows = self.fetch::<FieldRow>(sql, args).await?;
         let place = |row: FieldRow| FieldPlace {
             position: row.position,
             event: row.event,
             place: row.place,
+            sequence: row
+                .sequence
+                .and_then(|sequence| u64::try_from(sequence).ok()),
         };
         Ok(rows.into_iter().map(place).collect())
     }

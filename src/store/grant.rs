@@ -137,6 +137,18 @@ impl Store {
         Ok(grants)
     }
 
+    /// The letters of these grants, also where the rest of their rows can't be read.
+    pub async fn letters(&self, ids: &[GrantId]) -> Result<Vec<ShortId>, StoreError> {
+        row! { Letters { short: String } }
+        let sql = sql!("access_grant": "select short from access_grant where id " [in_list 1] " order by id");
+        let ids = list(ids.iter().map(GrantId::as_str));
+        let rows = self.fetch::<Letters>(&sql, &[ids.into()]).await?;
+        let letters = rows
+            .into_iter()
+            .filter_map(|row| ShortId::parse(&row.short));
+        Ok(letters.collect())
+    }
+
     pub async fn grant_by_short(&self, short: &ShortId) -> Result<Option<Grant>, StoreError> {
         Ok(self
             .read_grants(&grants!("short = $1"), &[short.as_str().into()])

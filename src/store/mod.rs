@@ -59,12 +59,12 @@ use tokio::time::timeout;
 
 pub use alarm::AlarmRow;
 pub use announcement::{StoredAnnouncement, Untold};
-pub use backlog::Backlog;
+pub use backlog::{Backlog, OverdueHolding};
 pub use card::CardRow;
 pub use configuration::StoredConfiguration;
 pub use draft::Draft;
 pub use effect::{Claimed, Due, Failure, Finish, Take};
-pub use erase::{About, Erasure, FieldPlace};
+pub use erase::{About, Erasure, ErasureOutside, FieldPlace};
 pub use error::{Applied, StoreError};
 pub use event::StoredEvent;
 pub use holding::place_of;

@@ -94,6 +94,7 @@ pub(super) fn kind(kind: &EffectKind) -> String {
         EffectKind::SyncAlarm => "sync-alarm".into(),
         EffectKind::Reconcile => "reconcile".into(),
         EffectKind::CheckLedger => "check-ledger".into(),
+        EffectKind::CheckOverdue => "check-overdue".into(),
         EffectKind::CheckPeople => "check-people".into(),
         EffectKind::Retain => "retain".into(),
         EffectKind::TellCheckpoint => "tell-checkpoint".into(),
@@ -124,6 +125,7 @@ pub(super) fn parse_kind(text: &str) -> Option<EffectKind> {
         "sync-alarm" => Some(EffectKind::SyncAlarm),
         "reconcile" => Some(EffectKind::Reconcile),
         "check-ledger" => Some(EffectKind::CheckLedger),
+        "check-overdue" => Some(EffectKind::CheckOverdue),
         "check-people" => Some(EffectKind::CheckPeople),
         "retain" => Some(EffectKind::Retain),
         "tell-checkpoint" => Some(EffectKind::TellCheckpoint),
@@ -189,6 +191,7 @@ mod tests {
             (EffectKind::Warn(Duration::from_mins(15)), "warn:900"),
             (EffectKind::ReviewDue, "review-due"),
             (EffectKind::SyncHome, "sync-home"),
+            (EffectKind::CheckOverdue, "check-overdue"),
             (EffectKind::Say(Notice::Granted), "say:granted"),
             (EffectKind::Say(Notice::RevokeStuck), "say:revoke_stuck"),
         ];

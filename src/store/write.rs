@@ -348,7 +348,9 @@ pub(super) enum There {
     These(HashSet<EndedRow>),
 }
 
-/// What `SQLite`, with its one writer, needn't do. What comes to be after this came after the batch.
+/// What `SQLite`, with its one writer, needn't do. Whatever cancels an effect writes the row that it was scheduled with, in
+/// the same batch and before this: who scheduled it in between made that row a conflict. A timer that is left over all
+/// the same finds nothing to do.
 pub(super) async fn lock_effects(
     conn: &mut Conn<'_>,
     named: impl Iterator<Item = String>,

@@ -17,8 +17,13 @@ pub struct Health {
 impl Health {
     /// The worker read the store and went round once.
     pub fn progressed(&self) {
+        self.progressed_at(Instant::now());
+    }
+
+    /// The same, at that moment.
+    pub fn progressed_at(&self, moment: Instant) {
         if let Ok(mut last) = self.last.lock() {
-            *last = Some(Instant::now());
+            *last = Some(moment);
         }
     }
 
@@ -68,7 +73,27 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::Health;
+
+    #[test]
+    fn a_worker_that_does_not_go_round_is_stuck() {
+        let health = Health::default();
+        let why = health.worker().expect_err("it never went round");
+        assert!(why.contains("has not gone round yet"), "{why}");
+        let ago = |seconds| {
+            let ago = Instant::now().checked_sub(Duration::from_secs(seconds));
+            ago.expect("this machine is up for longer")
+        };
+        health.progressed_at(ago(29));
+        assert_eq!(health.worker(), Ok(()));
+        health.progressed_at(ago(31));
+        let why = health.worker().expect_err("it went round long ago");
+        assert!(why.contains("last went round 31 s ago"), "{why}");
+        health.progressed();
+        assert_eq!(health.worker(), Ok(()));
+    }
 
     #[test]
     fn who_is_away_is_named_until_it_is_back() {

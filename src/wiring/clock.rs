@@ -1,5 +1,6 @@
 //! Time: the one place where the system's clock is read, and the clock that a demo or a test moves.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,14 +22,19 @@ const BACK: TimeDelta = TimeDelta::seconds(10);
 const SLEWED: TimeDelta = TimeDelta::seconds(1);
 /// Jumps that nobody asked for are kept, so many at most.
 const JUMPS_AT_MOST: usize = 16;
+/// Two clocks that are read within this time are read at the same moment.
+const AT_ONCE: Duration = Duration::from_millis(10);
+/// Whoever is paused between them reads them again, so often.
+const READINGS: usize = 8;
 
-/// The system's clock, or the one that it was told to follow. Where that jumps back, time goes on from the last moment
-/// seen, by the monotonic clock, until it has caught up; a jump forward is believed. Both are told.
+/// The system's clock. Where it jumps back, time goes on from the last moment seen, by the monotonic clock, until it has
+/// caught up; a jump forward is believed. Told to follow another one, time goes on from that by the monotonic clock, and
+/// what the system's says is nobody's business. Jumps are told either way.
 #[derive(Debug)]
 pub struct SystemClock {
     seen: Mutex<Seen>,
-    /// How much this machine is wrong: for the tests.
-    off: TimeDelta,
+    /// By how many microseconds this machine is wrong: for the tests.
+    off: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -38,8 +44,10 @@ struct Seen {
     /// What the system said then.
     system: Time,
     at: Instant,
-    /// How much what it follows is ahead of the system.
-    ahead: TimeDelta,
+    /// From when the monotonic clock counts, and what the system said at that moment.
+    began: (Instant, Time),
+    /// How much what it follows is ahead of [`Seen::steady`]; none where it follows nothing.
+    ahead: Option<TimeDelta>,
     jumps: Vec<TimeDelta>,
 }
 
@@ -57,20 +65,58 @@ fn system_now() -> Time {
     chrono::Utc::now()
 }
 
+fn between(earlier: Instant, later: Instant) -> TimeDelta {
+    TimeDelta::from_std(later.saturating_duration_since(earlier)).unwrap_or(TimeDelta::zero())
+}
+
 impl Seen {
-    /// What to take for now, when the system says `system`, so long after it was asked last.
-    fn read(&mut self, system: Time, since: Duration, at: Instant) -> Time {
-        let since = TimeDelta::from_std(since).unwrap_or(TimeDelta::zero());
+    fn new(system: Time, at: Instant) -> Self {
+        Self {
+            last: system,
+            system,
+            at,
+            began: (at, system),
+            ahead: None,
+            jumps: Vec::new(),
+        }
+    }
+
+    /// What to take for now, when the system says `system` at that moment.
+    fn read(&mut self, system: Time, at: Instant) -> Time {
+        let since = between(self.at, at);
         let jump = system - (self.system + since);
         if jump > FORWARD || jump < -BACK {
-            tracing::error!(by_seconds = jump.num_seconds(), to = %system, "the system's clock jumped; forward it is believed, back it isn't");
+            let time = match self.ahead {
+                Some(_) => "what is followed goes on",
+                None if jump > FORWARD => "it is believed",
+                None => "it isn't believed",
+            };
+            tracing::error!(by_seconds = jump.num_seconds(), to = %system, time, "the system's clock jumped");
             self.jumps.truncate(JUMPS_AT_MOST - 1);
             self.jumps.push(jump);
         }
-        self.last = believed(self.last, since, system + self.ahead);
+        let says = match self.ahead {
+            Some(ahead) => self.steady(at) + ahead,
+            None => system,
+        };
+        self.last = believed(self.last, since, says);
         self.system = system;
         self.at = at;
         self.last
+    }
+
+    /// What the system would say, had it gone on evenly since the start. The kernel slews both clocks alike, so only
+    /// jumps are missing, and the time for which the whole machine slept.
+    fn steady(&self, at: Instant) -> Time {
+        let (since, system) = self.began;
+        system + between(since, at)
+    }
+
+    /// With the first one, what was said before doesn't count: nobody acted on it. Later ones are never gone back for.
+    fn follow(&mut self, ahead: TimeDelta) {
+        if self.ahead.replace(ahead).is_none() {
+            self.last = self.steady(self.at) + ahead;
+        }
     }
 }
 
@@ -91,19 +137,26 @@ fn believed(last: Time, since: TimeDelta, says: Time) -> Time {
 impl SystemClock {
     /// On a machine whose clock is wrong by so much: for the tests.
     fn off_by(off: TimeDelta) -> Self {
-        let now = system_now() + off;
-        let seen = Mutex::new(Seen {
-            last: now,
-            system: now,
-            at: Instant::now(),
-            ahead: TimeDelta::zero(),
-            jumps: Vec::new(),
-        });
-        Self { seen, off }
+        Self {
+            seen: Mutex::new(Seen::new(system_now() + off, Instant::now())),
+            off: AtomicI64::new(off.num_microseconds().unwrap_or(i64::MAX)),
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Both clocks at the same moment. A pause between them would look like a jump, and like one back the next time.
+    fn both(&self) -> (Time, Instant) {
+        for _ in 1..READINGS {
+            let at = Instant::now();
+            let system = self.machine();
+            if at.elapsed() < AT_ONCE {
+                return (system, at);
+            }
+        }
+        (self.machine(), Instant::now())
     }
 }
 
@@ -111,8 +164,8 @@ impl SystemClock {
 impl Clock for SystemClock {
     fn now(&self) -> Time {
         let mut seen = self.seen();
-        let (since, at) = (seen.at.elapsed(), Instant::now());
-        seen.read(system_now() + self.off, since, at)
+        let (system, at) = self.both();
+        seen.read(system, at)
     }
 
     async fn wait_until(&self, moment: Time) {
@@ -125,11 +178,16 @@ impl Clock for SystemClock {
     }
 
     fn machine(&self) -> Time {
-        system_now() + self.off
+        system_now() + TimeDelta::microseconds(self.off.load(Ordering::Relaxed))
+    }
+
+    fn steady(&self) -> Time {
+        self.seen().steady(Instant::now())
     }
 
     fn follow(&self, ahead: TimeDelta) {
-        self.seen().ahead = ahead;
+        self.now();
+        self.seen().follow(ahead);
     }
 
     fn not_before(&self, moment: Time) {
@@ -185,6 +243,12 @@ impl MovableClock {
             .send_modify(|offset| *offset += by.max(TimeDelta::zero()));
     }
 
+    /// The clock of its machine jumps by so much.
+    pub fn machine_jumps(&self, by: TimeDelta) {
+        let micros = by.num_microseconds().unwrap_or(0);
+        self.system.off.fetch_add(micros, Ordering::Relaxed);
+    }
+
     /// As [`Clock::now`], for rooms that don't know the port.
     pub fn moved_now(&self) -> Time {
         self.now()
@@ -204,6 +268,10 @@ impl Clock for MovableClock {
 
     fn machine(&self) -> Time {
         self.system.machine()
+    }
+
+    fn steady(&self) -> Time {
+        self.system.steady()
     }
 
     fn follow(&self, ahead: TimeDelta) {
@@ -230,105 +298,4 @@ impl Clock for MovableClock {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::time::{Duration, Instant};
-
-    use chrono::TimeDelta;
-    use hallpass_domain::Time;
-
-    use super::{Clock, MovableClock, Seen, SystemClock};
-
-    fn seen(now: Time) -> Seen {
-        Seen {
-            last: now,
-            system: now,
-            at: Instant::now(),
-            ahead: TimeDelta::zero(),
-            jumps: Vec::new(),
-        }
-    }
-
-    fn start() -> Time {
-        "2026-01-05T09:00:00Z".parse().expect("a time")
-    }
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn a_jump_back_is_not_believed_and_told_once() {
-        let mut seen = seen(start());
-        let hour = TimeDelta::hours(1);
-        let at = Instant::now();
-        for second in 1..=30 {
-            let gone = TimeDelta::seconds(second);
-            assert_eq!(seen.read(start() - hour + gone, SECOND, at), start() + gone);
-        }
-        assert_eq!(seen.jumps, [-hour]);
-        // It is set right: what was gained is not lost again.
-        let right = start() + TimeDelta::seconds(31);
-        assert_eq!(seen.read(right, SECOND, at), right);
-        assert_eq!(seen.jumps, [-hour, hour]);
-    }
-
-    #[test]
-    fn a_jump_forward_is_believed_and_told_once() {
-        let mut seen = seen(start());
-        let ahead = start() + TimeDelta::hours(1);
-        let at = Instant::now();
-        assert_eq!(seen.read(ahead, SECOND, at), ahead);
-        let later = ahead + TimeDelta::seconds(1);
-        assert_eq!(seen.read(later, SECOND, at), later);
-        assert_eq!(seen.jumps, [TimeDelta::minutes(60) - TimeDelta::seconds(1)]);
-    }
-
-    #[test]
-    fn it_agrees_with_what_it_follows_without_ever_going_back() {
-        let mut seen = seen(start());
-        let at = Instant::now();
-        seen.ahead = TimeDelta::seconds(5);
-        let mut system = start() + TimeDelta::seconds(1);
-        assert_eq!(
-            seen.read(system, SECOND, at),
-            start() + TimeDelta::seconds(6)
-        );
-        seen.ahead = TimeDelta::milliseconds(4_600);
-        let mut last = seen.last;
-        for _ in 0..20 {
-            system += TimeDelta::milliseconds(100);
-            let now = seen.read(system, Duration::from_millis(100), at);
-            assert!(now >= last, "{now} after {last}");
-            last = now;
-        }
-        assert_eq!(last, system + seen.ahead);
-        assert!(seen.jumps.is_empty());
-    }
-
-    #[test]
-    fn time_begins_no_earlier_than_the_record() {
-        let clock = SystemClock::default();
-        let newest = clock.now() + TimeDelta::hours(2);
-        clock.not_before(newest);
-        let now = clock.now();
-        assert!(
-            now >= newest && now < newest + TimeDelta::minutes(1),
-            "{now}"
-        );
-    }
-
-    #[tokio::test]
-    async fn moving_the_clock_wakes_who_waits() {
-        let clock = Arc::new(MovableClock::default());
-        let moment = clock.now() + TimeDelta::hours(1);
-        let waiting = tokio::spawn({
-            let clock = Arc::clone(&clock);
-            async move { clock.wait_until(moment).await }
-        });
-        clock.advance(TimeDelta::hours(2));
-        tokio::time::timeout(Duration::from_secs(5), waiting)
-            .await
-            .expect("it woke up")
-            .unwrap();
-        assert!(clock.now() > moment);
-    }
-}
+mod tests;

@@ -56,6 +56,7 @@ fn named(kind: &EffectKind) -> &'static str {
         | EffectKind::SyncHome => "another try at Slack",
         EffectKind::Reconcile
         | EffectKind::CheckLedger
+        | EffectKind::CheckOverdue
         | EffectKind::CheckPeople
         | EffectKind::Retain
         | EffectKind::TellCheckpoint => "a look around",

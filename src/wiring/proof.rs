@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::anyhow;
 
 use crate::app::App;
-use crate::audit::anchor::Anchor;
-use crate::audit::checkpoint::CheckpointKey;
+use crate::audit::anchor::{self, Anchor};
+use crate::audit::checkpoint::{CheckpointKey, Sink, SinkError};
 use crate::audit::sink::S3;
 use crate::audit::{Broken, Keeper, Sealer};
 use crate::config::env::Env;
 use crate::config::{Config, Environment};
+use crate::domain::{Announcement, Change};
 use crate::ports::Clock;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -78,6 +79,52 @@ fn folder(file: &Path) -> PathBuf {
         .unwrap_or_else(|_| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()))
 }
 
+/// What differs from the bucket's newest checkpoint, where the anchor file is new or older than that: a container begins
+/// without one, and a machine that was put back whole has an old one. Bounded; a bucket that can't be read is told and
+/// keeps nothing from starting.
+async fn in_the_bucket(
+    store: &Store,
+    bucket: &S3,
+    anchor: &Anchor,
+    key: &str,
+) -> anyhow::Result<Option<Broken>> {
+    let head = store.head().await?.map_or(0, |(sequence, _)| sequence);
+    // One that can't be read was told before.
+    let local = anchor.newest(key).ok().flatten();
+    let newest = match bucket.newest(head, key).await {
+        Ok(Some(newest)) => newest,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            tracing::error!(%error, "the record wasn't compared with the bucket");
+            if local.is_none() {
+                tell_not_compared(store, &error).await;
+            }
+            return Ok(None);
+        }
+    };
+    // An operator may have taken the record as it is after that, which a write-once bucket can't be told.
+    if local.is_some_and(|local| local.at >= newest.at) {
+        return Ok(None);
+    }
+    let (sink, sequence) = (Sink::name(bucket), newest.sequence);
+    tracing::info!(sink, sequence, "the bucket knows more than the anchor file");
+    Ok(anchor::compared(store, &newest).await?)
+}
+
+async fn tell_not_compared(store: &Store, error: &SinkError) {
+    let why = format!(
+        "The anchor file is new and the bucket couldn't be asked, so this start doesn't know whether an old backup was restored. {error}"
+    );
+    let announcement = Announcement::RecordBroken {
+        sequence: None,
+        why,
+    };
+    let told = store.apply_one(Change::default().announce(announcement));
+    if let Err(error) = told.await {
+        tracing::error!(%error, "that the record wasn't compared can't be told");
+    }
+}
+
 /// What the sealer is made of, before it is known whether the record may be signed.
 pub(super) struct Proof {
     pub(super) anchor: Anchor,
@@ -89,7 +136,8 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// Compares the record with its anchor; where it isn't what was anchored, only revocations are carried out from here.
+    /// Compares the record with its anchor, and with the bucket where that knows more; where it isn't what was anchored,
+    /// only revocations are carried out from here.
     pub(super) async fn begin(
         parts: &Parts,
         config: &Config,
@@ -99,14 +147,18 @@ impl Proof {
         let key = CheckpointKey::derive(&env.key);
         let anchor = anchor(config, variables, key.public())?;
         tracing::info!(key = key.public(), anchor = %anchor.path().display(), "checkpoints are signed and anchored");
-        let broken = anchor.differs(&parts.store, key.public()).await?;
+        let bucket = super::bucket(config, variables)?;
+        let mut broken = anchor.differs(&parts.store, key.public()).await?;
+        if let (None, Some(bucket)) = (broken, &bucket) {
+            broken = in_the_bucket(&parts.store, bucket, &anchor, key.public()).await?;
+        }
         if let Some(Broken { anchored, found }) = broken {
             parts.app.revoke_only(anchored, found);
         }
         Ok(Self {
             anchor,
             key,
-            bucket: super::bucket(config, variables)?,
+            bucket,
             broken,
         })
     }

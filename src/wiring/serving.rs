@@ -227,11 +227,21 @@ impl Wired {
             return Ok(false);
         }
         self.app.accept_restored(by).await?;
-        let Proof { anchor, key, .. } = &self.proof;
+        let Proof {
+            anchor,
+            key,
+            bucket,
+            ..
+        } = &self.proof;
         anchor
             .start_over(&self.store, key, by, self.clock.now())
             .await
             .context("the anchor can't start over")?;
+        if bucket.is_some() {
+            tracing::warn!(
+                "what the write-once bucket keeps is of the record as it was, for good: give [audit.s3] another prefix"
+            );
+        }
         self.proof.broken = None;
         Ok(true)
     }

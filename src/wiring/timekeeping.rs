@@ -1,12 +1,15 @@
 //! Time that replicas agree on. With `PostgreSQL` every process follows the database's clock, since leases and ends are
-//! compared between them; a process starts no earlier than the newest event on record. Jumps and skew are told.
+//! compared between them; what a machine's own clock does moves none of them. How far time had come is kept in the store:
+//! a process starts no earlier than that, nor than the newest event on record. Jumps and skew are told.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::announcement::TimeAfter;
 use crate::domain::{Actor, Announcement, Change, Event, EventKind, Time};
 use crate::ports::Clock;
 use crate::store::{Store, StoreError};
@@ -32,6 +35,13 @@ const BEHIND: TimeDelta = TimeDelta::seconds(10);
 const AHEAD_AT_MOST: TimeDelta = TimeDelta::days(1);
 /// No clock is right that says an earlier year than this was written in.
 const WRITTEN: &str = "2026-01-01T00:00:00Z";
+/// The machine's clock moved by more than this against the monotonic one: the database is asked at once.
+const STEP: TimeDelta = TimeDelta::milliseconds(100);
+/// How often it is noted how far time has come. With a look that comes late it is less than a lease, which is what a jump
+/// back across a restart may add to an end.
+const KEEP: Duration = Duration::from_secs(8);
+/// A database that doesn't take it within this time keeps nobody from looking at his clock.
+const KEPT_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) struct Timekeeper {
     store: Store,
@@ -39,7 +49,10 @@ pub(super) struct Timekeeper {
     metrics: Arc<Metrics>,
     /// The skew that was told last.
     told: Option<TimeDelta>,
-    following: TimeDelta,
+    /// How much the database's clock is ahead of the machine's steady one; none where there is none to follow.
+    following: Option<TimeDelta>,
+    /// How far the machine's clock was from its steady one when all was well.
+    apart: TimeDelta,
 }
 
 impl Timekeeper {
@@ -49,27 +62,40 @@ impl Timekeeper {
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
             told: None,
-            following: TimeDelta::zero(),
+            following: None,
+            apart: clock.machine() - clock.steady(),
         }
     }
 
     /// Before anything is claimed: agrees with the database and with the record.
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        // Read first: what measuring tells is on record after it.
+        let record = [
+            self.store.newest_moment().await?,
+            self.store.kept_moment().await?,
+        ];
+        let record = record.into_iter().flatten();
         self.measure(SAMPLES_AT_START).await?;
-        let Some(newest) = self.store.newest_moment().await? else {
+        let now = self.clock.now();
+        let believed = |moment: &Time| *moment - now <= AHEAD_AT_MOST || is_wrong(now);
+        let latest = record.clone().max().filter(|latest| *latest > now);
+        let Some(latest) = latest else {
             return Ok(());
         };
-        let now = self.clock.now();
-        let behind = newest - now;
-        if behind <= TimeDelta::zero() {
-            return Ok(());
+        if let Some(floor) = record.filter(believed).max() {
+            self.clock.not_before(floor);
         }
-        if behind <= AHEAD_AT_MOST || is_wrong(self.clock.machine()) {
-            self.clock.not_before(newest);
-        }
+        let time = if believed(&latest) {
+            TimeAfter::Later
+        } else {
+            // Else nothing that is kept from now on would be later.
+            self.store.correct_moment(self.clock.now()).await?;
+            TimeAfter::Earlier
+        };
+        let behind = latest - now;
         if behind > BEHIND {
-            tracing::error!(behind_s = behind.num_seconds(), record = %newest, "the clock is behind the record");
-            self.jumped(-behind).await;
+            tracing::error!(behind_s = behind.num_seconds(), record = %latest, "the clock is behind the record");
+            self.jumped(-behind, time).await;
         }
         Ok(())
     }
@@ -77,55 +103,93 @@ impl Timekeeper {
     /// Goes on until `stop`.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut measured = Instant::now();
+        let mut kept = None;
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.keep().await,
                 () = tokio::time::sleep(LOOK) => {}
             }
             // Looking is what finds a jump.
             self.clock.now();
-            for jump in self.clock.jumps() {
-                self.jumped(jump).await;
-            }
-            if measured.elapsed() >= MEASURE {
+            let apart = self.clock.machine() - self.clock.steady();
+            let stepped = (apart - self.apart).abs() > STEP;
+            // A machine that slept has lost that much of the time: it is asked for until it is known again.
+            if stepped || measured.elapsed() >= MEASURE {
                 measured = Instant::now();
-                if let Err(error) = self.measure(SAMPLES).await {
-                    tracing::warn!(%error, "the database's clock could not be read");
+                match self.measure(SAMPLES).await {
+                    Ok(Measured::Well) => self.apart = apart,
+                    Ok(Measured::TooSlow) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "the database's clock could not be read");
+                    }
                 }
+            }
+            for jump in self.clock.jumps() {
+                self.jumped(jump, self.time_after_jumps()).await;
+            }
+            if kept.is_none_or(|kept: Instant| kept.elapsed() >= KEEP) {
+                kept = Some(Instant::now());
+                self.keep().await;
             }
         }
     }
 
-    async fn measure(&mut self, samples: u32) -> Result<(), StoreError> {
-        let mut best: Option<(Duration, TimeDelta)> = None;
+    fn time_after_jumps(&self) -> TimeAfter {
+        match self.following {
+            Some(_) => TimeAfter::Followed,
+            None => TimeAfter::Later,
+        }
+    }
+
+    /// Notes how far time has come, for whoever is started next.
+    async fn keep(&self) {
+        let keeping = self.store.keep_moment(self.clock.now());
+        match timeout(KEPT_WITHIN, keeping).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "how late it is could not be kept"),
+            Err(_) => tracing::warn!("how late it is could not be kept in time"),
+        }
+    }
+
+    async fn measure(&mut self, samples: u32) -> Result<Measured, StoreError> {
+        let mut best: Option<(Duration, Offset)> = None;
         for _ in 0..samples {
             let asked = Instant::now();
             let Some(server) = self.store.server_now().await? else {
-                return Ok(());
+                return Ok(Measured::Well);
             };
-            let (took, machine) = (asked.elapsed(), self.clock.machine());
-            let half = TimeDelta::from_std(took / 2).unwrap_or_default();
-            let ahead = server + half - machine;
-            if took <= ROUND_TRIP && best.is_none_or(|(least, _)| took < least) {
-                best = Some((took, ahead));
+            let (steady, machine) = (self.clock.steady(), self.clock.machine());
+            let took = asked.elapsed();
+            let server = server + TimeDelta::from_std(took / 2).unwrap_or_default();
+            // At first, any measurement says more than the machine's clock.
+            let tells = took <= ROUND_TRIP || self.following.is_none();
+            if tells && best.is_none_or(|(least, _)| took < least) {
+                let offset = Offset {
+                    of_steady: server - steady,
+                    of_machine: server - machine,
+                };
+                best = Some((took, offset));
             }
         }
-        if let Some((_, ahead)) = best {
-            self.agree(ahead).await;
-        }
-        Ok(())
+        let Some((_, offset)) = best else {
+            return Ok(Measured::TooSlow);
+        };
+        self.agree(offset).await;
+        Ok(Measured::Well)
     }
 
-    /// `ahead`: the database's clock less the machine's.
-    async fn agree(&mut self, ahead: TimeDelta) {
+    async fn agree(&mut self, offset: Offset) {
+        let steady = offset.of_steady;
+        let differs = |following: TimeDelta| (steady - following).abs() > STEADY;
+        if self.following.is_none_or(differs) {
+            self.clock.follow(steady);
+            self.following = Some(steady);
+        }
+        let ahead = offset.of_machine;
         let micros = ahead.num_microseconds().unwrap_or(i64::MAX);
         let seconds = Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
         self.metrics
             .clock_skew(if micros < 0 { -seconds } else { seconds });
-        if (ahead - self.following).abs() > STEADY {
-            self.clock.follow(ahead);
-            self.following = ahead;
-        }
         let changed = self.told.is_none_or(|told| (ahead - told).abs() > SKEWED);
         if ahead.abs() > SKEWED && changed {
             self.told = Some(ahead);
@@ -135,8 +199,10 @@ impl Timekeeper {
         }
     }
 
+    /// `ahead`: the database's clock less the machine's.
     async fn skewed(&self, ahead: TimeDelta) {
-        let by_millis = ahead.num_milliseconds();
+        // What is told is the machine's: behind where negative.
+        let by_millis = -ahead.num_milliseconds();
         tracing::error!(
             by_millis,
             "this machine's clock and the database's differ; the database's is followed"
@@ -148,13 +214,18 @@ impl Timekeeper {
         self.tell(event, announcement).await;
     }
 
-    async fn jumped(&self, by: TimeDelta) {
-        let by_seconds = by.num_seconds();
+    async fn jumped(&self, by: TimeDelta, time: TimeAfter) {
+        // Rounded: an hour is measured as a little more or less.
+        let by_seconds = (by.num_milliseconds() + 500).div_euclid(1_000);
         self.metrics.clock_jumped(by_seconds);
         let at = self.clock.now();
         let event =
             Event::new(EventKind::ClockJumped, Actor::Hallpass, at).fact("by_seconds", by_seconds);
-        let announcement = Announcement::ClockJumped { by_seconds, at };
+        let announcement = Announcement::ClockJumped {
+            by_seconds,
+            at,
+            time,
+        };
         self.tell(event, announcement).await;
     }
 
@@ -166,66 +237,25 @@ impl Timekeeper {
     }
 }
 
+/// What one look at the database's clock brought.
+enum Measured {
+    /// It is followed; or there is none to follow.
+    Well,
+    /// No answer came soon enough to say anything.
+    TooSlow,
+}
+
+/// How much the database's clock is ahead of the machine's steady reading, and of its own.
+#[derive(Clone, Copy)]
+struct Offset {
+    of_steady: TimeDelta,
+    of_machine: TimeDelta,
+}
+
 /// Whether a clock can't be right, whatever the record says.
-fn is_wrong(machine: Time) -> bool {
-    WRITTEN
-        .parse::<Time>()
-        .is_ok_and(|written| machine < written)
+fn is_wrong(now: Time) -> bool {
+    WRITTEN.parse::<Time>().is_ok_and(|written| now < written)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use chrono::TimeDelta;
-
-    use super::Timekeeper;
-    use crate::domain::{Actor, Change, Event, EventKind, Time};
-    use crate::ports::Clock;
-    use crate::store::Store;
-    use crate::telemetry::Metrics;
-    use crate::wiring::{SystemClock, SystemEntropy};
-
-    /// A store whose newest event is so much ahead of this machine; the clock after the start, and what is on record.
-    async fn started(ahead: TimeDelta) -> (Time, Time, Vec<&'static str>) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite://{}", dir.path().join("hallpass.db").display());
-        let store = Store::open(&url, Arc::new(SystemEntropy))
-            .await
-            .expect("a store");
-        store.migrate().await.expect("its tables");
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let newest = clock.now() + ahead;
-        let event = Event::new(EventKind::Warned, Actor::Hallpass, newest);
-        let written = store.apply_one(Change::default().event(event)).await;
-        written.expect("an event");
-        let metrics = Arc::new(Metrics::default());
-        let mut keeper = Timekeeper::new(&store, &clock, &metrics);
-        keeper.begin().await.expect("a beginning");
-        let events = store.events_after(0, 10).await.expect("the record");
-        store.close().await;
-        let kinds = events.iter().map(|one| one.event.kind.as_str()).collect();
-        (clock.now(), newest, kinds)
-    }
-
-    #[tokio::test]
-    async fn a_start_on_a_machine_that_is_behind_goes_on_from_the_record() {
-        let (now, newest, kinds) = started(TimeDelta::hours(3)).await;
-        assert!(now >= newest, "{now} before {newest}");
-        assert_eq!(kinds, ["grant.warned", "clock.jumped"]);
-    }
-
-    #[tokio::test]
-    async fn a_record_from_far_ahead_is_told_and_not_believed() {
-        let (now, newest, kinds) = started(TimeDelta::days(400)).await;
-        assert!(now < newest - TimeDelta::days(399));
-        assert_eq!(kinds, ["grant.warned", "clock.jumped"]);
-    }
-
-    #[tokio::test]
-    async fn a_little_is_nobodys_business() {
-        let (now, newest, kinds) = started(TimeDelta::seconds(2)).await;
-        assert!(now >= newest);
-        assert_eq!(kinds, ["grant.warned"]);
-    }
-}
+mod tests;

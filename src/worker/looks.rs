@@ -1,6 +1,6 @@
 //! How soon the worker looks again at what is due. Every commit and every outcome calls it, and under load most of those
-//! looks would find nothing new: they may take only a small part of the time. A moment that is known, and a lane that
-//! was full, wait for nothing.
+//! looks would find nothing new: after each, four times what it took is for the work itself, but for no longer than a call
+//! may go unheard. A moment that is known, and a lane that was full, wait for nothing.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_take_a_fifth_of_the_time_at_most() {
+    fn a_look_leaves_four_times_what_it_took_to_the_work() {
         let two = Duration::from_millis(2);
         assert_eq!(apart(two), two * 4);
     }

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use hallpass_domain::Time;
 
-/// How long what is to be said waits for a crowd, at most; then one round of it goes out.
+/// How long what is to be said waits for a crowd, at most; then it goes out for as long, whoever waits.
 const AT_MOST: TimeDelta = TimeDelta::milliseconds(500);
 /// How soon it is looked again whether there still is one.
 const LOOK_AGAIN: TimeDelta = TimeDelta::milliseconds(25);
@@ -27,7 +27,9 @@ impl PeopleFirst {
         if waited < AT_MOST {
             return Some(now + LOOK_AGAIN);
         }
-        self.since = Some(now);
+        if waited >= AT_MOST * 2 {
+            self.since = None;
+        }
         None
     }
 }
@@ -49,10 +51,12 @@ mod tests {
         assert_eq!(first.look_again(false, at(0)), None);
         assert_eq!(first.look_again(true, at(10)), Some(at(35)));
         assert_eq!(first.look_again(true, at(509)), Some(at(534)));
-        assert_eq!(first.look_again(true, at(510)), None, "one round goes out");
-        assert_eq!(first.look_again(true, at(511)), Some(at(536)));
-        assert_eq!(first.look_again(false, at(512)), None);
-        assert_eq!(first.look_again(true, at(2_000)), Some(at(2_025)), "anew");
+        assert_eq!(first.look_again(true, at(510)), None, "it goes out");
+        assert_eq!(first.look_again(true, at(1_009)), None, "for as long");
+        assert_eq!(first.look_again(true, at(1_010)), None);
+        assert_eq!(first.look_again(true, at(1_011)), Some(at(1_036)), "anew");
+        assert_eq!(first.look_again(false, at(1_012)), None);
+        assert_eq!(first.look_again(true, at(2_000)), Some(at(2_025)));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) struct Round {
 /// What a task that is over leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
-    /// A lane that had no place for more.
+    /// A lane that had no place for more of its kind.
     Full,
     Roomy,
 }
@@ -311,11 +311,22 @@ impl Round {
                 return Left::Full;
             }
         };
-        let full = self.taken(&kept.0).free() == 0;
+        let full = self.is_full(&kept);
         if let Some(count) = self.busy.get_mut(&kept) {
             *count = count.saturating_sub(1);
         }
         if full { Left::Full } else { Left::Roomy }
+    }
+
+    /// Whether more of the same had no place.
+    fn is_full(&self, (lane, taking): &Kept) -> bool {
+        let taken = self.taken(lane);
+        match lane {
+            Lane::Backend(_) if !taking => {
+                Room::of_backend(taken, Ahead::Nothing).take.patient == 0
+            }
+            Lane::Backend(_) | Lane::Internal | Lane::Slack => taken.free() == 0,
+        }
     }
 
     /// Lets what runs finish within `limit`; the rest, and what only waits, is given back, due at once for whoever

@@ -8,7 +8,7 @@ use hallpass::store::{Seal, SealedOrNot};
 use sqlx::{Connection, PgConnection};
 
 use crate::store::{Fresh, on_both};
-use crate::support::proof::{Proof, happened, is_sealed, key, until};
+use crate::support::proof::{Proof, happened, happened_to_nobody, is_sealed, key, until};
 
 on_both! {
     three_sealers_and_eight_writers_make_one_chain,
@@ -225,7 +225,7 @@ pub(crate) async fn unlock(db: &Fresh) {
 async fn an_event_that_is_committed_late_is_sealed() {
     let db = Fresh::postgres().await;
     let proof = Proof::new();
-    db.store.apply_one(happened(0)).await.unwrap();
+    db.store.apply_one(happened_to_nobody(0)).await.unwrap();
     let sealing = proof.seal(&db.store);
     let mut late = PgConnection::connect(&db.url).await.unwrap();
     for round in ["before the sealer's look", "after others overtook it"] {
@@ -267,4 +267,30 @@ async fn an_event_that_is_committed_late_is_sealed() {
     sealing.ends().await;
     let verified = proof.verify(&db.store).await.unwrap();
     assert_eq!(verified.records(), 15);
+}
+
+/// More of them than one statement looks up.
+#[tokio::test]
+async fn many_events_that_are_committed_late_are_sealed() {
+    const LATE: u64 = 1_300;
+    let db = Fresh::postgres().await;
+    let proof = Proof::new();
+    db.store.apply_one(happened_to_nobody(0)).await.unwrap();
+    let sealing = proof.seal(&db.store);
+    let mut late = PgConnection::connect(&db.url).await.unwrap();
+    let mut open = late.begin().await.unwrap();
+    let copies = "insert into event (id, at, kind, body) \
+         select 'late-' || number, at, kind, replace(body, id, 'late-' || number) \
+         from (select * from event order by position limit 1) as first, generate_series(1, 1300) as number";
+    let written = sqlx::query(copies).execute(&mut *open).await.unwrap();
+    assert_eq!(written.rows_affected(), LATE);
+    db.store.apply_one(happened(1)).await.unwrap();
+    until("the other is sealed", async || is_sealed(&db.store).await).await;
+    open.commit().await.unwrap();
+    until("the late ones are sealed", async || {
+        is_sealed(&db.store).await
+    })
+    .await;
+    sealing.ends().await;
+    assert_eq!(proof.verify(&db.store).await.unwrap().records(), LATE + 2);
 }

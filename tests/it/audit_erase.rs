@@ -118,6 +118,20 @@ async fn erased_on(database: Database) {
             .contains("cli:tester@")
     }));
 
+    // Whoever doubts sees what was erased, by whom and for whom; from a file, too.
+    let file = world.dir.path().join("record.jsonl").display().to_string();
+    answer(&world, &["audit", "export", "--out", &file])
+        .await
+        .unwrap();
+    for arguments in [vec!["audit", "verify"], vec!["audit", "verify", &file]] {
+        let said = answer(&world, &arguments).await.unwrap();
+        let listed = said.split_once("Erased on record:").unwrap().1;
+        assert!(
+            listed.contains(&format!("for the person {alice}, by cli:tester@")),
+            "{said}"
+        );
+    }
+
     // The proof holds as before, with fewer fields left.
     let (after, _) = exported(&store, Format::Jsonl, None, None).await;
     let (records, committed, left) = proven(&after);

@@ -21,7 +21,7 @@ use crate::support::{everywhere, minutes};
 
 const DATABASE: [&str; 3] = ["hallpass.db", "hallpass.db-wal", "hallpass.db-shm"];
 
-fn copied(world: &World, from: &Path, to: &Path) {
+pub(crate) fn copied(world: &World, from: &Path, to: &Path) {
     for name in DATABASE {
         let _ = std::fs::remove_file(to.join(name));
         if from.join(name).exists() {
@@ -31,7 +31,7 @@ fn copied(world: &World, from: &Path, to: &Path) {
     assert!(world.dir.path().join("hallpass.db").exists());
 }
 
-async fn answer(world: &World, person: &str, text: &str) -> String {
+pub(crate) async fn answer(world: &World, person: &str, text: &str) -> String {
     let outcome = world.slack.type_command(person, GENERAL, text).await;
     outcome
         .text()
@@ -47,7 +47,7 @@ async fn served_by(bot: &Bot, path: &str) -> (u16, String) {
 }
 
 /// What `/readyz` says once the worker has gone round.
-async fn ready(bot: &Bot) -> String {
+pub(crate) async fn ready(bot: &Bot) -> String {
     until("it is ready", async || {
         served_by(bot, "/readyz").await.0 == 200
     })
@@ -59,7 +59,7 @@ async fn verify(world: &World) -> (bool, String) {
     audited(world, &["audit", "verify"]).await
 }
 
-async fn audited(world: &World, arguments: &[&str]) -> (bool, String) {
+pub(crate) async fn audited(world: &World, arguments: &[&str]) -> (bool, String) {
     let output = world.hallpass(arguments).output().await.unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(said).unwrap())

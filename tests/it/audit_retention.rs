@@ -1,8 +1,11 @@
 //! `[retention]`: what is old enough loses its names and reasons, what lives keeps them, and the proof holds.
 
 use hallpass::audit::export::Format;
+use hallpass::audit::verify::{Against, verify_database};
 use hallpass::domain::{Actor, Event, EventKind};
+use hallpass::store::Store;
 
+use crate::audit_erased::offline;
 use crate::audit_export::{exported, proven, sealed};
 use crate::store::{at, person_id};
 use crate::support::bot::Setting;
@@ -15,6 +18,27 @@ pub(crate) fn event(number: i64) -> Event {
         at(number),
     )
     .personal("reason", format!("words {number}"))
+}
+
+/// Nothing that retention took passes for deleted, in the database or in a file; and it is listed in one line.
+async fn is_listed(store: &Store, text: &str) {
+    let whole = verify_database(store, Against::default()).await;
+    for found in [
+        whole.unwrap().unwrap(),
+        offline(text, &Against::default()).unwrap(),
+    ] {
+        assert!(found.erased > 6_000, "{found}");
+        let [listed] = found.erasures.listed.as_slice() else {
+            panic!("{found}")
+        };
+        assert_eq!(listed.fields, found.erased);
+        let said = found.to_string();
+        assert!(
+            said.ends_with("by [retention]") && said.contains(", older than 20"),
+            "{said}"
+        );
+        assert!(said.contains("more events)"), "{said}");
+    }
 }
 
 async fn kept_on(database: Database) {
@@ -77,6 +101,8 @@ async fn kept_on(database: Database) {
             .filter(|line| line.contains(r#""kind":"record.erased""#))
             .count();
         assert_eq!(again, told);
+
+        is_listed(&bot.store, &text).await;
     })
     .await;
 }

@@ -11,9 +11,11 @@ use secrecy::{SecretBox, SecretString};
 use url::Url;
 
 use crate::audit_export::sealed;
+use crate::audit_restored::{answer, copied, ready};
 use crate::store::Fresh;
 use crate::support::bot::Setting;
 use crate::support::moto::{self, Moto};
+use crate::support::workplace::SECURITY;
 use crate::support::world::World;
 use crate::support::{Database, TestBot, minutes};
 
@@ -269,4 +271,119 @@ async fn verify_holds_the_record_against_the_bucket() {
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(1), "{said}");
     assert!(said.contains("isn't whole"), "{said}");
+}
+
+#[tokio::test]
+async fn the_newest_is_found_without_reading_all() {
+    let moto = Moto::start();
+    moto.bucket(&["make", "anchors", "locked"]).unwrap();
+    let sink = S3::new(&bucket(&moto, "anchors")).unwrap();
+    let key = signed(1, "").key;
+    let newest = async |head| {
+        let found = sink.newest(head, &key).await.unwrap();
+        found.map(|found| found.sequence)
+    };
+    assert_eq!(newest(0).await, None);
+    assert_eq!(newest(90_000).await, None);
+    for sequence in [3, 700, 5_000, 40_000] {
+        sink.put(&signed(sequence, &"ab".repeat(32))).await.unwrap();
+    }
+    for head in [0, 4_000, 39_999, 40_000, 41_000, 900_000] {
+        assert_eq!(newest(head).await, Some(40_000), "{head}");
+    }
+    // Neither another key's, nor a forgery, nor rubbish speaks for ours.
+    let other = CheckpointKey::derive(&SecretBox::new(Box::new([8; 32])));
+    let others = other.sign(50_000, &"ab".repeat(32), signed(1, "").at);
+    sink.put(&others).await.unwrap();
+    let mut forged = signed(50_001, &"ab".repeat(32));
+    forged.hash = "cd".repeat(32);
+    sink.put(&forged).await.unwrap();
+    let place = "acme/prod/checkpoints/00000000000000050002.json";
+    moto.bucket(&["put", "anchors", place, "rubbish"]).unwrap();
+    for head in [4_000, 40_000, 60_000] {
+        let found = sink.newest(head, other.public()).await.unwrap();
+        assert_eq!(found.map(|found| found.sequence), Some(50_000));
+    }
+    assert_eq!(newest(45_000).await, Some(40_000));
+}
+
+/// A container begins with an empty state folder: what the bucket keeps stands in for the anchor file.
+#[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
+async fn a_restored_backup_is_found_by_the_bucket_where_the_anchor_file_is_new() {
+    let moto = Moto::start();
+    moto.bucket(&["make", "anchors", "locked"]).unwrap();
+    let mut world = World::new().await;
+    let file = world.dir.path().join("hallpass.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("[people]", &section(&moto), 1)).unwrap();
+    for (name, value) in [
+        ("AUDIT_KEY", "tester"),
+        ("AUDIT_SECRET", "secret-of-tester"),
+    ] {
+        world.variables.push((name, value.into()));
+    }
+    let forgets = || std::fs::remove_dir_all(world.dir.path().join("state")).unwrap();
+    let backup = tempfile::tempdir().unwrap();
+
+    let bot = world.serve().await;
+    let granted = world
+        .asks("alice", "/prod-access db-admin 1h orders are stuck")
+        .await;
+    world.approves("bob", &granted).await;
+    world.held("orders_admin").await;
+    assert!(bot.stops().await.1);
+    copied(&world, world.dir.path(), backup.path());
+
+    // A new container over the same record: nothing is wrong.
+    forgets();
+    let bot = world.serve().await;
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
+    world
+        .asks("rita", "/prod-access logs node=web-1 30m why is it slow")
+        .await;
+    world.held("logs/web-1").await;
+    assert!(bot.stops().await.1);
+
+    copied(&world, backup.path(), world.dir.path());
+    forgets();
+    let bot = world.serve().await;
+    bot.says("only revocations are carried out").await;
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":false"#), "{said}");
+    answer(&world, "alice", "/prod-access drop").await;
+    world.gone("orders_admin").await;
+    assert!(bot.stops().await.1);
+
+    // Its anchor file, which is older than what the bucket keeps, changes nothing.
+    let bot = world.serve().await;
+    bot.says("only revocations are carried out").await;
+    assert!(bot.stops().await.1);
+
+    // Who accepted it did so after what the bucket keeps.
+    let bot = world.serve_with(&["serve", "--accept-restored"]).await;
+    bot.says("give \\[audit.s3\\] another prefix").await;
+    assert!(bot.stops().await.1);
+    let bot = world.serve().await;
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
+    assert!(bot.stops().await.1);
+
+    // A bucket that is away keeps nothing from starting; that nothing was compared is told.
+    drop(moto);
+    forgets();
+    let bot = world.serve().await;
+    bot.says("the record wasn't compared with the bucket").await;
+    let heard = world.slack.until("the security channel hears", |slack| {
+        let said = slack.messages(SECURITY);
+        let told = |message: &slack_sandbox::Message| {
+            message
+                .plain()
+                .contains("whether an old backup was restored")
+        };
+        said.iter().any(told).then_some(())
+    });
+    heard.await.unwrap();
+    assert!(bot.stops().await.1);
 }

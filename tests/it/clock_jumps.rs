@@ -1,14 +1,19 @@
 //! The system's clock jumps under the real binary (libfaketime; monotonic time goes on truly): an access ends when it
 //! should all the same, judged by the target's log and true time.
 
+use std::ops::RangeFrom;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hallpass::ports::Clock as _;
+use hallpass::store::Store;
+use hallpass::wiring::{SystemClock, SystemEntropy};
 use slack_sandbox::RequestUrls;
 use tokio::process::Command;
 
 use crate::support::Database;
-use crate::support::judge::{LATE, LEASE, Span, spans};
+use crate::support::judge::{LATE, LEASE, Plan, Span, spans};
 use crate::support::patience::{approves, asks, eventually};
 use crate::support::soak;
 use crate::support::world::{Bot, World};
@@ -77,27 +82,151 @@ async fn lasted(world: &World) -> Duration {
     lasted
 }
 
+/// The target was told the end at which it was taken, by true time.
+fn was_promised_truly(span: &Span) {
+    let (promised, ended) = (span.promised.unwrap(), span.ended_at.unwrap());
+    let off = (promised - ended).abs().to_std().unwrap();
+    assert!(off <= LATE + BLUR, "promised {off:?} off: {span:#?}");
+}
+
 fn figure(what: &str, lasted: Duration) {
     let line = format!("{what}: lasted {:.2} s", lasted.as_secs_f32());
     soak::figure("clocks", &line);
 }
 
-async fn forward(database: Database) {
-    let world = World::on(database).await;
+/// Where no other clock can be asked, the machine's is the time.
+#[tokio::test]
+async fn a_jump_forward_is_believed_on_sqlite() {
+    let world = World::on(Database::Sqlite).await;
     let clock = Clock::new(&world, "clock");
     let bot = clock.serves(&world).await;
     given(&world, "50m").await;
     let jumped = Instant::now();
     clock.is_off_by(HOUR);
-    lasted(&world).await;
-    let took = spans(&world.gate)[0].ended.unwrap() - jumped;
+    let over = || spans(&world.gate).first().and_then(|span| span.ended);
+    let ended = eventually(|| "it is gone".into(), STEP, over).await;
+    assert_eq!(spans(&world.gate).len(), 1, "given once");
+    let took = ended - jumped;
     assert!(took <= LATE + BLUR, "believed after {took:?}");
     bot.says("(clock jumped)").await;
-    figure(
-        &format!("{database:?}, 1 h forward in a grant of 50 min, ended"),
-        took,
-    );
+    figure("Sqlite, 1 h forward in a grant of 50 min, ended", took);
     assert!(bot.stops().await.1);
+}
+
+/// How many effects this process has carried out.
+async fn carried_out(bot: &Bot) -> f64 {
+    counted(bot, "hallpass_effects_total").await
+}
+
+async fn counted(bot: &Bot, metric: &str) -> f64 {
+    let address = bot.says(r"serving address=(\S+)").await;
+    let page = reqwest::get(format!("http://{address}/metrics"))
+        .await
+        .unwrap();
+    let page = page.text().await.unwrap();
+    let of_it = page.lines().filter(|line| line.starts_with(metric));
+    of_it
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum()
+}
+
+/// Each of them in turn is asked for short accesses, until each has carried out something; each access is as it should be.
+async fn share(world: &World, bots: &[&Bot], nodes: &mut RangeFrom<u32>) {
+    let began = Instant::now();
+    let mut before = Vec::new();
+    for bot in bots {
+        before.push(carried_out(bot).await);
+    }
+    let mut idle = bots.len();
+    while idle > 0 {
+        assert!(began.elapsed() < STEP, "not all of them work");
+        for bot in bots {
+            let address = bot.says(r"serving address=(\S+)").await;
+            let urls = RequestUrls::under(&format!("http://{address}"));
+            world.slack.set_request_urls(urls);
+            four_short_ones(world, nodes).await;
+        }
+        idle = 0;
+        for (bot, before) in bots.iter().zip(&before) {
+            idle += usize::from(carried_out(bot).await <= *before);
+        }
+    }
+}
+
+async fn four_short_ones(world: &World, nodes: &mut RangeFrom<u32>) {
+    let plan = Plan {
+        length: Duration::from_secs(3),
+        delayed: Duration::ZERO,
+    };
+    let mut all = Vec::new();
+    for node in nodes.take(4) {
+        let ask = format!("/prod-access logs node=web-{node} 3s look");
+        asks(&world.slack, "rita", &ask, STEP).await;
+        all.push(format!("logs/web-{node}"));
+    }
+    for permission in all {
+        let of_it = || {
+            let all = spans(&world.gate).into_iter();
+            let of_it = all.filter(|span| span.permission == permission);
+            of_it.collect::<Vec<Span>>()
+        };
+        let over = || of_it().iter().all(|span| span.ended.is_some());
+        let over = || (!of_it().is_empty() && over()).then_some(());
+        eventually(|| format!("{permission} is gone"), STEP, over).await;
+        assert_eq!(plan.judge(&of_it()), Ok(()), "{permission}");
+        was_promised_truly(&of_it()[0]);
+    }
+}
+
+/// One machine's clock jumps, and every process that serves goes on: what is held is held, nobody's claim is taken from
+/// them, and whoever is given something is given the right end.
+async fn one_machine_jumps(beside: usize) {
+    let world = World::on(Database::Postgres).await;
+    // Slow enough that a lease read by another clock would bring a second call.
+    world.gate.takes(Duration::from_millis(300));
+    let mut others = Vec::new();
+    for number in 0..beside {
+        let right = Clock::new(&world, &format!("right-{number}"));
+        others.push(right.serves(&world).await);
+    }
+    let clock = Clock::new(&world, "jumps");
+    let bot = clock.serves(&world).await;
+    given(&world, "50m").await;
+    let mut nodes = 1..;
+    let all: Vec<&Bot> = others.iter().chain([&bot]).collect();
+    for (off, says) in [
+        (HOUR, "by_seconds=(3[56][0-9]{2}) "),
+        (-HOUR, "by_seconds=(-7[12][0-9]{2}) "),
+    ] {
+        clock.is_off_by(off);
+        bot.says(says).await;
+        share(&world, &all, &mut nodes).await;
+        let held = world.gate.holders("orders_admin");
+        assert_eq!(held, ["alice"], "with {off} s");
+    }
+    let taken = world.gate.done("revoke").into_iter();
+    let taken: Vec<_> = taken
+        .filter(|call| call.permission == "orders_admin")
+        .collect();
+    assert!(taken.is_empty(), "{taken:#?}");
+    assert!(world.gate.most_at_once() <= 1, "two calls at a time");
+    for bot in &all {
+        let lost = counted(bot, "hallpass_leases_lost_total").await;
+        assert!(lost < 1.0, "{lost} claims were taken over");
+    }
+    for bot in others.into_iter().chain([bot]) {
+        assert!(bot.stops().await.1);
+    }
+}
+
+#[tokio::test]
+async fn a_jump_ends_nothing_on_postgres() {
+    one_machine_jumps(0).await;
+}
+
+#[tokio::test]
+async fn a_jump_of_one_machine_moves_no_replica() {
+    one_machine_jumps(1).await;
 }
 
 async fn back(database: Database) {
@@ -112,18 +241,9 @@ async fn back(database: Database) {
         lasted + BLUR >= least && lasted <= most + BLUR,
         "{lasted:?}"
     );
+    was_promised_truly(&spans(&world.gate)[0]);
     figure(&format!("{database:?}, 1 h back in a grant of 4 s"), lasted);
     assert!(bot.stops().await.1);
-}
-
-#[tokio::test]
-async fn a_jump_forward_is_believed_on_sqlite() {
-    forward(Database::Sqlite).await;
-}
-
-#[tokio::test]
-async fn a_jump_forward_is_believed_on_postgres() {
-    forward(Database::Postgres).await;
 }
 
 #[tokio::test]
@@ -171,6 +291,51 @@ async fn a_jump_back_across_a_restart_delays_no_end_on_postgres() {
     back_across_a_restart(Database::Postgres).await;
 }
 
+/// Returns once nothing has happened for so long.
+async fn is_quiet_for(world: &World, quiet: Duration) {
+    let url = world.database_url();
+    let store = Store::open(&url, Arc::new(SystemEntropy)).await.unwrap();
+    let quietly = async {
+        loop {
+            let newest = store.newest_moment().await.unwrap().unwrap();
+            let since = SystemClock::default().now() - newest;
+            if since.to_std().unwrap_or_default() >= quiet {
+                return;
+            }
+            tokio::time::sleep(BLUR).await;
+        }
+    };
+    tokio::time::timeout(STEP, quietly).await.expect("quiet");
+    store.close().await;
+}
+
+/// No event says how late it was when the process died. The quiet time is longer than what an end may be late.
+#[tokio::test]
+async fn a_jump_back_across_a_restart_delays_no_end_after_a_quiet_time() {
+    let world = World::on(Database::Sqlite).await;
+    let clock = Clock::new(&world, "clock");
+    let bot = clock.serves(&world).await;
+    given(&world, "36s").await;
+    is_quiet_for(&world, Duration::from_secs(22)).await;
+    bot.dies().await;
+    let died = Instant::now();
+    clock.is_off_by(-HOUR);
+    let bot = clock.serves(&world).await;
+    let away = died.elapsed();
+    let lasted = lasted(&world).await;
+    let least = Duration::from_secs(36);
+    let most = least + LATE + LEASE + away;
+    assert!(
+        lasted + BLUR >= least && lasted <= most,
+        "{lasted:?}, at most {most:?}"
+    );
+    figure(
+        "Sqlite, 1 h back across a restart, 22 s after the last event, in a grant of 36 s",
+        lasted,
+    );
+    assert!(bot.stops().await.1);
+}
+
 /// The one whose clock is ahead would end what the other gave long before its time.
 async fn skewed(seconds: i64) {
     let world = World::on(Database::Postgres).await;
@@ -189,6 +354,7 @@ async fn skewed(seconds: i64) {
         "{lasted:?}, at most {most:?}"
     );
     assert!(world.gate.most_at_once() <= 1, "two calls at a time");
+    was_promised_truly(&spans(&world.gate)[0]);
     figure(
         &format!("two replicas {seconds} s apart, a grant of 4 s"),
         lasted,

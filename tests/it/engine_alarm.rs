@@ -87,7 +87,7 @@ async fn it_is_said_once_follows_and_is_told_when_it_is_over() {
         );
         assert!(
             bot.store
-                .alarm(&hallpass::domain::BackendName::new("gate"))
+                .alarm(Some(&hallpass::domain::BackendName::new("gate")))
                 .await
                 .unwrap()
                 .is_none()

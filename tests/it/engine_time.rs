@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::support::bot::Setting;
-use crate::support::{Database, TestBot, minutes, seconds};
+use crate::support::workplace::SECURITY;
+use crate::support::{Database, TestBot, everywhere, minutes, seconds};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -35,30 +36,45 @@ async fn shows(bot: &TestBot, line: &str) {
     assert!(found, "{line} is not in\n{metrics}");
 }
 
+async fn security_hears(bot: &TestBot, words: &str) {
+    let said = bot.slack.until(words, |_| {
+        let said = bot.said_in(SECURITY);
+        said.contains(words).then_some(())
+    });
+    let said = said.await;
+    assert!(said.is_ok(), "{words}: {}", bot.said_in(SECURITY));
+}
+
+/// The database's clock less the machine's, in seconds, as the metrics have it.
+async fn skew(bot: &TestBot) -> f64 {
+    let metrics = page(bot, "/metrics").await;
+    let skew = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("hallpass_clock_skew_seconds "));
+    skew.unwrap().parse().unwrap()
+}
+
 /// Two replicas compare leases and ends: with `PostgreSQL` both go by its clock.
 #[tokio::test]
 async fn a_machine_whose_clock_is_wrong_goes_by_the_databases() {
-    for off in [-9, 9] {
+    for (off, says) in [
+        (-9, "ms behind the database's"),
+        (9, "ms ahead of the database's"),
+    ] {
         let setting = Setting {
             database: Database::Postgres,
             machine_off: seconds(off),
             ..Setting::default()
         };
         TestBot::in_setting(setting, async |bot| {
+            // A second of it was passed by the story's own beginning.
             let agrees = (bot.clock.now() - SystemClock::default().now()).abs();
-            // Ahead of it, it waits until it is caught up with, and never goes back.
-            let most = if off > 0 { seconds(off) } else { seconds(1) };
-            assert!(agrees <= most + seconds(1), "off by {agrees}");
-            let metrics = page(bot, "/metrics").await;
-            let skew = metrics
-                .lines()
-                .find_map(|line| line.strip_prefix("hallpass_clock_skew_seconds "))
-                .unwrap();
-            let skew: f64 = skew.parse().unwrap();
-            assert!(
-                (skew + f64::from(i32::try_from(off).unwrap())).abs() < 1.0,
-                "{skew}"
-            );
+            assert!(agrees <= seconds(3), "off by {agrees}");
+            let off = f64::from(i32::try_from(off).unwrap());
+            let skew = skew(bot).await;
+            assert!((skew + off).abs() < 1.0, "{skew}");
+            security_hears(bot, "*Clocks differ*").await;
+            security_hears(bot, says).await;
             let all = bot.store.events_after(0, 1_000).await.unwrap();
             let told = all
                 .iter()
@@ -67,6 +83,56 @@ async fn a_machine_whose_clock_is_wrong_goes_by_the_databases() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_jump_is_told_to_security_and_counted() {
+    everywhere(async |bot| {
+        let before = skew(bot).await;
+        bot.clock.machine_jumps(minutes(60));
+        security_hears(bot, "jumped* forward by 1 hour").await;
+        shows(bot, "hallpass_clock_jumps_total{direction=\"forward\"} 1\n").await;
+        // Where there is a database to follow, it was asked before anybody was told.
+        let moved = skew(bot).await - before;
+        let followed = !bot.database_url.starts_with("sqlite:");
+        let expected = if followed { -3_600.0 } else { 0.0 };
+        assert!((moved - expected).abs() < 5.0, "{moved}");
+        if followed {
+            security_hears(bot, "*Clocks differ*").await;
+        }
+        bot.clock.machine_jumps(minutes(-60));
+        security_hears(bot, "jumped* back by 1 hour").await;
+        shows(bot, "hallpass_clock_jumps_total{direction=\"back\"} 1\n").await;
+        bot.settle().await;
+    })
+    .await;
+}
+
+/// I7: what the machine of one replica says ends nothing that all replicas share.
+#[tokio::test]
+async fn a_jump_of_a_machine_moves_no_end_where_a_database_is_followed() {
+    TestBot::on(Database::Postgres, async |bot| {
+        let ask = "/prod-access db-admin 50m orders stuck";
+        let request = bot.asks("alice", ask).await;
+        bot.approves("bob", &request).await;
+        bot.settle().await;
+        for (by, told) in [(60, "forward by 1 hour"), (-120, "back by 2 hours")] {
+            let before = bot.clock.now();
+            bot.clock.machine_jumps(minutes(by));
+            let moved = bot.clock.now() - before;
+            assert!(moved >= seconds(0) && moved < minutes(1), "{moved}");
+            security_hears(bot, told).await;
+            bot.settle().await;
+            assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        }
+        bot.clock.advance(minutes(48));
+        bot.settle().await;
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        bot.clock.advance(minutes(3));
+        bot.settle().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+    })
+    .await;
 }
 
 #[derive(Clone)]
@@ -136,7 +202,16 @@ async fn passes(bot: &TestBot) {
 
 #[tokio::test]
 async fn the_heartbeat_comes_every_minute_while_there_is_progress() {
+    comes_while_there_is_progress(Database::Sqlite).await;
+    comes_while_there_is_progress(Database::Postgres).await;
+}
+
+async fn comes_while_there_is_progress(database: Database) {
     let (receiver, setting) = receiving(false).await;
+    let setting = Setting {
+        database,
+        ..setting
+    };
     TestBot::in_setting(setting, async |bot| {
         for beats in 1..=3 {
             passes(bot).await;
@@ -146,26 +221,19 @@ async fn the_heartbeat_comes_every_minute_while_there_is_progress() {
 
         // A timer that nobody can carry out: the worker goes round and gets nowhere.
         let due = (bot.clock.now() + minutes(2)).timestamp_micros();
-        let stuck = sqlx::SqlitePool::connect(&bot.database_url).await.unwrap();
-        sqlx::query(
+        bot.tampers(&format!(
             "insert into effect (subject, kind, lane, urgency, due, next_at, claimed, wanted, token, attempts) \
-             values ('grant:none', 'nonsense', 'internal', 0, $1, $1, false, 1, 0, 0)",
-        )
-        .bind(due)
-        .execute(&stuck)
-        .await
-        .unwrap();
+             values ('grant:none', 'nonsense', 'internal', 0, {due}, {due}, false, 1, 0, 0)",
+        ))
+        .await;
         bot.clock.advance(minutes(5));
         shows(bot, "hallpass_heartbeat_total{outcome=\"withheld\"} ").await;
         let before = *receiver.heard.borrow();
         bot.clock.advance(minutes(5));
         shows(bot, "hallpass_heartbeat_total{outcome=\"withheld\"} 2").await;
         assert_eq!(*receiver.heard.borrow(), before, "silence is the alarm");
-        sqlx::query("delete from effect where kind = 'nonsense'")
-            .execute(&stuck)
-            .await
-            .unwrap();
-        stuck.close().await;
+        bot.tampers("delete from effect where kind = 'nonsense'")
+            .await;
         passes(bot).await;
         passes(bot).await;
         heard(&receiver, before + 1).await;

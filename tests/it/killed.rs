@@ -1,16 +1,13 @@
 //! Replicas killed with SIGKILL and paused longer than a lease, at random moments, under a steady stream of asks,
 //! approvals and drops; judged by the target's log.
 
-mod fleet;
-
 use std::time::{Duration, Instant};
 
 use crate::support::Database;
 use crate::support::crowd::{Crowd, judged};
+use crate::support::fleet::Fleet;
 use crate::support::soak::{self, Dice};
 use crate::support::world::World;
-
-use fleet::Fleet;
 
 async fn survives(database: Database, replicas: usize, time: Duration, seed: u64) {
     let world = World::on(database).await;

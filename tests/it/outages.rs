@@ -1,5 +1,6 @@
-//! What the bot lives on breaks: its `PostgreSQL` is stopped in the middle of work as by a crash, the target goes down
-//! while an access is to end, connections are cut, reset, slow or silent. A small TCP proxy stands in between.
+//! What the bot lives on breaks: its `PostgreSQL`, which one process or three share, is stopped in the middle of work as
+//! by a crash, the target goes down while an access is to end, connections are cut, reset, slow or silent. A small TCP
+//! proxy stands in between.
 
 mod links;
 
@@ -9,10 +10,11 @@ use sqlx::{Connection, PgConnection};
 
 use crate::support::Database;
 use crate::support::crowd::{Crowd, judged};
+use crate::support::fleet::Fleet;
 use crate::support::lateness::{Misfortune, Whom};
 use crate::support::patience::{approves, asks, end_is_told, eventually};
 use crate::support::postgres::{Server, Version};
-use crate::support::soak;
+use crate::support::soak::{self, Dice};
 use crate::support::workplace::GENERAL;
 use crate::support::world::World;
 
@@ -31,12 +33,11 @@ async fn world_on(server: &Server) -> World {
     world
 }
 
-#[tokio::test]
-async fn its_database_crashes_in_the_middle_of_work() {
+/// So often, under as many replicas as share it. They stay up; who asks meanwhile is answered in time.
+async fn its_database_crashes(replicas: usize, crashes: u32) {
     let mut server = Server::start(Version::Fifteen).await;
     let world = world_on(&server).await;
-    let bot = world.serve().await;
-    let crashes = soak::long_or(12, 2);
+    let fleet = Fleet::start(&world, replicas, Dice::new(23)).await;
     let time = Duration::from_secs(6) * crashes;
     let crowd = Crowd::until(&world, Instant::now() + time);
     let mut misfortunes = Vec::new();
@@ -60,10 +61,20 @@ async fn its_database_crashes_in_the_middle_of_work() {
         }
     };
     tokio::join!(suffers, crowd.works(23));
-    let layer = ("outages", "PostgreSQL of the bot, one replica");
+    let who = format!("PostgreSQL of the bot, replicas: {replicas}");
     let befell = (&misfortunes[..], Database::Postgres);
-    judged(&world, crowd, befell, layer).await;
-    assert!(bot.stops().await.1);
+    judged(&world, crowd, befell, ("outages", &who)).await;
+    fleet.stops().await;
+}
+
+#[tokio::test]
+async fn its_database_crashes_in_the_middle_of_work() {
+    its_database_crashes(1, soak::long_or(12, 2)).await;
+}
+
+#[tokio::test]
+async fn the_database_of_three_crashes_in_the_middle_of_work() {
+    its_database_crashes(3, soak::long_or(12, 1)).await;
 }
 
 const ORDERS: &str = r#"

@@ -34,7 +34,8 @@ async fn prepared(version: Version) -> Server {
             "create role hallpass login; create role alice login; create role rita login; \
              create role mallory login; create role olga login; create role ops; \
              create role orders_admin; create role reports; \
-             grant orders_admin to hallpass with {admin_option}; grant pg_signal_backend to hallpass"
+             grant orders_admin, reports to hallpass with {admin_option}; \
+             grant pg_signal_backend to hallpass"
         ))
         .await;
     server
@@ -61,6 +62,15 @@ async fn holders(server: &Server) -> Vec<String> {
     sqlx::query_scalar(sql).fetch_all(&mut admin).await.unwrap()
 }
 
+/// Who is a member of what and by whom, all of it but the server's own.
+async fn memberships(server: &Server) -> Vec<String> {
+    use sqlx::{Connection, PgConnection};
+    let mut admin = PgConnection::connect(&server.admin_url()).await.unwrap();
+    let sql = "select format('%s in %s by %s', member::regrole, roleid::regrole, grantor::regrole) \
+               from pg_auth_members where roleid >= 16384 order by 1";
+    sqlx::query_scalar(sql).fetch_all(&mut admin).await.unwrap()
+}
+
 async fn active(bot: &TestBot, person: &str, duration: &str) {
     let text = format!("/prod-access orders-admin {duration} orders stuck");
     let request = bot.asks(person, &text).await;
@@ -69,8 +79,12 @@ async fn active(bot: &TestBot, person: &str, duration: &str) {
 
 /// As whoever has Hallpass's own password.
 async fn by_its_own_mark(server: &Server, principal: &str) {
+    marked(server, "orders_admin", principal).await;
+}
+
+async fn marked(server: &Server, role: &str, principal: &str) {
     let url = server.url("hallpass", "postgres");
-    let sql = format!("grant orders_admin to {principal} granted by current_user");
+    let sql = format!("grant {role} to {principal} granted by current_user");
     execute(&url, &sql).await;
 }
 
@@ -110,15 +124,45 @@ async fn what_others_gave_is_told_once_and_never_taken() {
                          grant reports to alice",
                     )
                     .await;
+                let before = memberships(server).await;
                 bot.scans().await;
                 assert_eq!(bot.drift().await, ["unknown told", "unknown told"]);
                 bot.scans().await;
                 bot.scans().await;
                 assert_eq!(bot.drift().await.len(), 2, "told once");
                 assert_eq!(holders(server).await, ["mallory", "olga"]);
+                assert_eq!(memberships(server).await, before);
+                let reports = "alice in reports by admin".to_owned();
+                assert!(before.contains(&reports), "{before:#?}");
             })
             .await;
         }
+    }
+}
+
+/// It could take them, and they even bear its mark: only what a configured role hands out is its business.
+#[tokio::test]
+async fn what_no_configured_role_hands_out_is_never_touched() {
+    for version in VERSIONS {
+        told(
+            version,
+            r#"unknown_access = "revoke""#,
+            async |bot, server| {
+                marked(server, "reports", "rita").await;
+                marked(server, "reports", "mallory").await;
+                let before = memberships(server).await;
+                by_its_own_mark(server, "mallory").await;
+                active(bot, "rita", "20m").await;
+                bot.scans().await;
+                assert_eq!(bot.drift().await, ["unknown removing"], "of the orders");
+                assert_eq!(holders(server).await, ["rita"]);
+                bot.scans().await;
+                bot.scans().await;
+                assert_eq!(memberships(server).await, before, "her grant is over, too");
+                assert_eq!(bot.drift().await.len(), 1);
+            },
+        )
+        .await;
     }
 }
 

@@ -199,7 +199,8 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
             request: poison(request),
         },
         Message::Overdue { mut alarm } => {
-            alarm.backend = text.into();
+            alarm.backend = alarm.backend.map(|_| text.into());
+            alarm.unread = vec![text.into(); many.min(alarm.unread.len())];
             for one in &mut alarm.named {
                 one.role = text.into();
                 one.short = text.into();
@@ -208,13 +209,21 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
             alarm.named = alarm.named.into_iter().cycle().take(many).collect();
             Message::Overdue { alarm }
         }
-        Message::OverdueNoMore { since, over, .. } => Message::OverdueNoMore {
-            backend: text.into(),
+        Message::OverdueNoMore {
+            backend,
+            since,
+            over,
+        } => Message::OverdueNoMore {
+            backend: backend.map(|_| text.into()),
             since,
             over,
         },
-        Message::OverdueIsOver { since, over, .. } => Message::OverdueIsOver {
-            backend: text.into(),
+        Message::OverdueIsOver {
+            backend,
+            since,
+            over,
+        } => Message::OverdueIsOver {
+            backend: backend.map(|_| text.into()),
             since,
             over,
         },

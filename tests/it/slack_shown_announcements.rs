@@ -1,6 +1,6 @@
 //! Every announcement to the security channel, as it is rendered.
 
-use hallpass::domain::announcement::{Drift, DriftDone, DriftKind};
+use hallpass::domain::announcement::{Drift, DriftDone, DriftKind, TimeAfter};
 use hallpass::domain::{Actor, Announcement, BackendName, Email, ShortId, SlackId};
 use hallpass::ports::chat::Message;
 
@@ -112,6 +112,7 @@ fn facts() -> Vec<(&'static str, Announcement)> {
             Announcement::ClockJumped {
                 by_seconds: 5_400,
                 at: at(0),
+                time: TimeAfter::Later,
             },
         ),
         (
@@ -119,6 +120,23 @@ fn facts() -> Vec<(&'static str, Announcement)> {
             Announcement::ClockJumped {
                 by_seconds: -90,
                 at: at(0),
+                time: TimeAfter::Later,
+            },
+        ),
+        (
+            "announced_jump_of_one",
+            Announcement::ClockJumped {
+                by_seconds: 5_400,
+                at: at(0),
+                time: TimeAfter::Followed,
+            },
+        ),
+        (
+            "announced_record_ahead",
+            Announcement::ClockJumped {
+                by_seconds: -35_000_000,
+                at: at(0),
+                time: TimeAfter::Earlier,
             },
         ),
         (

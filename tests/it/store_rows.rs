@@ -354,7 +354,13 @@ async fn a_persons_requests_are_found_by_their_words_and_counted_while_they_wait
         let expected: Vec<_> = expected.into_iter().map(|one| request(one).id).collect();
         assert_eq!(found.await, Ok(expected), "{reason} since {since}");
     }
-    for (name, limit, expected) in [("alice", 9, 2), ("alice", 1, 1), ("bob", 9, 0)] {
+    let mut odd = request(6);
+    odd.reason = "the \"orders\" \\ stuck\nsince 03:12 \u{1F6A8}".into();
+    let written = db.store.apply_one(Change::default().request(odd.clone()));
+    assert_eq!(written.await, Ok(Applied::Done));
+    let found = db.store.asked_with_reason(&alice, at(0), &odd.reason, 9);
+    assert_eq!(found.await, Ok(vec![odd.id]));
+    for (name, limit, expected) in [("alice", 9, 3), ("alice", 1, 1), ("bob", 9, 0)] {
         let waiting = db.store.count_waiting(&person_id(name), limit).await;
         assert_eq!(waiting, Ok(expected), "{name}, at most {limit}");
     }

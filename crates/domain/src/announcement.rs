@@ -35,9 +35,14 @@ pub enum Announcement {
         grants: Vec<ShortId>,
         reachable: bool,
     },
-    /// The clock jumped, forward where `by_seconds` is positive.
-    ClockJumped { by_seconds: i64, at: Time },
-    /// This process's clock and the database's differ.
+    /// A machine's clock jumped, forward where `by_seconds` is positive; or at a start it was behind the record.
+    ClockJumped {
+        by_seconds: i64,
+        at: Time,
+        #[serde(default)]
+        time: TimeAfter,
+    },
+    /// This machine's clock and the database's, which is followed, differ: behind it where negative.
     ClockSkewed { by_millis: i64, at: Time },
     /// The record is shorter or other than what was anchored: only revocations are carried out now.
     Restored { anchored: u64, found: u64, at: Time },
@@ -51,8 +56,22 @@ pub enum Announcement {
         key: String,
         at: Time,
     },
-    /// The sealer found that what was sealed isn't what stands there now.
+    /// What was sealed isn't what stands there now, first at a sequence; without one, what should prove the record
+    /// outside of the database isn't there or couldn't be asked.
     RecordBroken { sequence: Option<u64>, why: String },
+}
+
+/// What time goes by after a clock jumped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeAfter {
+    /// The later one counts: a jump forward is believed, one back isn't.
+    #[default]
+    Later,
+    /// The database's clock, as before.
+    Followed,
+    /// The machine's: the record is too far ahead to be believed.
+    Earlier,
 }
 
 /// One difference between a backend and the grants.
@@ -124,7 +143,7 @@ impl Announcement {
 
 #[cfg(test)]
 mod tests {
-    use super::Announcement;
+    use super::{Announcement, TimeAfter};
     use crate::effect::Subject;
     use crate::testing::at;
     use crate::{Actor, AnnouncementId, EffectKind, Lane, Urgency};
@@ -135,6 +154,7 @@ mod tests {
         let jumped = Announcement::ClockJumped {
             by_seconds: 90,
             at: at(3),
+            time: TimeAfter::Later,
         };
         assert_eq!(jumped.at(), Some(at(3)));
         assert_eq!(

@@ -102,6 +102,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{Change, Write};
+    use crate::announcement::TimeAfter;
     use crate::person::Membership;
     use crate::testing::{at, who};
     use crate::{Announcement, Person};
@@ -121,6 +122,7 @@ mod tests {
         let jumped = Announcement::ClockJumped {
             by_seconds: 90,
             at: at(0),
+            time: TimeAfter::default(),
         };
         let change = Change::default()
             .person(person.clone())

@@ -97,12 +97,15 @@ pub enum EffectKind {
     Say(Notice),
     /// Tell the security channel (announcement).
     Announce,
-    /// Render the alarm about overdue revocations as it is now, in the security channel (backend).
+    /// Render the alarm about overdue revocations as it is now, in the security channel (backend; ledger: of those whose
+    /// backend can't be known, because their rows can't be read).
     SyncAlarm,
     /// Compare what the backend says with the ledger (backend); comes again by itself.
     Reconcile,
     /// Look for what lost its timer or its authority (ledger); comes again by itself.
     CheckLedger,
+    /// Look for access that is overdue to end (ledger); comes again by itself.
+    CheckOverdue,
     /// Look who of the holders and those who wait has left (ledger); comes again by itself.
     CheckPeople,
     /// Erase the personal fields that are old enough (ledger); comes again by itself.

@@ -9,6 +9,7 @@ pub mod change;
 pub mod command;
 pub mod duration;
 pub mod effect;
+pub mod erasure;
 pub mod event;
 pub mod grant;
 pub mod holding;

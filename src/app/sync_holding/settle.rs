@@ -83,7 +83,7 @@ impl App {
         let unsure = unsure && !planted(Fault::PausedReplicaActs);
         let look = unsure.then(|| now.sync(self.now() + seen.over));
         let told_stuck = grants.iter().any(is_told_stuck);
-        let alarm = told_stuck.then(|| alarm_effect(&now.backend, self.now()));
+        let alarm = told_stuck.then(|| alarm_effect(Some(&now.backend), self.now()));
         let cards: Vec<Effect> = grants
             .iter()
             .filter(|_| seen.failed_before)

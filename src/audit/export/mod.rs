@@ -3,6 +3,7 @@
 
 mod csv;
 mod ocsf;
+mod outside;
 mod read;
 
 use std::io::{self, Write};
@@ -91,9 +92,9 @@ pub async fn export(
     let unsealed = store.waiting_for_seal().await?;
     let stretch = stretch(store, from, to).await?;
     let mut writer: Box<dyn Lines + '_> = match format {
-        Format::Jsonl => Box::new(Jsonl::begin(store, stretch.as_ref(), out).await?),
-        Format::Csv => Box::new(csv::Csv::begin(out)?),
-        Format::Ocsf => Box::new(ocsf::Ocsf { out }),
+        Format::Jsonl => Box::new(Jsonl::begin(store, stretch.as_ref(), &mut *out).await?),
+        Format::Csv => Box::new(csv::Csv::begin(&mut *out)?),
+        Format::Ocsf => Box::new(ocsf::Ocsf { out: &mut *out }),
     };
     let mut exported = Exported {
         records: 0,
@@ -116,6 +117,12 @@ pub async fn export(
         }
     }
     writer.end()?;
+    drop(writer);
+    if format == Format::Jsonl && exported.records > 0 {
+        // After the fields were read, so that no erasure of one is missed.
+        outside::write(store, (exported.first, exported.last), out).await?;
+        out.flush()?;
+    }
     Ok(exported)
 }
 

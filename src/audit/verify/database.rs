@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::chain::{Chain, Claimed};
+use super::chain::{Chain, Claimed, Ended};
+use super::erased::Known;
 use super::record::{self, Field};
-use super::{Against, Verified, Wrong};
+use super::{Against, LOOKS, Verified, Wrong};
 use crate::audit::chain::GENESIS;
 use crate::audit::checkpoint::Checkpoint;
+use crate::audit::erasure::Erasure;
 use crate::store::{SealedRecord, Span, Store, StoreError};
 
 /// Records, or checkpoints, in memory at a time.
@@ -29,7 +31,23 @@ pub async fn verify_database(
     store: &Store,
     against: Against,
 ) -> Result<Result<Verified, Wrong>, StoreError> {
-    let mut chain = match Chain::new(1, GENESIS, against) {
+    let mut known = Known::default();
+    for _ in 0..LOOKS {
+        match look(store, against.clone(), known).await? {
+            Ok(Ended::Whole(verified)) => return Ok(Ok(*verified)),
+            Ok(Ended::Again(learned)) => known = learned,
+            Err(wrong) => return Ok(Err(wrong)),
+        }
+    }
+    Ok(Err(super::never_at_rest()))
+}
+
+async fn look(
+    store: &Store,
+    against: Against,
+    known: Known,
+) -> Result<Result<Ended, Wrong>, StoreError> {
+    let mut chain = match Chain::new(1, GENESIS, against, known) {
         Ok(chain) => chain,
         Err(wrong) => return Ok(Err(wrong)),
     };
@@ -77,8 +95,27 @@ pub async fn verify_database(
             why,
         }));
     }
+    if chain.is_open() {
+        tail(store, &mut chain).await?;
+    }
     let unsealed = unsealed(store).await?;
     Ok(chain.end(unsealed))
+}
+
+/// Erasures that aren't sealed yet, or only since the last page was read.
+async fn tail(store: &Store, chain: &mut Chain) -> Result<(), StoreError> {
+    let highest = store.horizon().await?.highest;
+    let read = (1, chain.next() - 1);
+    let mut after = 0;
+    while after < highest {
+        let up_to = highest.min(after + WINDOW);
+        for late in store.erasures_outside(read, Span { after, up_to }).await? {
+            let erasure = Erasure::read(late.body.as_bytes()).map(Box::new);
+            chain.not_sealed(erasure);
+        }
+        after = up_to;
+    }
+    Ok(())
 }
 
 /// The first record of a page can't be read: it isn't there, or its event isn't.
@@ -115,6 +152,7 @@ fn follow(chain: &mut Chain, record: &SealedRecord) -> Result<(), Wrong> {
     let claimed = Claimed {
         sequence: record.sequence,
         hash: &record.hash,
+        body: record.body.as_bytes(),
         alone,
     };
     chain.follow(claimed, || Some(record.event.clone()))

@@ -12,9 +12,11 @@ use std::thread;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::chain::{Chain, Claimed};
+use super::chain::{Chain, Claimed, Ended};
+use super::erased::Known;
+use super::outside;
 use super::record::{self, Alone, Field};
-use super::{Against, Verified, Wrong};
+use super::{Against, LOOKS, Verified, Wrong};
 use crate::audit::chain::{GENESIS, parse_hash};
 use crate::audit::checkpoint::{Checkpoint, CheckpointLine};
 
@@ -52,6 +54,7 @@ enum Line {
         alone: Alone,
     },
     Checkpoint(Checkpoint),
+    Outside(outside::Line),
     /// Why it is neither.
     Broken(String),
 }
@@ -66,7 +69,19 @@ struct Looked {
 ///
 /// # Errors
 /// Outside where the file can't be read; inside what is wrong with the record.
-pub fn verify_export(path: &Path, against: Against) -> io::Result<Result<Verified, Wrong>> {
+pub fn verify_export(path: &Path, against: &Against) -> io::Result<Result<Verified, Wrong>> {
+    let mut known = Known::default();
+    for _ in 0..LOOKS {
+        match go_through(path, against.clone(), known)? {
+            Ok(Ended::Whole(verified)) => return Ok(Ok(*verified)),
+            Ok(Ended::Again(learned)) => known = learned,
+            Err(wrong) => return Ok(Err(wrong)),
+        }
+    }
+    Ok(Err(super::never_at_rest()))
+}
+
+fn go_through(path: &Path, against: Against, known: Known) -> io::Result<Result<Ended, Wrong>> {
     let mut pieces = Pieces {
         file: File::open(path)?,
         rest: Vec::new(),
@@ -87,7 +102,7 @@ pub fn verify_export(path: &Path, against: Against) -> io::Result<Result<Verifie
             return Ok(Err(Wrong::Unreadable(why.into())));
         }
     };
-    let chain = match Chain::new(header.first, previous, against) {
+    let chain = match Chain::new(header.first, previous, against, known) {
         Ok(chain) => chain,
         Err(wrong) => return Ok(Err(wrong)),
     };
@@ -180,6 +195,10 @@ fn look(line: &[u8], at: usize) -> Line {
             Err(error) => Line::Broken(format!("a checkpoint can't be read: {error}")),
         };
     }
+    if outside::is_one(line) {
+        let why = "what it tells of an erasure outside can't be read";
+        return outside::read(line).map_or_else(|| Line::Broken(why.into()), Line::Outside);
+    }
     let record: Record<'_> = match serde_json::from_slice(line) {
         Ok(record) => record,
         Err(error) => return Line::Broken(format!("it can't be read: {error}")),
@@ -198,11 +217,7 @@ fn look(line: &[u8], at: usize) -> Line {
 }
 
 /// Takes the pieces in the order in which they were dealt.
-fn follow(
-    mut chain: Chain,
-    header: &Header,
-    looked: &[Receiver<Looked>],
-) -> Result<Verified, Wrong> {
+fn follow(mut chain: Chain, header: &Header, looked: &[Receiver<Looked>]) -> Result<Ended, Wrong> {
     for looked in looked.iter().cycle() {
         let Ok(Looked { piece, lines }) = looked.recv() else {
             break;
@@ -218,11 +233,13 @@ fn follow(
                     let claimed = Claimed {
                         sequence,
                         hash: std::str::from_utf8(&piece[hash]).unwrap_or_default(),
+                        body: &piece[body.clone()],
                         alone,
                     };
                     chain.follow(claimed, || record::event_id(&piece[body.clone()]))?;
                 }
                 Line::Checkpoint(checkpoint) => chain.checkpoint(&checkpoint)?,
+                Line::Outside(line) => chain.outside(line)?,
                 Line::Broken(why) => {
                     return Err(Wrong::Record {
                         sequence: chain.next(),

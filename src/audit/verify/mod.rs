@@ -3,7 +3,10 @@
 
 mod chain;
 mod database;
+mod erased;
 mod export;
+mod marks;
+mod outside;
 mod record;
 
 use std::collections::BTreeSet;
@@ -14,6 +17,7 @@ use hallpass_domain::Time;
 use super::checkpoint::Checkpoint;
 
 pub use database::verify_database;
+pub use erased::{Erased, Erasures, Standing};
 pub use export::verify_export;
 
 /// What a record is held to.
@@ -40,6 +44,13 @@ pub enum Wrong {
     Unreadable(String),
 }
 
+/// How often a record is gone through, where fields are being erased meanwhile.
+const LOOKS: usize = 4;
+
+fn never_at_rest() -> Wrong {
+    Wrong::Unreadable("Personal fields were erased all the while this looked. Try again.".into())
+}
+
 fn named(event: Option<&String>) -> String {
     event.map_or_else(String::new, |event| format!(" (event {event})"))
 }
@@ -58,9 +69,11 @@ pub struct Verified {
     pub pinned: bool,
     /// Personal fields that the record committed to.
     pub fields: u64,
-    /// How many of them were erased, in how many records.
+    /// How many of them were erased, in how many records. Each was taken by one of the erasures.
     pub erased: u64,
     pub erased_in: u64,
+    /// On record in what was looked at, whichever records they were about.
+    pub erasures: Erasures,
     /// Events that stand in the database and not in the chain yet.
     pub unsealed: u64,
 }
@@ -77,7 +90,7 @@ impl Verified {
     }
 }
 
-/// For people, sentences in one paragraph.
+/// For people, sentences in one paragraph, and a line for each erasure.
 impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((first, last)) = self.span else {
@@ -133,7 +146,7 @@ impl Verified {
                 " Signed by {keys}; whether that is yours this can't know: compare it with what the log said at the start, and pin it with --key {keys}."
             )?;
         }
-        Ok(())
+        write!(f, "{}", self.erasures)
     }
 }
 

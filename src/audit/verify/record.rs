@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::audit::chain::{commitment, event_digest};
+use crate::audit::erasure::Erasure;
 
 /// How the bodies of records without personal fields end.
 const NONE: &[u8] = br#""personal":[]}"#;
@@ -38,9 +39,11 @@ struct Commitment<'a> {
 #[derive(Debug)]
 pub(super) struct Alone {
     pub(super) digest: [u8; 32],
-    /// Personal fields that the body committed to, and how many of them are gone.
+    /// Personal fields that the body committed to, and the places of those that are gone.
     pub(super) fields: u32,
-    pub(super) erased: u32,
+    pub(super) missing: Vec<u32>,
+    /// Where it tells of one.
+    pub(super) erasure: Option<Box<Erasure>>,
     pub(super) wrong: Option<String>,
 }
 
@@ -48,7 +51,8 @@ pub(super) fn look(body: &[u8], fields: &[Field<'_>]) -> Alone {
     let mut alone = Alone {
         digest: event_digest(body),
         fields: 0,
-        erased: 0,
+        missing: Vec::new(),
+        erasure: Erasure::read(body).map(Box::new),
         wrong: None,
     };
     if fields.is_empty() && body.ends_with(NONE) {
@@ -79,9 +83,9 @@ pub(super) fn look(body: &[u8], fields: &[Field<'_>]) -> Alone {
             return alone;
         }
     }
-    let gone = left.iter().filter(|left| !**left).count();
     alone.fields = count(left.len());
-    alone.erased = count(gone);
+    let places = (0..).zip(left);
+    alone.missing = places.filter(|(_, left)| !left).map(|(at, _)| at).collect();
     alone
 }
 
@@ -98,4 +102,12 @@ pub(super) fn event_id(body: &[u8]) -> Option<String> {
     let named: Named = serde_json::from_slice(body).ok()?;
     let harmless = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
     (named.id.len() <= 64 && named.id.chars().all(harmless)).then_some(named.id)
+}
+
+/// What a personal field is called, for a sentence; none where it can't be read.
+pub(super) fn field_name(body: &[u8], place: u32) -> Option<String> {
+    let body: Body<'_> = serde_json::from_slice(body).ok()?;
+    let made = body.personal.get(usize::try_from(place).ok()?)?;
+    let name: String = made.field.chars().take(80).collect();
+    Some(name.escape_debug().to_string())
 }

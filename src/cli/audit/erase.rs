@@ -40,7 +40,7 @@ fn told(person: &PersonId, erased: &Erased) -> String {
         format!("  personal fields of events  {fields}, of {events} events"),
         format!("  requests, grants           the words in {requests} and {grants}"),
         "  identity                   e-mail, Slack accounts, name, principals".to_owned(),
-        "The proof stays whole: `hallpass audit verify` lists what was erased. The id stays, for nobody any more.".to_owned(),
+        "The proof stays whole: `hallpass audit verify` lists this erasure. The id stays, for nobody any more.".to_owned(),
     ];
     if *left > 0 {
         lines.push(format!(

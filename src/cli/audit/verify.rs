@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let found = match args.file {
         Some(file) => {
             let shown = file.display().to_string();
-            let read = tokio::task::spawn_blocking(move || verify_export(&file, against)).await?;
+            let read = tokio::task::spawn_blocking(move || verify_export(&file, &against)).await?;
             read.with_context(|| format!("{shown} can't be read"))?
         }
         None => of_database(against, anchored).await?,

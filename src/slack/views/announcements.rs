@@ -7,7 +7,7 @@ use super::Rendered;
 use super::blocks;
 use super::limits;
 use super::text::Line;
-use crate::domain::announcement::{Drift, DriftDone, DriftKind};
+use crate::domain::announcement::{Drift, DriftDone, DriftKind, TimeAfter};
 use crate::domain::{Actor, Announcement, BackendName, Duration, Email, ShortId, SlackId, Time};
 use crate::ports::chat::Shown;
 
@@ -33,7 +33,11 @@ pub(super) fn announcement(announcement: &Announcement) -> Rendered {
             grants,
             reachable,
         } => backend_retired(backend, grants, *reachable),
-        Announcement::ClockJumped { by_seconds, at } => clock_jumped(*by_seconds, *at),
+        Announcement::ClockJumped {
+            by_seconds,
+            at,
+            time,
+        } => clock_jumped(*by_seconds, *at, *time),
         Announcement::ClockSkewed { by_millis, at } => clock_skewed(*by_millis, *at),
         Announcement::Restored {
             anchored, found, ..
@@ -214,32 +218,45 @@ fn backend_retired(backend: &BackendName, grants: &[ShortId], reachable: bool) -
     })
 }
 
-fn clock_jumped(by_seconds: i64, at: Time) -> Rendered {
+fn clock_jumped(by_seconds: i64, at: Time, time: TimeAfter) -> Rendered {
     let size = Duration::from_secs(u32::try_from(by_seconds.unsigned_abs()).unwrap_or(u32::MAX));
-    let line = Line::of("*The clock jumped* ")
-        .say(if by_seconds < 0 { "back by " } else { "forward by " })
-        .span_in_words(size)
-        .say(", ")
-        .time(at)
-        .say(if by_seconds < 0 {
-            ". No access lasts longer for that: its time is counted on from the later time. Please check the machine's time."
-        } else {
-            ". The new time is believed, so grants may have ended early. Please check the machine's time."
-        });
-    Rendered::line(line)
+    let (what, then) = match (time, by_seconds < 0) {
+        (TimeAfter::Later, true) => (
+            "*The clock jumped* back by ",
+            ". No access lasts longer for that: its time is counted on from the later time.",
+        ),
+        (TimeAfter::Later, false) => (
+            "*The clock jumped* forward by ",
+            ". The new time is believed, so grants may have ended early.",
+        ),
+        (TimeAfter::Followed, back) => (
+            if back {
+                "*A machine's clock jumped* back by "
+            } else {
+                "*A machine's clock jumped* forward by "
+            },
+            ". The database's time is followed, so access still ends on time.",
+        ),
+        (TimeAfter::Earlier, _) => (
+            "*The clock is behind the record* by ",
+            ". That much isn't believed: what was given while it was ahead ends late. Look at `hallpass grants`.",
+        ),
+    };
+    let line = Line::of(what).span_in_words(size).say(", ").time(at);
+    Rendered::line(line.say(then).say(" Please check the machine's time."))
 }
 
 fn clock_skewed(by_millis: i64, at: Time) -> Rendered {
-    let line = Line::of("*Clocks differ*: this process is ")
+    let line = Line::of("*Clocks differ*: this machine's is ")
         .number(by_millis.unsigned_abs())
         .say(if by_millis < 0 {
             " ms behind"
         } else {
             " ms ahead of"
         })
-        .say(" the database, ")
+        .say(" the database's, ")
         .time(at)
-        .say(". Access ends that much too late or too early. Please check the machines' time.");
+        .say(". The database's is followed, so access ends by that. Please check both machines' time.");
     Rendered::line(line)
 }
 
@@ -280,12 +297,14 @@ fn checkpoint(sequence: u64, hash: &str, key: &str, at: Time) -> Rendered {
 }
 
 fn record_broken(sequence: Option<u64>, why: &str) -> Rendered {
-    let line = Line::of("*The record was changed after it was sealed*");
     let line = match sequence {
-        Some(sequence) => line.say(", first at entry ").number(sequence),
-        None => line,
+        Some(sequence) => Line::of("*The record was changed after it was sealed*, first at entry ")
+            .number(sequence)
+            .say(". Keep a copy of the database and look who can write to it."),
+        None => {
+            Line::of("*What proves the record is incomplete.* Access is given and taken as always.")
+        }
     };
-    let line = line.say(". Keep a copy of the database and look who can write to it.");
     let text = line
         .clone()
         .say(" What was found: ")

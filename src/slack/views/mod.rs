@@ -119,12 +119,12 @@ pub fn message(message: &Message, audience: Audience<'_>) -> Rendered {
             backend,
             since,
             over,
-        } => alarm::no_more(backend, *since, *over),
+        } => alarm::no_more(backend.as_deref(), *since, *over),
         Message::OverdueIsOver {
             backend,
             since,
             over,
-        } => alarm::is_over(backend, *since, *over),
+        } => alarm::is_over(backend.as_deref(), *since, *over),
         Message::Announcement { announcement } => announcements::announcement(announcement),
         Message::Instead { message: told } => announcements::instead(self::message(told, audience)),
         Message::Late { at, message: late } => {

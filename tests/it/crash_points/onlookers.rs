@@ -99,6 +99,29 @@ async fn beat(Shared(onlookers): Shared<Onlookers>) -> &'static str {
     "heard"
 }
 
+/// As S3's second listing: the objects after a name, all in one answer.
+fn listed(kept: &BTreeMap<String, Bytes>, query: &str) -> String {
+    let asked = url::form_urlencoded::parse(query.as_bytes());
+    let after = asked.into_iter().find(|(name, _)| name == "start-after");
+    let after = after.map_or(String::new(), |(_, after)| after.into_owned());
+    let objects: Vec<String> = kept
+        .iter()
+        .filter_map(|(place, body)| Some((place.strip_prefix("/anchors/")?, body.len())))
+        .filter(|(key, _)| *key > after.as_str())
+        .map(|(key, size)| {
+            format!(
+                "<Contents><Key>{key}</Key><LastModified>2026-03-02T09:00:00.000Z</LastModified>\
+                 <ETag>\"1\"</ETag><Size>{size}</Size></Contents>"
+            )
+        })
+        .collect();
+    let objects = objects.concat();
+    format!(
+        "<?xml version=\"1.0\"?><ListBucketResult><Name>anchors</Name>\
+         <IsTruncated>false</IsTruncated>{objects}</ListBucketResult>"
+    )
+}
+
 /// As S3: a put that must make the object fails where there is one.
 async fn bucket(
     Shared(onlookers): Shared<Onlookers>,
@@ -107,6 +130,12 @@ async fn bucket(
     body: Bytes,
 ) -> Response {
     let mut state = onlookers.state();
+    if method == Method::GET
+        && let Some(query) = uri.query()
+        && query.contains("list-type=2")
+    {
+        return listed(&state.kept, query).into_response();
+    }
     let place = uri.path().to_owned();
     let there = state.kept.get(&place).cloned();
     match (method, there) {

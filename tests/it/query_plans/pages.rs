@@ -46,7 +46,10 @@ impl Pages {
         store.live_grants(PAGE).await.unwrap();
         store.all_grants(PAGE).await.unwrap();
         store.untimed_requests(PAGE).await.unwrap();
-        store.overdue_holdings(&gate, now, PAGE).await.unwrap();
+        store.overdue_holdings(&gate, now, now, PAGE).await.unwrap();
+        store.overdue_ends(now, now, PAGE).await.unwrap();
+        let ids: Vec<_> = grants.iter().map(|one| one.id.clone()).collect();
+        store.letters(&ids).await.unwrap();
         store.waiting_holdings(&gate, now, PAGE).await.unwrap();
         store.backlog(now).await.unwrap();
         store.counts().await.unwrap();

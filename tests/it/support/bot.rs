@@ -76,6 +76,11 @@ impl Time {
     pub(crate) fn now(&self) -> hallpass::domain::Time {
         self.clock.now()
     }
+
+    /// The clock of the bot's machine jumps.
+    pub(crate) fn machine_jumps(&self, by: TimeDelta) {
+        self.clock.machine_jumps(by);
+    }
 }
 
 /// A request that was asked: its letters.
@@ -117,16 +122,25 @@ impl Default for Setting {
     }
 }
 
-/// What outlives a bot that is started anew.
-struct Ground {
-    slack: Sandbox,
-    backend: Gate,
+/// What outlives a bot that is started anew, and may change while none serves.
+pub(crate) struct Ground {
+    pub slack: Sandbox,
+    pub backend: Gate,
     clock: Arc<MovableClock>,
     standing: bool,
     socket_mode: bool,
     database_url: String,
     variables: Vec<(String, String)>,
     dir: TempDir,
+}
+
+impl Ground {
+    /// Changes the configuration.
+    pub(crate) fn rewrites(&self, edit: impl FnOnce(String) -> String) {
+        let config = self.dir.path().join("hallpass.toml");
+        let text = edit(std::fs::read_to_string(&config).unwrap());
+        std::fs::write(config, text).unwrap();
+    }
 }
 
 pub(crate) struct TestBot {
@@ -172,7 +186,17 @@ impl TestBot {
     pub(crate) async fn across<T>(
         setting: Setting,
         before: impl AsyncFnOnce(&TestBot) -> T,
-        edit: impl Fn(String) -> String,
+        edit: impl FnOnce(String) -> String,
+        after: impl AsyncFnOnce(&TestBot, T),
+    ) {
+        Self::restarted(setting, before, |ground| ground.rewrites(edit), after).await;
+    }
+
+    /// The same, with whatever happens in between.
+    pub(crate) async fn restarted<T>(
+        setting: Setting,
+        before: impl AsyncFnOnce(&TestBot) -> T,
+        meanwhile: impl FnOnce(&Ground),
         after: impl AsyncFnOnce(&TestBot, T),
     ) {
         let mut bot = Self::start(setting).await;
@@ -181,11 +205,8 @@ impl TestBot {
         bot.stop.cancel();
         let stopped = tokio::time::timeout(PATIENCE, bot.serving).await;
         stopped.expect("it stops in time").unwrap().unwrap();
-        let config = bot.dir.path().join("hallpass.toml");
-        let text = edit(std::fs::read_to_string(&config).unwrap());
-        std::fs::write(config, text).unwrap();
         drop((bot.app, bot.store));
-        bot = Self::begin(Ground {
+        let ground = Ground {
             slack: bot.slack,
             backend: bot.backend,
             clock: bot.clock.clock,
@@ -194,8 +215,9 @@ impl TestBot {
             database_url: bot.database_url,
             variables: bot.variables,
             dir: bot.dir,
-        })
-        .await;
+        };
+        meanwhile(&ground);
+        bot = Self::begin(ground).await;
         bot.settle().await;
         after(&bot, kept).await;
         bot.finish().await;

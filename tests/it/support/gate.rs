@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State as Shared;
+use axum::extract::{ConnectInfo, State as Shared};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use hallpass::domain::Time;
@@ -75,6 +75,8 @@ struct State {
     calls: Vec<Call>,
     forged: usize,
     hold_next: Option<String>,
+    /// Whose call was held back last.
+    held_back: Option<SocketAddr>,
     /// How long each call takes to arrive.
     takes: Duration,
     most_at_once: BTreeMap<(String, String), (usize, usize)>,
@@ -102,6 +104,7 @@ impl Gate {
         let router = Router::new()
             .route("/hallpass", post(called))
             .with_state(gate.clone());
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, router).await });
         gate
     }
@@ -173,6 +176,11 @@ impl Gate {
         self.state().hold_next = Some(action.to_owned());
     }
 
+    /// The caller's end of the connection on which a call was held back last.
+    pub(crate) fn held_back(&self) -> Option<SocketAddr> {
+        self.state().held_back
+    }
+
     pub(crate) fn release(&self) {
         self.released.notify_waiters();
     }
@@ -235,7 +243,7 @@ impl Gate {
     }
 
     /// What the target does with one call; true where its answer is to be held back.
-    fn carry_out(&self, order: &Order) -> (StatusCode, Value, bool) {
+    fn carry_out(&self, order: &Order, caller: SocketAddr) -> (StatusCode, Value, bool) {
         let mut state = self.state();
         let key = (order.principal.clone(), order.permission.clone());
         let refused =
@@ -257,6 +265,9 @@ impl Gate {
         let hangs = state.mood == Mood::HangsOn(order.action.clone());
         let silent = state.mood == Mood::Silent;
         let held_back = silent || status == StatusCode::OK && (next || hangs);
+        if held_back {
+            state.held_back = Some(caller);
+        }
         if held_back && next {
             state.hold_next = None;
         }
@@ -383,7 +394,12 @@ impl Drop for Passage {
     }
 }
 
-async fn called(gate: Shared<Gate>, headers: HeaderMap, body: Bytes) -> Response {
+async fn called(
+    gate: Shared<Gate>,
+    caller: ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let gate = gate.0;
     if !signed(&headers, &body) {
         gate.state().forged += 1;
@@ -399,7 +415,7 @@ async fn called(gate: Shared<Gate>, headers: HeaderMap, body: Bytes) -> Response
         tokio::time::sleep(takes).await;
     }
     let released = gate.released.notified();
-    let (status, body, held_back) = gate.carry_out(&order);
+    let (status, body, held_back) = gate.carry_out(&order, caller.0);
     gate.changed.send_modify(|count| *count += 1);
     if held_back {
         released.await;

@@ -3,6 +3,7 @@
 pub(crate) mod bot;
 pub(crate) mod crowd;
 pub(crate) mod drift;
+pub(crate) mod fleet;
 pub(crate) mod form;
 pub(crate) mod gate;
 pub(crate) mod installed;

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use slack_sandbox::RequestUrls;
 
-use crate::support::lateness::{Misfortune, Whom};
-use crate::support::soak::Dice;
-use crate::support::world::{Bot, World};
+use super::lateness::{Misfortune, Whom};
+use super::soak::Dice;
+use super::world::{Bot, World};
 
 /// A pause outlasts a lease.
 const PAUSE: Duration = Duration::from_millis(11_500);
@@ -22,15 +22,15 @@ struct Replica {
     paused: Option<(Instant, Instant)>,
 }
 
-pub(super) struct Fleet<'a> {
+pub(crate) struct Fleet<'a> {
     world: &'a World,
     replicas: Vec<Replica>,
     dice: Dice,
-    pub(super) misfortunes: Vec<Misfortune>,
+    pub(crate) misfortunes: Vec<Misfortune>,
 }
 
 impl<'a> Fleet<'a> {
-    pub(super) async fn start(world: &'a World, replicas: usize, dice: Dice) -> Self {
+    pub(crate) async fn start(world: &'a World, replicas: usize, dice: Dice) -> Self {
         let mut fleet = Self {
             world,
             replicas: Vec::new(),
@@ -81,7 +81,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// Until then one misfortune after the other; in the end all are up.
-    pub(super) async fn suffers(&mut self, until: Instant) {
+    pub(crate) async fn suffers(&mut self, until: Instant) {
         if self.replicas.len() > 1 {
             self.pauses(0).await;
         }
@@ -162,7 +162,7 @@ impl<'a> Fleet<'a> {
         });
     }
 
-    pub(super) async fn stops(self) {
+    pub(crate) async fn stops(self) {
         for replica in self.replicas {
             let (_, well) = replica.bot.stops().await;
             assert!(well, "it stopped well");
