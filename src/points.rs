@@ -28,6 +28,22 @@ pub const SLACK: Place = Place {
     after: "slack::call::after",
 };
 
+/// Around every line that is written to the anchor.
+pub const ANCHOR: Place = Place {
+    before: "audit::anchor::before",
+    after: "audit::anchor::after",
+};
+/// Around every object that is put into the write-once bucket.
+pub const SINK: Place = Place {
+    before: "audit::sink::before",
+    after: "audit::sink::after",
+};
+/// Around every call of the heartbeat.
+pub const HEARTBEAT: Place = Place {
+    before: "heartbeat::call::before",
+    after: "heartbeat::call::after",
+};
+
 /// A place with its two points.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::GENESIS;
 use super::checkpoint::{Checkpoint, CheckpointKey, Sink, SinkError};
 use super::seal::Broken;
+use crate::points::{ANCHOR, Failed};
 use crate::store::{Store, StoreError};
 
 /// Bytes after which only the newest lines are kept.
@@ -113,12 +114,15 @@ impl Anchor {
     }
 
     async fn write(&self, line: AnchorLine) -> Result<(), SinkError> {
+        let failed =
+            |why: &dyn std::fmt::Display| SinkError(format!("{}: {why}", self.path.display()));
+        let told = |told: Failed| failed(&told);
         let anchor = self.clone();
+        ANCHOR.before().await.map_err(told)?;
         let written = tokio::task::spawn_blocking(move || anchor.append(&line)).await;
-        written
-            .map_err(io::Error::other)
-            .flatten()
-            .map_err(|error| SinkError(format!("{}: {error}", self.path.display())))
+        let written = written.map_err(io::Error::other).flatten();
+        written.map_err(|error| failed(&error))?;
+        ANCHOR.after().await.map_err(told)
     }
 
     /// Returns once it is on the disk. A checkpoint that isn't newer than the last line changes nothing.

@@ -20,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::checkpoint::{Checkpoint, CheckpointLine, Sink, SinkError};
+use crate::points::{Failed, SINK};
 
 /// One call, with its retries.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -89,8 +90,12 @@ impl S3 {
     /// Puts an object where none is yet; the one that is there is never overwritten.
     async fn create(&self, place: &Path, body: String) -> Result<Created, SinkError> {
         let options = PutOptions::from(PutMode::Create);
+        let broken = |told: Failed| SinkError(format!("{}: {told}", self.name));
+        SINK.before().await.map_err(broken)?;
         let put = self.bucket.put_opts(place, body.into(), options);
-        match bounded(&self.name, put).await? {
+        let answer = bounded(&self.name, put).await?;
+        SINK.after().await.map_err(broken)?;
+        match answer {
             Ok(_) => Ok(Created::Now),
             Err(Error::AlreadyExists { .. }) => Ok(Created::Before),
             Err(error) => Err(self.failed(&error)),

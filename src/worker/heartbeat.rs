@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::points::{Failed, HEARTBEAT};
 use crate::ports::Clock;
 use crate::store::Store;
 use crate::telemetry::{Health, Metrics};
@@ -95,7 +96,11 @@ impl Heartbeat {
     }
 
     async fn call(&self) -> (&'static str, String) {
-        match self.client.get(self.url.clone()).send().await {
+        let answer = match self.answer().await {
+            Ok(answer) => answer,
+            Err(told) => return ("failed", told.to_string()),
+        };
+        match answer {
             Ok(answer) if answer.status().is_success() => ("sent", String::new()),
             Ok(answer) => (
                 "failed",
@@ -105,6 +110,13 @@ impl Heartbeat {
             Err(error) if error.is_connect() => ("failed", "it can't be reached".into()),
             Err(_) => ("failed", "the call failed".into()),
         }
+    }
+
+    async fn answer(&self) -> Result<reqwest::Result<reqwest::Response>, Failed> {
+        HEARTBEAT.before().await?;
+        let answer = self.client.get(self.url.clone()).send().await;
+        HEARTBEAT.after().await?;
+        Ok(answer)
     }
 
     fn tell(&mut self, (outcome, why): (&'static str, String)) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use hallpass::audit::Broken;
 use hallpass::store::{Seal, SealedOrNot};
 use sqlx::{Connection, PgConnection};
@@ -16,6 +17,7 @@ on_both! {
     a_sealer_goes_on_where_another_one_was_killed,
     nobody_changes_or_removes_the_proof,
     only_what_follows_the_head_is_sealed,
+    of_sealers_that_go_on_from_one_head_at_once_one_does,
     a_record_that_shrinks_under_a_running_sealer_is_found,
 }
 
@@ -134,6 +136,36 @@ async fn only_what_follows_the_head_is_sealed(db: Fresh) {
     assert_eq!(db.store.head().await.unwrap(), Some(head.clone()));
     let sealed = db.store.seal(Some(&head), &[seal(4)]).await.unwrap();
     assert_eq!(sealed, SealedOrNot::Sealed);
+}
+
+/// Who stands by can't be relied on to stand by: three replicas seal onto what each read as the head, beside writers.
+async fn of_sealers_that_go_on_from_one_head_at_once_one_does(db: Fresh) {
+    let _proof = Proof::of_events(&db.store, 3).await;
+    let others = [db.another().await, db.another().await];
+    let stores = [&db.store, &others[0], &others[1]];
+    for round in 0..10 {
+        let head = db.store.head().await.unwrap().unwrap();
+        let writing = stores.map(|store| store.apply_one(happened(10 + round)));
+        let sealing = stores.iter().zip(1..).map(|(store, sealer)| {
+            let seal = Seal {
+                sequence: head.0 + 1,
+                event: format!("event {round} of {sealer}"),
+                hash: hex::encode([sealer; 32]),
+            };
+            let head = head.clone();
+            async move { store.seal(Some(&head), &[seal]).await }
+        });
+        let (written, sealed) = tokio::join!(join_all(writing), join_all(sealing));
+        assert!(written.iter().all(Result::is_ok), "{written:?}");
+        let count = |what| sealed.iter().filter(|one| **one == Ok(what)).count();
+        let (went_on, overtaken) = (SealedOrNot::Sealed, SealedOrNot::Overtaken);
+        assert_eq!((count(went_on), count(overtaken)), (1, 2), "{sealed:?}");
+        let now = db.store.head().await.unwrap().unwrap();
+        assert_eq!(now.0, head.0 + 1);
+    }
+    for other in others {
+        other.close().await;
+    }
 }
 
 async fn a_record_that_shrinks_under_a_running_sealer_is_found(db: Fresh) {

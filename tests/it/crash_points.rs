@@ -1,9 +1,12 @@
 //! Every commit and every outbound call dies, fails or takes long, right before and right after, at each of its hits in
-//! the story ask → approve → active → time up → gone. A supervisor starts the bot again where it ended. Then the judge
-//! reads the target's log: given once, not cut short, gone in the end; and what was acknowledged was carried out.
+//! the story ask → approve → active → time up → gone, and in that of broken glass. A supervisor starts the bot again where
+//! it ended. Then the judge reads the target's log: given once, not cut short, gone in the end; and what was acknowledged
+//! was carried out.
 //!
-//! Here one hit of each point with each action; all hits in `make soak`.
+//! Here one hit of each point with each action, and a few places of broken glass; all hits in `make soak`.
 
+mod glass;
+mod onlookers;
 mod target;
 
 use std::collections::BTreeMap;
@@ -19,19 +22,29 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 
 use crate::support::Database;
-use crate::support::judge::{self, LEASE, Plan};
+use crate::support::judge::{self, LEASE, Plan, lease_of};
 use crate::support::patience::{approves, asks, end_is_told, eventually, shown};
 use crate::support::soak;
 use crate::support::world::World;
 
-const POINTS: [&str; 6] = [
+use onlookers::Onlookers;
+
+const POINTS: [&str; 12] = [
     "store::commit::before",
     "store::commit::after",
     "backend::webhook::before",
     "backend::webhook::after",
     "slack::call::before",
     "slack::call::after",
+    "audit::anchor::before",
+    "audit::anchor::after",
+    "audit::sink::before",
+    "audit::sink::after",
+    HEARTBEAT[0],
+    HEARTBEAT[1],
 ];
+/// Called some seconds after the start, when a story is over already.
+const HEARTBEAT: [&str; 2] = ["heartbeat::call::before", "heartbeat::call::after"];
 /// How long the access of the story lasts.
 const LENGTH: Duration = Duration::from_secs(1);
 /// How long each step of the story may take, however often the bot ends in it.
@@ -46,9 +59,19 @@ enum Action {
     Delay,
 }
 
+const ACTIONS: [Action; 3] = [Action::Abort, Action::Error, Action::Delay];
+
+/// What is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Story {
+    Approved,
+    BrokenGlass,
+}
+
 /// What goes wrong in one story: the `nth` time that a point is passed.
 #[derive(Debug, Clone, Copy)]
 struct Case {
+    story: Story,
     database: Database,
     point: &'static str,
     action: Action,
@@ -62,6 +85,15 @@ impl Case {
             (Action::Delay, true) => Duration::from_secs(3),
             (Action::Delay, false) => Duration::from_secs(6),
             (Action::Abort | Action::Error, _) => Duration::ZERO,
+        }
+    }
+
+    /// How much later an end may be: a process that dies leaves claims that must run out, unless it was alone; one that
+    /// lives and doesn't know what came of a commit waits for its own.
+    fn adds(&self) -> Duration {
+        match self.action {
+            Action::Abort => lease_of(self.database),
+            Action::Error | Action::Delay => LEASE + self.delay(),
         }
     }
 
@@ -82,7 +114,10 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:?}, {}", self.database, self.told())
+        let Self {
+            story, database, ..
+        } = self;
+        write!(out, "{story:?}, {database:?}, {}", self.told())
     }
 }
 
@@ -130,10 +165,29 @@ async fn kept(world: &World, fault: Option<&Case>, seen: &Mutex<Seen>) -> Infall
 /// What came of one story.
 struct Told {
     fired: bool,
-    hits: BTreeMap<&'static str, usize>,
+    hits: Hits,
+    /// Those of them before anybody asked.
+    before: Hits,
 }
 
-async fn story(world: &World) {
+type Hits = BTreeMap<&'static str, usize>;
+
+fn hits(seen: &Seen) -> Hits {
+    let point = Regex::new(r#"point="?([a-z:]+)"#).unwrap();
+    let mut hits = Hits::new();
+    for line in &seen.lines("passed") {
+        let name = &point.captures(line).unwrap()[1];
+        let name = POINTS.iter().find(|point| **point == name).unwrap();
+        *hits.entry(*name).or_default() += 1;
+    }
+    hits
+}
+
+fn fired(seen: &Seen) -> bool {
+    !seen.lines("a fail point fired").is_empty()
+}
+
+async fn approved(world: &World) {
     let (slack, gate) = (&world.slack, &world.gate);
     let short = asks(
         slack,
@@ -150,49 +204,83 @@ async fn story(world: &World) {
     eventually(said, STEP, || end_is_told(slack, &short).then_some(())).await;
 }
 
-async fn told(database: Database, case: Option<Case>) -> Told {
-    let world = World::on(database).await;
-    let seen = Mutex::new(Seen::default());
-    tokio::select! {
-        never = kept(&world, case.as_ref(), &seen) => match never {},
-        () = story(&world) => {}
+/// One story from beginning to end; answers what was passed before it, and what by its end.
+async fn tells(
+    story: Story,
+    case: Option<&Case>,
+    world: &World,
+    onlookers: &Onlookers,
+    seen: &Mutex<Seen>,
+) -> (Hits, Hits) {
+    if case.is_some_and(|case| HEARTBEAT.contains(&case.point)) {
+        let called = || fired(&seen.lock().unwrap()).then_some(());
+        eventually(|| "the heartbeat".into(), STEP, called).await;
     }
+    let serves = || (!seen.lock().unwrap().lines("serving").is_empty()).then_some(());
+    eventually(|| "it serves".into(), STEP, serves).await;
+    let before = hits(&seen.lock().unwrap());
+    match story {
+        Story::Approved => approved(world).await,
+        Story::BrokenGlass => glass::story(world).await,
+    }
+    let kept = || onlookers.keep_the_same(world).then_some(());
+    eventually(|| "anchor and bucket keep the same".into(), STEP, kept).await;
+    let told = hits(&seen.lock().unwrap());
+    if case.is_none() {
+        let passed = || hits(&seen.lock().unwrap()).contains_key(HEARTBEAT[1]);
+        let heard = || (onlookers.heard() > 0 && passed()).then_some(());
+        eventually(|| "the heartbeat".into(), STEP, heard).await;
+    }
+    (before, told)
+}
+
+async fn told(story: Story, database: Database, case: Option<Case>) -> Told {
+    let mut world = World::on(database).await;
+    let onlookers = Onlookers::of(&mut world).await;
+    let seen = Mutex::new(Seen::default());
+    let (before, mut told) = tokio::select! {
+        never = kept(&world, case.as_ref(), &seen) => match never {},
+        passed = tells(story, case.as_ref(), &world, &onlookers, &seen) => passed,
+    };
     let seen = seen.into_inner().unwrap();
-    let log = || seen.lines("").join("\n");
+    // The heartbeat comes after it.
+    for (point, last) in hits(&seen) {
+        told.entry(point).or_insert(last);
+    }
     let plan = Plan {
         length: LENGTH,
-        delayed: LEASE + seen.away + case.map_or(Duration::ZERO, |case| case.delay()),
+        delayed: seen.away + case.map_or(Duration::ZERO, |case| case.adds()),
     };
-    if let Err(wrong) = plan.judge(&judge::spans(&world.gate)) {
-        panic!("{wrong}\ncalls: {:#?}\n{}", world.gate.calls(), log());
+    let judged = match story {
+        Story::Approved => plan.judge(&judge::spans(&world.gate)),
+        Story::BrokenGlass => glass::judged(&world, plan),
+    };
+    if let Err(wrong) = judged {
+        let log = seen.lines("").join("\n");
+        panic!("{wrong}\ncalls: {:#?}\n{log}", world.gate.calls());
     }
     assert!(world.gate.most_at_once() <= 1, "one call at a time");
     assert_eq!(world.gate.forged(), 0);
-    let passed = seen.lines("passed");
-    let point = Regex::new(r#"point="?([a-z:]+)"#).unwrap();
-    let mut hits = BTreeMap::new();
-    for line in &passed {
-        let name = &point.captures(line).unwrap()[1];
-        let name = POINTS.iter().find(|point| **point == name).unwrap();
-        *hits.entry(*name).or_default() += 1;
-    }
     Told {
-        fired: !seen.lines("a fail point fired").is_empty(),
-        hits,
+        fired: fired(&seen),
+        hits: told,
+        before,
     }
 }
 
 /// Which hits of each point are tried: all of them in the long form, else one each, spread over the story.
-fn cases(database: Database, hits: &BTreeMap<&'static str, usize>) -> Vec<Case> {
+fn cases(story: Story, database: Database, calm: &Told) -> Vec<Case> {
     let mut all = Vec::new();
-    for (at, (point, hits)) in hits.iter().enumerate() {
-        for (action_at, action) in [Action::Abort, Action::Error, Action::Delay]
-            .into_iter()
-            .enumerate()
-        {
+    for (at, (point, hits)) in calm.hits.iter().enumerate() {
+        for (action_at, action) in ACTIONS.into_iter().enumerate() {
             let one = 1 + (at * 5 + action_at * 7 + 2) % hits;
-            let tried = soak::long_or((1..=*hits).collect(), vec![one]);
+            let short = match story {
+                Story::Approved => vec![one],
+                Story::BrokenGlass => of_the_order(point, action, calm),
+            };
+            let tried = soak::long_or((1..=*hits).collect(), short);
             all.extend(tried.into_iter().map(|nth| Case {
+                story,
                 database,
                 point,
                 action,
@@ -201,6 +289,20 @@ fn cases(database: Database, hits: &BTreeMap<&'static str, usize>) -> Vec<Case> 
         }
     }
     all
+}
+
+/// The few places of broken glass in the short form: the commits that follow the order, and the first call of the target.
+fn of_the_order(point: &str, action: Action, calm: &Told) -> Vec<usize> {
+    let before = calm.before.get(point).copied().unwrap_or_default();
+    match (point, action) {
+        ("store::commit::before" | "store::commit::after", Action::Abort) => {
+            vec![before + 1, before + 2]
+        }
+        ("store::commit::after", Action::Error) | ("backend::webhook::after", Action::Abort) => {
+            vec![before + 1]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Why stories failed, of those that did.
@@ -213,12 +315,12 @@ fn reasons<T>(ends: Vec<(Case, Result<T, JoinError>)>) -> Vec<String> {
     failed.collect()
 }
 
-async fn every_point(database: Database) {
-    let calm = told(database, None).await;
+async fn every_point(story: Story, database: Database) {
+    let calm = told(story, database, None).await;
     assert_eq!(calm.hits.len(), POINTS.len(), "{:?}", calm.hits);
-    let cases = cases(database, &calm.hits);
+    let cases = cases(story, database, &calm);
     let stories = stream::iter(cases.clone()).map(async |case| {
-        let told = tokio::spawn(told(case.database, Some(case))).await;
+        let told = tokio::spawn(told(case.story, case.database, Some(case))).await;
         (case, told)
     });
     let ends: Vec<_> = stories.buffer_unordered(AT_ONCE).collect().await;
@@ -230,7 +332,7 @@ async fn every_point(database: Database) {
     soak::figure(
         "crash points",
         &format!(
-            "{database:?}: {} stories, {fired} faults fired, {} wrong; hits in a calm story: {:?}",
+            "{story:?}, {database:?}: {} stories, {fired} faults fired, {} wrong; hits in a calm story: {:?}",
             cases.len(),
             wrong.len(),
             calm.hits
@@ -243,10 +345,20 @@ async fn every_point(database: Database) {
 
 #[tokio::test]
 async fn any_point_may_fail_on_sqlite() {
-    every_point(Database::Sqlite).await;
+    every_point(Story::Approved, Database::Sqlite).await;
 }
 
 #[tokio::test]
 async fn any_point_may_fail_on_postgres() {
-    every_point(Database::Postgres).await;
+    every_point(Story::Approved, Database::Postgres).await;
+}
+
+#[tokio::test]
+async fn any_point_may_fail_while_the_glass_is_broken_on_sqlite() {
+    every_point(Story::BrokenGlass, Database::Sqlite).await;
+}
+
+#[tokio::test]
+async fn any_point_may_fail_while_the_glass_is_broken_on_postgres() {
+    every_point(Story::BrokenGlass, Database::Postgres).await;
 }

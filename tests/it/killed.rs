@@ -16,7 +16,8 @@ async fn survives(database: Database, replicas: usize, time: Duration, seed: u64
     let crowd = Crowd::until(&world, until);
     tokio::join!(fleet.suffers(until), crowd.works(seed));
     let who = format!("{database:?}, {replicas} replicas, seed {seed}");
-    judged(&world, crowd, &fleet.misfortunes, ("processes", &who)).await;
+    let befell = (&fleet.misfortunes[..], database);
+    judged(&world, crowd, befell, ("processes", &who)).await;
     fleet.stops().await;
 }
 

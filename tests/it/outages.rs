@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
 
-use crate::support::crowd::{Crowd, Misfortune, judged};
+use crate::support::Database;
+use crate::support::crowd::{Crowd, judged};
 use crate::support::fleet::Fleet;
+use crate::support::lateness::{Misfortune, Whom};
 use crate::support::patience::{approves, asks, end_is_told, eventually};
 use crate::support::postgres::{Server, Version};
 use crate::support::soak::{self, Dice};
@@ -54,12 +56,14 @@ async fn its_database_crashes(replicas: usize, crashes: u32) {
                 // Connections are opened again, and what was claimed waits for its lease.
                 until: Instant::now() + Duration::from_secs(2),
                 what: "crash of the database",
+                whom: Whom::All,
             });
         }
     };
     tokio::join!(suffers, crowd.works(23));
     let who = format!("PostgreSQL of the bot, replicas: {replicas}");
-    judged(&world, crowd, &misfortunes, ("outages", &who)).await;
+    let befell = (&misfortunes[..], Database::Postgres);
+    judged(&world, crowd, befell, ("outages", &who)).await;
     fleet.stops().await;
 }
 

@@ -8,9 +8,9 @@ use futures_util::{StreamExt, stream};
 use regex::Regex;
 use sqlx::{Connection, PgConnection};
 
-use super::{AT_ONCE, Action, Case, LENGTH, STEP, Seen, kept, reasons};
+use super::{ACTIONS, AT_ONCE, Case, LENGTH, STEP, Seen, Story, kept, reasons};
 use crate::support::Database;
-use crate::support::judge::{LATE, LEASE};
+use crate::support::judge::LATE;
 use crate::support::patience::{AGAIN, asks, end_is_told, eventually, open_card, shown};
 use crate::support::postgres::{Server, Version};
 use crate::support::soak;
@@ -104,9 +104,9 @@ async fn told(server: &Server, role: String, case: Option<Case>) -> (bool, Vec<u
         () = story(&world, server, &role) => {}
     }
     let seen = seen.into_inner().unwrap();
-    let delay = case.map_or(Duration::ZERO, |case| case.delay());
+    let adds = case.map_or(Duration::ZERO, |case| case.adds());
     let statements = statements(server, &role);
-    if let Err(wrong) = judged(&statements, LENGTH + LATE + LEASE + seen.away + delay) {
+    if let Err(wrong) = judged(&statements, LENGTH + LATE + seen.away + adds) {
         panic!("{wrong}\n{}", seen.lines("").join("\n"));
     }
     assert!(!holds(server, &role).await, "left over");
@@ -133,13 +133,11 @@ async fn any_call_of_a_target_in_postgresql_may_fail() {
     let (_, hits) = told(server, "orders_calm".into(), None).await;
     let mut cases = Vec::new();
     for (at, (point, hits)) in POINTS.into_iter().zip(&hits).enumerate() {
-        for (by, action) in [Action::Abort, Action::Error, Action::Delay]
-            .into_iter()
-            .enumerate()
-        {
+        for (by, action) in ACTIONS.into_iter().enumerate() {
             let one = vec![1 + (at + by * 2) % hits];
             let tried = soak::long_or((1..=*hits).collect(), one);
             cases.extend(tried.into_iter().map(|nth| Case {
+                story: Story::Approved,
                 database: Database::Sqlite,
                 point,
                 action,

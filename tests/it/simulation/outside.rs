@@ -57,6 +57,24 @@ pub(super) enum Luck {
     DiesMeanwhile,
 }
 
+/// What the world did by which an end may be late, by I1; whatever befell chat and directory isn't among it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Setback {
+    /// A backend was away and came back, or what became of a call to it isn't known or wasn't true.
+    Backend(String),
+    /// The bot had died, and starts.
+    Start,
+    /// Its own database didn't answer.
+    Database,
+}
+
+/// When something happened last: its place among all that happened, and the moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Last {
+    pub(super) number: u64,
+    pub(super) at: Time,
+}
+
 /// A change of who holds what, in the backend's own log.
 #[derive(Debug, Clone)]
 pub(super) struct Landed {
@@ -93,6 +111,11 @@ pub(super) struct State {
     pub(super) troubles: Vec<Time>,
     /// When a backend refused for good.
     pub(super) refused: Vec<Time>,
+    /// How much happened.
+    number: u64,
+    pub(super) setbacks: BTreeMap<Setback, Last>,
+    /// When a backend last told the bot that somebody holds something, by us or by others.
+    pub(super) told_held: BTreeMap<Key, u64>,
 }
 
 /// Shared by the ports, the world and the judge.
@@ -126,6 +149,9 @@ impl Outside {
                 trouble: now,
                 troubles: Vec::new(),
                 refused: Vec::new(),
+                number: 0,
+                setbacks: BTreeMap::new(),
+                told_held: BTreeMap::new(),
             }),
         })
     }
@@ -148,6 +174,7 @@ impl Outside {
             let index = state.air.iter().position(|(due, ..)| *due == at).unwrap();
             let (_, key, call) = state.air.remove(index);
             state.now = state.now.max(at);
+            state.sets_back(Setback::Backend(key.0.clone()));
             state.lands(key, call, true);
             state.trouble = state.now;
         }
@@ -157,6 +184,43 @@ impl Outside {
 }
 
 impl State {
+    /// The place of what happens now among all that happened.
+    pub(super) fn counts(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    pub(super) fn sets_back(&mut self, whom: Setback) {
+        let last = Last {
+            number: self.counts(),
+            at: self.now,
+        };
+        self.setbacks.insert(whom, last);
+    }
+
+    /// What last kept the bot from writing down what a backend said.
+    pub(super) fn last_setback(&self, backend: &str) -> Option<Last> {
+        let whom = [
+            Setback::Backend(backend.to_owned()),
+            Setback::Start,
+            Setback::Database,
+        ];
+        let all = whom.iter().filter_map(|whom| self.setbacks.get(whom));
+        all.max_by_key(|last| last.number).copied()
+    }
+
+    /// The bot was told that somebody holds this.
+    pub(super) fn tells_held(&mut self, key: Key) {
+        let number = self.counts();
+        self.told_held.insert(key, number);
+    }
+
+    /// A fault of a backend.
+    pub(super) fn fires_in(&mut self, backend: &str, fault: &'static str) {
+        self.sets_back(Setback::Backend(backend.to_owned()));
+        self.fires(fault);
+    }
+
     pub(super) fn fires(&mut self, fault: &'static str) {
         *self.fired.entry(fault).or_default() += 1;
         self.trouble = self.now;
@@ -200,7 +264,9 @@ impl State {
 
     /// Everything is well from now on.
     pub(super) fn heals(&mut self) {
-        self.down.clear();
+        for back in std::mem::take(&mut self.down) {
+            self.sets_back(Setback::Backend(back));
+        }
         self.luck = None;
         self.chat_down = false;
         self.directory_down = false;

@@ -61,7 +61,7 @@ impl Drop for UnderWay<'_> {
             return;
         }
         // Cut off: it may be on its way all the same.
-        state.fires("call cut off");
+        state.fires_in(&self.key.0, "call cut off");
         if state.ports.below(2) == 0 {
             state.flies(self.key.clone(), self.call);
         }
@@ -73,6 +73,11 @@ fn no_answer() -> BackendError {
 }
 
 impl Target {
+    fn fires(&self, fault: &'static str) {
+        let mut state = self.outside.state();
+        state.fires_in(self.name.as_str(), fault);
+    }
+
     async fn call(&self, order: &HoldingRef, call: Call) -> Result<Receipt, BackendError> {
         let key = key(self.name.as_str(), order);
         let mut under_way = UnderWay::begins(&self.outside, key.clone(), call);
@@ -87,7 +92,7 @@ impl Target {
                 state.wrong.push(wrong);
             }
             if state.down.contains(self.name.as_str()) {
-                state.fires("backend down");
+                state.fires_in(self.name.as_str(), "backend down");
                 return Err(BackendError::retry("connection refused"));
             }
             match state.luck {
@@ -100,7 +105,7 @@ impl Target {
             return std::future::pending().await;
         };
         if self.outside.perhaps_turn(3).await == Turn::GivenUp {
-            self.outside.state().fires("answer lost");
+            self.fires("answer lost");
             return Err(no_answer());
         }
         answer
@@ -113,35 +118,36 @@ impl Target {
         call: Call,
         luck: Option<Luck>,
     ) -> Option<Result<Receipt, BackendError>> {
+        let name = self.name.as_str();
         let mut state = self.outside.state();
         match luck {
             None => state.lands(key, call, false),
-            Some(Luck::Lies) => state.fires("said and not done"),
+            Some(Luck::Lies) => state.fires_in(name, "said and not done"),
             Some(Luck::Lost) => {
                 state.lands(key, call, false);
-                state.fires("answer lost");
+                state.fires_in(name, "answer lost");
                 return Some(Err(BackendError::retry("no answer")));
             }
             Some(Luck::Late) => {
-                state.fires("call lands late");
+                state.fires_in(name, "call lands late");
                 state.flies(key, call);
                 return Some(Err(BackendError::retry("no answer in time")));
             }
             Some(Luck::Refused) => {
-                state.fires("refused for good");
+                state.fires_in(name, "refused for good");
                 return Some(Err(BackendError::permanent("no such account")));
             }
             Some(Luck::DiesBefore | Luck::DiesAfter | Luck::DiesMeanwhile) => {
                 match luck {
                     Some(Luck::DiesAfter) => {
                         state.lands(key, call, false);
-                        state.fires("crash between call and record");
+                        state.fires_in(name, "crash between call and record");
                     }
                     Some(Luck::DiesMeanwhile) => {
-                        state.fires("crash with a call on its way");
+                        state.fires_in(name, "crash with a call on its way");
                         state.flies(key, call);
                     }
-                    _ => state.fires("crash before the call"),
+                    _ => state.fires_in(name, "crash before the call"),
                 }
                 return None;
             }
@@ -179,17 +185,21 @@ impl Backend for Target {
     async fn observe(&self, holding: &HoldingRef) -> Result<Observation, BackendError> {
         let key = key(self.name.as_str(), holding);
         if self.outside.turn().await == Turn::GivenUp {
-            self.outside.state().fires("observation given up");
+            self.fires("observation given up");
             return Err(no_answer());
         }
         let mut state = self.outside.state();
         if state.down.contains(self.name.as_str()) {
-            state.fires("backend down");
+            state.fires_in(self.name.as_str(), "backend down");
             return Err(BackendError::retry("connection refused"));
         }
+        let (ours, others) = (state.ours.contains(&key), state.others.contains(&key));
+        if ours || others {
+            state.tells_held(key);
+        }
         Ok(Observation {
-            ours: state.ours.contains(&key),
-            others: state.others.contains(&key).then(|| "by root".to_owned()),
+            ours,
+            others: others.then(|| "by root".to_owned()),
         })
     }
 

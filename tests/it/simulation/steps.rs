@@ -59,8 +59,7 @@ impl World {
             75..82 => {
                 let minutes = i64::try_from(self.dice.below(20)).unwrap();
                 for _ in 0..=minutes {
-                    self.outside.advance(TimeDelta::minutes(1));
-                    self.quiet().await;
+                    self.passes(TimeDelta::minutes(1)).await;
                 }
             }
             82..86 => self.outside.state().heals(),
@@ -128,7 +127,7 @@ impl World {
                     role,
                     minutes,
                 };
-                let unsure = approved(&unknown, self.now(), false);
+                let unsure = self.approved(&unknown, false);
                 return self.judge.perhaps_asked(unsure);
             }
             Some(_) | None => return,
@@ -144,7 +143,8 @@ impl World {
             minutes,
         };
         if matches!(shown.state, StateShown::Started(_)) {
-            self.judge.approved(&approved(&asked, self.now(), true));
+            let approved = self.approved(&asked, true);
+            self.judge.approved(&approved);
         }
         self.asked.push(asked);
     }
@@ -197,11 +197,13 @@ impl World {
             (Says::Ended, Answer::NotConfirmed) => self.judge.ended(&asked, now, false),
             (Says::Decided, Answer::Done { request, .. }) => {
                 if matches!(request.state, StateShown::Started(_)) {
-                    self.judge.approved(&approved(&asked, now, true));
+                    let approved = self.approved(&asked, true);
+                    self.judge.approved(&approved);
                 }
             }
             (Says::Decided, Answer::NotConfirmed) => {
-                self.judge.approved(&approved(&asked, now, false));
+                let approved = self.approved(&asked, false);
+                self.judge.approved(&approved);
             }
             (Says::Ended | Says::Decided, _) => {}
         }
@@ -227,27 +229,33 @@ impl World {
     }
 }
 
+impl World {
+    /// Approved at this moment.
+    fn approved(&self, asked: &Asked, sure: bool) -> Approved {
+        let keys = gives(asked.role).iter().map(|(backend, permission)| {
+            let key = [*backend, asked.by, *permission].map(str::to_owned);
+            key.into()
+        });
+        let mut state = self.outside.state();
+        Approved {
+            request: asked.id.clone(),
+            at: state.now,
+            number: state.counts(),
+            keys: keys.collect(),
+            duration: TimeDelta::minutes(asked.minutes),
+            sure,
+            stands_since: None,
+            ended: None,
+            perhaps_ended: None,
+        }
+    }
+}
+
 /// What a press means for the judge, where it is answered well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
     Decided,
     Ended,
-}
-
-fn approved(asked: &Asked, at: hallpass::domain::Time, sure: bool) -> Approved {
-    let keys = gives(asked.role).iter().map(|(backend, permission)| {
-        let key = [*backend, asked.by, *permission].map(str::to_owned);
-        key.into()
-    });
-    Approved {
-        request: asked.id.clone(),
-        at,
-        keys: keys.collect(),
-        duration: TimeDelta::minutes(asked.minutes),
-        sure,
-        ended: None,
-        perhaps_ended: None,
-    }
 }
 
 fn caller(name: &str) -> Caller {

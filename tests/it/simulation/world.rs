@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::Run;
 use super::judge::Judge;
-use super::outside::{Dice, Outside};
+use super::outside::{Dice, Outside, Setback};
 use super::ports::{LIMIT, People, Talk, Target};
 use crate::support::Database;
 use crate::support::postgres::Postgres;
@@ -109,7 +109,7 @@ impl World {
             outside,
             bot: None,
             asked: Vec::new(),
-            judge: Judge::default(),
+            judge: Judge::of(database),
             deliveries: 0,
             scans: seed.is_multiple_of(2),
             bears: if seed.is_multiple_of(3) { 1 } else { 4 },
@@ -136,7 +136,11 @@ impl World {
                 Err(error) => assert!(began.elapsed() < PATIENCE, "it doesn't start: {error}"),
             }
         };
-        self.outside.state().says("bot starts");
+        {
+            let mut state = self.outside.state();
+            state.sets_back(Setback::Start);
+            state.says("bot starts");
+        }
         self.bot = Some(bot);
     }
 
@@ -284,9 +288,15 @@ impl World {
         let now = self.now();
         let Some(bot) = &mut self.bot else { return };
         if bot.rounds.next(now).await.is_err() {
-            self.outside.state().fires("database away");
+            self.database_is_away();
         }
         self.comes_to_a_stand().await;
+    }
+
+    fn database_is_away(&self) {
+        let mut state = self.outside.state();
+        state.sets_back(Setback::Database);
+        state.fires("database away");
     }
 
     async fn a_call_goes_on(&mut self) {
@@ -344,6 +354,20 @@ impl World {
         self.judge.finds("it never comes to rest at one moment");
     }
 
+    /// Time passes, and all is done that becomes due; the judge looks also when somebody's time and I1's bound are over.
+    pub(super) async fn passes(&mut self, by: TimeDelta) {
+        let until = self.now() + by;
+        while let Some(moment) = self.judge.next_moment(self.now()) {
+            if moment >= until || self.bot.is_none() {
+                break;
+            }
+            self.outside.advance(moment - self.now());
+            self.quiet().await;
+        }
+        self.outside.advance(until - self.now());
+        self.quiet().await;
+    }
+
     /// Nobody does anything more, everything is well, and time passes until nothing is left to happen.
     pub(super) async fn comes_to_rest(&mut self) {
         self.outside.state().heals();
@@ -359,7 +383,7 @@ impl World {
                 return self.judge.finds("it died by itself");
             };
             let Ok(mut lanes) = bot.store.lanes().await else {
-                self.outside.state().fires("database away");
+                self.database_is_away();
                 continue;
             };
             lanes.sort_by_key(|(_, due)| *due);
@@ -372,7 +396,10 @@ impl World {
                     .finds(format!("left undone since {moved}: {lanes:?}"));
             }
             // What is due already waits for its backend's next probe.
-            self.outside.advance((next - self.now()).max(A_MOMENT));
+            let step = (next - self.now()).max(A_MOMENT);
+            let moment = self.judge.next_moment(self.now());
+            let looks = moment.map_or(step, |moment| moment - self.now());
+            self.outside.advance(step.min(looks));
         }
         self.quiet().await;
     }
@@ -407,6 +434,7 @@ impl World {
         }
         let mut state = self.outside.state();
         let left: Vec<_> = state.ours.iter().cloned().collect();
+        let held_to = self.judge.held_to();
         let mut violations = self.judge.found;
         if !left.is_empty() {
             violations.push(format!("access is left behind: {left:?}"));
@@ -415,6 +443,7 @@ impl World {
         Run {
             log: std::mem::take(&mut state.log),
             fired: std::mem::take(&mut state.fired),
+            held_to,
             violations,
         }
     }

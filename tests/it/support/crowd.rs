@@ -1,6 +1,6 @@
 //! A crowd that asks, approves and drops without pause, while misfortunes befall the bot; and what is judged in the end:
-//! nothing is left over or taken early, one call per holding at a time, no end later than a lease per misfortune allows,
-//! and every acknowledged request came to its end.
+//! nothing is left over or taken early, one call per holding at a time, no end later than its misfortunes allow, and
+//! every acknowledged request came to its end.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -8,21 +8,14 @@ use std::time::{Duration, Instant};
 
 use slack_sandbox::Sandbox;
 
+use super::Database;
 use super::gate::Gate;
-use super::judge::{self, LATE, LEASE, Span};
+use super::judge;
+use super::lateness::{Misfortune, Seen};
 use super::patience::{approves, asks, end_is_told, eventually, untold};
 use super::soak::{self, Dice};
 use super::workplace::{APPROVALS, GENERAL, SECURITY};
 use super::world::World;
-
-/// What befell the bot, from when to when it was well again.
-#[derive(Debug, Clone)]
-pub(crate) struct Misfortune {
-    pub from: Instant,
-    pub until: Instant,
-    /// `kill`, `pause`, `crash of the database`.
-    pub what: &'static str,
-}
 
 /// How long an ask or an approval may remain without effect, and all of it without rest.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -31,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const UNTOLD: usize = 6;
 /// How often it is looked for that: each look goes through all that was ever said, on the thread of Slack and the target.
 const LOOK: Duration = Duration::from_millis(500);
-/// What clocks and a busy machine blur.
-const BLUR: Duration = Duration::from_millis(500);
+/// The longest access that the crowd asks for, in seconds.
+const LONGEST: u64 = 3;
 
 /// The stream of asks; it ends at `until`, and what was begun is finished.
 pub(crate) struct Crowd<'a> {
@@ -96,7 +89,7 @@ impl<'a> Crowd<'a> {
         while Instant::now() < self.until {
             self.lets_the_bot_talk(&mut untold).await;
             number += 1;
-            let (node, length) = (dice.roll(4), 1 + dice.roll(3));
+            let (node, length) = (dice.roll(4), 1 + dice.roll(LONGEST));
             let text = format!("/prod-access logs node=web-{node} {length}s deploy {number}");
             let short = asks(self.slack, person, &text, PATIENCE).await;
             self.acknowledged(&short, &mut untold);
@@ -110,7 +103,7 @@ impl<'a> Crowd<'a> {
         while Instant::now() < self.until {
             self.lets_the_bot_talk(&mut untold).await;
             number += 1;
-            let length = 2 + dice.roll(2);
+            let length = LONGEST - dice.roll(2);
             let text = format!("/prod-access db-admin {length}s orders stuck {number}");
             let short = asks(self.slack, person, &text, PATIENCE).await;
             self.acknowledged(&short, &mut untold);
@@ -126,52 +119,6 @@ impl<'a> Crowd<'a> {
             };
             eventually(|| format!("{short} ends"), PATIENCE, over).await;
         }
-    }
-}
-
-/// What was seen once all was over.
-struct Seen {
-    spans: Vec<Span>,
-    misfortunes: Vec<Misfortune>,
-}
-
-impl Seen {
-    /// How late this may be: a lease for everything that befell a replica while it was due, and the time without any.
-    fn allowed(&self, due: Instant, ended: Instant) -> Duration {
-        let befell = |one: &&Misfortune| one.from < ended && one.until + LEASE > due;
-        let all = self.misfortunes.iter().filter(befell);
-        let away =
-            |one: &Misfortune| LEASE + one.until.min(ended).saturating_duration_since(one.from);
-        LATE + BLUR + all.map(away).sum::<Duration>()
-    }
-
-    /// The worst lateness; and what no misfortune excuses.
-    fn lateness(&self) -> (Duration, Vec<String>) {
-        let mut worst = Duration::ZERO;
-        let mut wrong = Vec::new();
-        for span in &self.spans {
-            let Some(ended) = span.ended else {
-                wrong.push(format!("left over: {span:#?}"));
-                continue;
-            };
-            let late = span.late().unwrap_or_default();
-            let due = ended.checked_sub(late).unwrap_or(ended);
-            worst = worst.max(late);
-            if late > self.allowed(due, ended) {
-                wrong.push(format!("{late:?} late: {span:#?}"));
-            }
-            let dropped = span.permission == "orders_admin";
-            let early = span
-                .promised
-                .zip(span.ended_at)
-                .is_some_and(|(promised, ended)| {
-                    (promised - ended).to_std().is_ok_and(|early| early > BLUR)
-                });
-            if early && !dropped && span.late().is_some() {
-                wrong.push(format!("taken early: {span:#?}"));
-            }
-        }
-        (worst, wrong)
     }
 }
 
@@ -222,7 +169,7 @@ async fn rests(world: &World, asked: &[String]) {
 pub(crate) async fn judged(
     world: &World,
     crowd: Crowd<'_>,
-    misfortunes: &[Misfortune],
+    (misfortunes, database): (&[Misfortune], Database),
     (layer, who): (&str, &str),
 ) {
     let asked = crowd.asked.into_inner();
@@ -230,6 +177,8 @@ pub(crate) async fn judged(
     let seen = Seen {
         spans: judge::spans(&world.gate),
         misfortunes: misfortunes.to_vec(),
+        database,
+        longest: Duration::from_secs(LONGEST),
     };
     let (worst, mut wrong) = seen.lateness();
     let doubled = doubled(&world.slack);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use slack_sandbox::RequestUrls;
 
-use super::crowd::Misfortune;
+use super::lateness::{Misfortune, Whom};
 use super::soak::Dice;
 use super::world::{Bot, World};
 
@@ -72,6 +72,14 @@ impl<'a> Fleet<'a> {
         self.replicas.iter().filter(|one| one.paused.is_none())
     }
 
+    /// Whom it befalls: one is always left up, where there are several.
+    fn whom(&self) -> Whom {
+        match self.replicas.len() {
+            1 => Whom::All,
+            _ => Whom::One,
+        }
+    }
+
     /// Until then one misfortune after the other; in the end all are up.
     pub(crate) async fn suffers(&mut self, until: Instant) {
         if self.replicas.len() > 1 {
@@ -121,6 +129,7 @@ impl<'a> Fleet<'a> {
                     from,
                     until: Instant::now(),
                     what: "pause",
+                    whom: self.whom(),
                 });
             }
         }
@@ -149,6 +158,7 @@ impl<'a> Fleet<'a> {
             from,
             until: Instant::now(),
             what: "kill",
+            whom: self.whom(),
         });
     }
 

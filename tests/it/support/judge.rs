@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hallpass::domain::Time;
 
+use super::Database;
 use super::gate::{Call, Gate};
 
 /// I1: an end is verified within so long of its moment.
@@ -16,6 +17,14 @@ pub(crate) const LEASE: Duration = Duration::from_secs(10);
 const BLUR: Duration = Duration::from_millis(300);
 /// An intended grant is told with a bound that lies far behind its real end, until it is active.
 const PROVISIONAL: Duration = Duration::from_secs(300);
+
+/// What a crash adds: whoever holds the lock of `SQLite`'s file is alone, so nothing has to run out.
+pub(crate) fn lease_of(database: Database) -> Duration {
+    match database {
+        Database::Sqlite => Duration::ZERO,
+        Database::Postgres => LEASE,
+    }
+}
 
 /// An access that somebody had, from the call that gave it to the call that took it.
 #[derive(Debug, Clone)]
@@ -28,6 +37,8 @@ pub(crate) struct Span {
     pub ended_at: Option<Time>,
     /// The end that the target was told last.
     pub promised: Option<Time>,
+    /// When it was told so.
+    pub told: Instant,
     began_at: Time,
 }
 
@@ -41,6 +52,7 @@ impl Span {
             ended: None,
             ended_at: None,
             promised: promised(call),
+            told: call.at,
         }
     }
 
@@ -83,6 +95,7 @@ fn spans_in(calls: Vec<Call>) -> Vec<Span> {
             "grant" => {
                 let span = open.entry(key).or_insert_with(|| Span::opened(&call));
                 span.promised = promised(&call);
+                span.told = call.at;
                 if !span.grants.contains(&call.grant) {
                     span.grants.push(call.grant.clone());
                 }

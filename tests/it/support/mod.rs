@@ -8,6 +8,7 @@ pub(crate) mod form;
 pub(crate) mod gate;
 pub(crate) mod installed;
 pub(crate) mod judge;
+pub(crate) mod lateness;
 pub(crate) mod moto;
 pub(crate) mod patience;
 pub(crate) mod postgres;
