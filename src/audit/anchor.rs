@@ -104,7 +104,7 @@ impl Anchor {
         now: Time,
     ) -> Result<(), SinkError> {
         let head = store.head().await;
-        let head = head.map_err(|error| SinkError(error.to_string()))?;
+        let head = head.map_err(|error| SinkError::because("the record can't be read", &error))?;
         let (sequence, hash) = head.unwrap_or_else(|| (0, hex::encode(GENESIS)));
         let line = AnchorLine {
             starts_over: Some(StartsOver { by: by.into() }),
@@ -114,8 +114,9 @@ impl Anchor {
     }
 
     async fn write(&self, line: AnchorLine) -> Result<(), SinkError> {
-        let failed =
-            |why: &dyn std::fmt::Display| SinkError(format!("{}: {why}", self.path.display()));
+        let failed = |why: &dyn std::fmt::Display| {
+            SinkError::because(format!("{} can't be written", self.path.display()), why)
+        };
         let told = |told: Failed| failed(&told);
         let anchor = self.clone();
         ANCHOR.before().await.map_err(told)?;

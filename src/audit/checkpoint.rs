@@ -1,6 +1,8 @@
 //! Checkpoints: signed statements of where the chain stood. Ed25519 under a key derived from `HALLPASS_KEY`, so that the
 //! owner of the database can't make one, and whoever has the public key can check one without any secret.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use chrono::SecondsFormat;
 use hallpass_domain::Time;
@@ -138,10 +140,43 @@ impl CheckpointKey {
     }
 }
 
-/// Why a sink didn't take a checkpoint: a sentence without secrets.
+/// Why a sink didn't take a checkpoint, or doesn't tell what it holds. Shown, it is for operators: logs and commands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SinkError(pub String);
+#[error("{what}{}", .said.as_ref().map_or_else(String::new, |said| format!(": {said}")))]
+pub struct SinkError {
+    /// In Hallpass' own words, without secrets.
+    what: String,
+    /// What the other side said: any text, in one line.
+    said: Option<String>,
+}
+
+/// What a server says may be long and may hold anything.
+const LONGEST_SAID: usize = 300;
+
+impl SinkError {
+    pub fn new(what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { what, said: None }
+    }
+
+    pub fn because(what: impl Into<String>, cause: &dyn fmt::Display) -> Self {
+        let said = cause.to_string();
+        let line: Vec<&str> = said.split_whitespace().collect();
+        Self {
+            what: what.into(),
+            said: Some(line.join(" ").chars().take(LONGEST_SAID).collect()),
+        }
+    }
+
+    /// For people, a sentence: what the other side said stands in the log.
+    pub fn for_people(&self) -> String {
+        let more = match self.said {
+            Some(_) => " (the log says why)",
+            None => "",
+        };
+        format!("{}{more}.", self.what)
+    }
+}
 
 /// A place outside the database that keeps checkpoints. It may be handed the same one twice (after a restart, or by
 /// another replica) and must take that as done; it bounds its own time. Where it fails the newest is handed to it again.

@@ -73,7 +73,7 @@ impl Keeper {
     async fn hand_over(&mut self, checkpoint: &Checkpoint, kept: &Kept) -> bool {
         let done = timeout(PATIENCE, self.sink.put(checkpoint))
             .await
-            .unwrap_or_else(|_| Err(SinkError("it gave no answer in time".into())));
+            .unwrap_or_else(|_| Err(SinkError::new("it gave no answer in time")));
         let name = self.sink.name();
         match done {
             Ok(()) => {
@@ -103,8 +103,11 @@ impl Keeper {
         if failing.told || failing.since.elapsed() < TOLD_AFTER {
             return;
         }
-        let why =
-            format!("Checkpoints of the record haven't reached {name} for some minutes: {error}");
+        tracing::error!(sink = name, %error, "checkpoints still aren't kept");
+        let why = format!(
+            "Checkpoints of the record haven't reached {name} for some minutes: {}",
+            error.for_people()
+        );
         let announcement = Announcement::RecordBroken {
             sequence: None,
             why,

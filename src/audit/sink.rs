@@ -65,7 +65,7 @@ impl S3 {
             prefix => format!("s3://{}/{prefix}", bucket.name),
         };
         let unusable =
-            |why: &dyn std::fmt::Display| SinkError(format!("{name} can't be used: {why}"));
+            |why: &dyn std::fmt::Display| SinkError::because(format!("{name} can't be used"), why);
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
@@ -90,7 +90,8 @@ impl S3 {
     /// Puts an object where none is yet; the one that is there is never overwritten.
     async fn create(&self, place: &Path, body: String) -> Result<Created, SinkError> {
         let options = PutOptions::from(PutMode::Create);
-        let broken = |told: Failed| SinkError(format!("{}: {told}", self.name));
+        let broken =
+            |told: Failed| SinkError::because(format!("{} can't be used", self.name), &told);
         SINK.before().await.map_err(broken)?;
         let put = self.bucket.put_opts(place, body.into(), options);
         let answer = bounded(&self.name, put).await?;
@@ -103,7 +104,7 @@ impl S3 {
     }
 
     async fn read(&self, place: &Path, size: u64) -> Result<Checkpoint, SinkError> {
-        let broken = || SinkError(format!("{}/{place} is no checkpoint of ours", self.name));
+        let broken = || SinkError::new(format!("{}/{place} is no checkpoint of ours", self.name));
         if size > LARGEST {
             return Err(broken());
         }
@@ -147,11 +148,8 @@ impl S3 {
         let url = url.map_err(|error| self.failed(&error))?;
         let answer = self.http.head(url).send().await;
         let answer = answer.map_err(|error| {
-            SinkError(format!(
-                "{} doesn't answer: {}",
-                self.name,
-                error.without_url()
-            ))
+            let what = format!("{} doesn't answer", self.name);
+            SinkError::because(what, &error.without_url())
         })?;
         let said = |name: &str| {
             let value = answer.headers().get(name)?.to_str().ok()?;
@@ -183,13 +181,13 @@ impl S3 {
             error,
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. }
         );
-        SinkError(if matches!(error, Error::NotFound { .. }) {
-            format!("{name}: there is no such bucket")
+        if matches!(error, Error::NotFound { .. }) {
+            SinkError::new(format!("{name}: there is no such bucket"))
         } else if refused {
-            format!("{name} refuses these credentials")
+            SinkError::new(format!("{name} refuses these credentials"))
         } else {
-            format!("{name}: {}", in_one_line(&error.to_string()))
-        })
+            SinkError::because(format!("{name} can't be used"), error)
+        }
     }
 }
 
@@ -217,7 +215,7 @@ impl Sink for S3 {
             return Ok(());
         }
         let (name, sequence) = (&self.name, checkpoint.sequence);
-        Err(SinkError(format!(
+        Err(SinkError::new(format!(
             "{name} holds another checkpoint of record {sequence}: the record was changed, or an old backup was restored"
         )))
     }
@@ -263,15 +261,7 @@ fn client(bucket: &Bucket) -> object_store::Result<AmazonS3> {
 async fn bounded<T>(name: &str, work: impl Future<Output = T>) -> Result<T, SinkError> {
     let answer = tokio::time::timeout(PATIENCE, work).await;
     answer.map_err(|_| {
-        SinkError(format!(
-            "{name} doesn't answer within {} s",
-            PATIENCE.as_secs()
-        ))
+        let seconds = PATIENCE.as_secs();
+        SinkError::new(format!("{name} doesn't answer within {seconds} s"))
     })
-}
-
-/// What a server says may be long and may hold anything.
-fn in_one_line(text: &str) -> String {
-    let line: Vec<&str> = text.split_whitespace().collect();
-    line.join(" ").chars().take(300).collect()
 }

@@ -113,7 +113,8 @@ async fn in_the_bucket(
 
 async fn tell_not_compared(store: &Store, error: &SinkError) {
     let why = format!(
-        "The anchor file is new and the bucket couldn't be asked, so this start doesn't know whether an old backup was restored. {error}"
+        "The anchor file is new and the bucket couldn't be asked, so this start doesn't know whether an old backup was restored: {}",
+        error.for_people()
     );
     let announcement = Announcement::RecordBroken {
         sequence: None,

@@ -55,6 +55,21 @@ pub(crate) async fn ready(bot: &Bot) -> String {
     served_by(bot, "/readyz").await.1
 }
 
+/// A start after which everything is carried out: nothing is wrong with the record.
+pub(crate) async fn serves_all(world: &World) -> Bot {
+    let bot = world.serve().await;
+    let said = ready(&bot).await;
+    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
+    bot
+}
+
+/// A start that finds the record older than what was anchored of it.
+pub(crate) async fn serves_revocations(world: &World) -> Bot {
+    let bot = world.serve().await;
+    bot.says("only revocations are carried out").await;
+    bot
+}
+
 async fn verify(world: &World) -> (bool, String) {
     audited(world, &["audit", "verify"]).await
 }
@@ -92,17 +107,14 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
     let (whole, said) = audited(&world, &["audit", "verify", &out]).await;
     assert!(whole && said.contains("pin it with --key"), "{said}");
 
-    let bot = world.serve().await;
-    let said = ready(&bot).await;
-    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
+    let bot = serves_all(&world).await;
     world
         .asks("rita", "/prod-access logs node=web-1 30m why is it slow")
         .await;
     assert!(bot.stops().await.1);
     copied(&world, backup.path(), world.dir.path());
 
-    let bot = world.serve().await;
-    bot.says("only revocations are carried out").await;
+    let bot = serves_revocations(&world).await;
     // In service: revocations need it.
     let said = ready(&bot).await;
     assert!(
@@ -144,8 +156,7 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
     assert!(bot.stops().await.1);
 
     // It stays so over a restart, until an operator says so.
-    let bot = world.serve().await;
-    bot.says("only revocations are carried out").await;
+    let bot = serves_revocations(&world).await;
     assert!(bot.stops().await.1);
     let bot = world.serve_with(&["serve", "--accept-restored"]).await;
     bot.says("the record was accepted as it is").await;
@@ -154,9 +165,7 @@ async fn over_a_restored_backup_only_revocations_are_carried_out() {
         .await;
     world.approves("bob", &again).await;
     assert!(bot.stops().await.1);
-    let bot = world.serve().await;
-    let said = ready(&bot).await;
-    assert!(said.contains(r#""record":{"ok":true}"#), "{said}");
+    let bot = serves_all(&world).await;
     assert!(bot.stops().await.1);
     let (whole, said) = verify(&world).await;
     assert!(whole, "{said}");

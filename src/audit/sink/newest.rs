@@ -31,9 +31,8 @@ impl S3 {
         found.unwrap_or_else(|_| {
             let seconds = IN_ALL.as_secs();
             let name = &self.name;
-            Err(SinkError(format!(
-                "{name} doesn't answer within {seconds} s"
-            )))
+            let what = format!("{name} doesn't answer within {seconds} s");
+            Err(SinkError::new(what))
         })
     }
 
