@@ -382,7 +382,16 @@ fn an_export_that_was_cut_or_made_anew_is_found_by_key_and_anchor() {
 
 #[test]
 fn what_is_no_export_is_told() {
+    let begins = |first: u64, last: u64| {
+        let previous = hex::encode(GENESIS);
+        format!(
+            "{{\"hallpass_export\":1,\"first\":{first},\"last\":{last},\"previous\":\"{previous}\"}}\n"
+        )
+    };
+    let (endless, beyond) = (begins(1, u64::MAX), begins(u64::MAX, u64::MAX));
     for (text, why) in [
+        (endless.as_str(), "doesn't say what the record begins with"),
+        (beyond.as_str(), "doesn't say what the record begins with"),
         ("", "The file is empty."),
         ("hello\n", "isn't that of an export"),
         (

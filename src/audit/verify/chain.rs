@@ -217,7 +217,7 @@ impl Chain {
     fn signed(&mut self, checkpoint: &Checkpoint, what: &str) -> Result<(), Wrong> {
         self.require_key(checkpoint, what)?;
         let sequence = checkpoint.sequence;
-        if sequence + 1 != self.next {
+        if sequence != self.next - 1 {
             let why = format!(
                 "{what} of it stands after record {} and not after it",
                 self.next - 1

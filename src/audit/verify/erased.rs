@@ -1,5 +1,6 @@
 //! Personal fields that are missing, held to the erasures on record: what none of them names was deleted by hand. And the
-//! list of the erasures, for people. Bounded whatever was erased.
+//! list of the erasures, for people. Small whatever was erased: only events that weren't sealed yet when their fields were
+//! taken are kept by name.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -201,7 +202,12 @@ impl Erased {
         self.events += erasure.events;
         self.before = erasure.before.or(self.before.take());
         let runs = erasure.runs.iter();
-        let runs = runs.map(|run| (shown_run(run), run.1.saturating_sub(run.0) + 1));
+        let runs = runs.map(|run| {
+            (
+                shown_run(run),
+                run.1.saturating_sub(run.0).saturating_add(1),
+            )
+        });
         let events = erasure.named.iter();
         let events = events.map(|(event, _)| (format!("event {}", harmless(event)), 1));
         for (name, count) in runs.chain(events) {

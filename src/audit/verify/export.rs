@@ -24,6 +24,8 @@ use crate::audit::checkpoint::{Checkpoint, CheckpointLine};
 const PIECE: usize = 1 << 20;
 /// A line that is longer is no record of ours.
 const LONGEST_LINE: usize = 64 << 20;
+/// The last sequence that any database holds.
+const FARTHEST: u64 = i64::MAX as u64;
 
 #[derive(Deserialize)]
 struct Header {
@@ -95,8 +97,8 @@ fn go_through(path: &Path, against: Against, known: Known) -> io::Result<Result<
         Err(wrong) => return Ok(Err(wrong)),
     };
     let previous = match (header.first, parse_hash(&header.previous)) {
-        (1, Some(GENESIS)) => GENESIS,
-        (2.., Some(previous)) => previous,
+        (1, Some(GENESIS)) if header.last <= FARTHEST => GENESIS,
+        (2..=FARTHEST, Some(previous)) if header.last <= FARTHEST => previous,
         _ => {
             let why = "The file's first line doesn't say what the record begins with.";
             return Ok(Err(Wrong::Unreadable(why.into())));
