@@ -27,7 +27,6 @@ pub const SLACK: Place = Place {
     before: "slack::call::before",
     after: "slack::call::after",
 };
-
 /// Around every line that is written to the anchor.
 pub const ANCHOR: Place = Place {
     before: "audit::anchor::before",
