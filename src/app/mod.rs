@@ -103,7 +103,7 @@ pub use key::ReviewKey;
 pub use lease::{LEASE, Lease};
 pub use mode::Mode;
 pub use operator::GrantLine;
-pub use retired::living_in;
+pub use retired::{Living, living_in};
 pub use settings::{Caller, Carried, Less, MappedPerson, Press, Settings, Use};
 pub use sync_holding::Seen;
 

@@ -182,16 +182,15 @@ impl App {
             .overdue_holdings(backend, now, now, COUNTED)
             .await?;
         let ids: Vec<HoldingId> = due.iter().map(|one| one.id.clone()).collect();
-        let holdings: BTreeMap<HoldingId, Holding> = self
-            .readable_holdings(&ids)
-            .await?
+        let holdings = self.store.readable_holdings(&ids).await?.rows;
+        let holdings: BTreeMap<HoldingId, Holding> = holdings
             .into_iter()
             .map(|holding| (holding.id.clone(), holding))
             .collect();
         let releasing = holdings.values().flat_map(|holding| &holding.releasing);
         let releasing: BTreeSet<GrantId> = releasing.cloned().collect();
         let releasing: Vec<GrantId> = releasing.into_iter().collect();
-        let grants = self.readable_grants(&releasing).await?;
+        let grants = self.store.readable_grants(&releasing).await?.rows;
         let mut waiting = Waiting {
             more: due.len() >= COUNTED as usize,
             ..Waiting::default()
@@ -284,33 +283,10 @@ impl App {
         let request = readable(self.store.request(id).await)?.flatten();
         Ok(request.as_ref().is_some_and(broke_glass))
     }
-
-    /// One that can't be read doesn't hide the others.
-    async fn readable_holdings(&self, ids: &[HoldingId]) -> Result<Vec<Holding>, StoreError> {
-        if let Some(all) = readable(self.store.holdings(ids).await)? {
-            return Ok(all);
-        }
-        let mut some = Vec::new();
-        for id in ids {
-            some.extend(readable(self.store.holding(id).await)?.flatten());
-        }
-        Ok(some)
-    }
-
-    async fn readable_grants(&self, ids: &[GrantId]) -> Result<Vec<Grant>, StoreError> {
-        if let Some(all) = readable(self.store.grants(ids).await)? {
-            return Ok(all);
-        }
-        let mut some = Vec::new();
-        for id in ids {
-            some.extend(readable(self.store.grant(id).await)?.flatten());
-        }
-        Ok(some)
-    }
 }
 
 /// None where a row is broken: whoever must act on it says so in the log.
-fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+pub(super) fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     match read {
         Ok(read) => Ok(Some(read)),
         Err(StoreError::Corrupt { .. }) => Ok(None),

@@ -51,6 +51,8 @@ struct Scan<'a> {
     rule: UnknownAccess,
     /// It was removed from the configuration, or the record isn't to be believed.
     gives_nothing: bool,
+    /// A row of the ledger couldn't be read, in this turn or in one before.
+    passed_over: bool,
     until: Instant,
     findings: Findings,
 }
@@ -61,6 +63,13 @@ enum Turn {
     Through,
     /// Out of time, or enough was found for one commit.
     GoesOn,
+}
+
+/// The grants that claim some holdings.
+struct Claiming {
+    grants: BTreeMap<GrantId, Grant>,
+    /// Whether these give what they claim isn't known.
+    unread: BTreeSet<GrantId>,
 }
 
 /// Why a turn ends early.
@@ -132,6 +141,9 @@ impl App {
         scan.gives_nothing = backend.is_retired() || self.nothing_given().is_some();
         let place = format!("backend:{name}");
         let mut after = self.store.scan_place(&place).await?;
+        let passed_over = format!("backend:{name}:passed-over");
+        scan.passed_over = !self.store.scan_place(&passed_over).await?.is_empty();
+        let before = scan.passed_over;
         let looked = match self.look_at_holdings(&mut scan, &mut after).await {
             Ok(Turn::Through) => self.look_for_unknown(&mut scan).await,
             other => other,
@@ -140,6 +152,11 @@ impl App {
             Err(Broken::Cut) => Turn::GoesOn,
             looked => looked?,
         };
+        let passes_on = scan.passed_over && turn == Turn::GoesOn;
+        if passes_on != before {
+            let kept = if passes_on { "yes" } else { "" };
+            self.store.keep_scan_place(&passed_over, kept).await?;
+        }
         if turn == Turn::Through {
             after.clear();
         }
@@ -174,12 +191,12 @@ impl App {
                 .store
                 .holdings_in(scan.backend.name(), after, PAGE)
                 .await?;
-            if page.is_empty() {
-                return Ok(Turn::Through);
-            }
+            let page = page.logged();
+            scan.passed_over |= !page.unread.is_empty();
             // After the rows: what was scheduled and done since has moved its row on, and is a conflict.
-            let grants = self.claiming(&page).await?;
+            let claiming = self.claiming(&page.rows).await?;
             let subjects: Vec<Subject> = page
+                .rows
                 .iter()
                 .map(|holding| Subject::Holding(holding.id.clone()))
                 .collect();
@@ -190,40 +207,52 @@ impl App {
                 .into_iter()
                 .map(|(subject, _)| subject)
                 .collect();
-            for (holding, subject) in page.into_iter().zip(subjects) {
+            for (holding, subject) in page.rows.into_iter().zip(subjects) {
                 if scan.is_over() {
                     return Ok(Turn::GoesOn);
                 }
                 let place = place_of(&holding);
                 if !busy.contains(&subject) {
-                    self.look_at(scan, holding, &grants).await?;
+                    self.look_at(scan, holding, &claiming).await?;
                 }
                 *after = place;
+            }
+            match page.next {
+                Some(next) => *after = next,
+                None => return Ok(Turn::Through),
             }
         }
     }
 
     /// The grants that claim these holdings.
-    async fn claiming(&self, page: &[Holding]) -> Result<BTreeMap<GrantId, Grant>, StoreError> {
+    async fn claiming(&self, page: &[Holding]) -> Result<Claiming, StoreError> {
         let claims: BTreeSet<GrantId> = page
             .iter()
             .flat_map(|holding| holding.claims.keys().cloned())
             .collect();
         let claims: Vec<GrantId> = claims.into_iter().collect();
-        let grants = self.store.grants(&claims).await?;
-        Ok(grants
-            .into_iter()
-            .map(|grant| (grant.id.clone(), grant))
-            .collect())
+        let page = self.store.readable_grants(&claims).await?.logged();
+        let grants = page.rows.into_iter();
+        let unread = page.unread.into_iter().filter_map(|error| match error {
+            StoreError::Corrupt { row, .. } => Some(GrantId::new(row)),
+            StoreError::Unavailable(_) | StoreError::Refused(_) => None,
+        });
+        Ok(Claiming {
+            grants: grants.map(|grant| (grant.id.clone(), grant)).collect(),
+            unread: unread.collect(),
+        })
     }
 
     async fn look_at(
         &self,
         scan: &mut Scan<'_>,
         holding: Holding,
-        grants: &BTreeMap<GrantId, Grant>,
+        Claiming { grants, unread }: &Claiming,
     ) -> Result<(), Broken> {
         let now = self.now();
+        if holding.claims.keys().any(|id| unread.contains(id)) {
+            return Ok(());
+        }
         let backed = |id: &GrantId| grants.get(id).is_some_and(|grant| gives(grant, &holding));
         if !holding.claims.keys().all(backed) {
             // Its sync finds the claims that nobody stands behind.
@@ -285,6 +314,11 @@ impl App {
             return Ok(Turn::Through);
         };
         let name = scan.backend.name().clone();
+        // A row that can't be read may be about what would seem unknown, and is somebody's.
+        if scan.passed_over {
+            tracing::error!(backend = %name, "unknown access isn't looked for until what was passed over can be read");
+            return Ok(Turn::Through);
+        }
         let mut principals: Vec<&str> = listed.keys().map(|(who, _)| who.as_str()).collect();
         principals.dedup();
         for chunk in principals.chunks(LOOKED_UP) {
@@ -350,6 +384,7 @@ impl<'a> Scan<'a> {
             asked: managed.iter().map(Entitlement::key).collect(),
             rule,
             gives_nothing: false,
+            passed_over: false,
             until,
             findings: Findings::default(),
         }

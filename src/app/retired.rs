@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use hallpass_domain::grant::State;
 use hallpass_domain::{
-    Actor, Announcement, BackendName, Change, Event, EventKind, Grant, GrantId, ShortId,
+    Actor, Announcement, BackendName, Change, Event, EventKind, Grant, GrantId, HoldingId, ShortId,
 };
 
 use super::App;
@@ -23,27 +23,38 @@ const PAGE: u32 = 500;
 /// How many grants are named in one announcement.
 const NAMED_AT_MOST: usize = 50;
 
+/// What lives in a backend.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Living {
+    pub grants: BTreeSet<ShortId>,
+    /// Rows about access there can't be read: there may be others.
+    pub unread: bool,
+}
+
 /// The live grants that have something in a backend.
 ///
 /// # Errors
 /// Where the store fails.
-pub async fn living_in(store: &Store, backend: &BackendName) -> Result<Vec<ShortId>, StoreError> {
-    let mut named = BTreeSet::new();
+pub async fn living_in(store: &Store, backend: &BackendName) -> Result<Living, StoreError> {
+    let mut living = Living::default();
     let mut after = String::new();
     loop {
         let page = store.holdings_in(backend, &after, PAGE).await?;
-        let Some(last) = page.last() else {
-            return Ok(named.into_iter().collect());
-        };
-        after = crate::store::place_of(last);
+        let page = page.logged();
         let concerned: BTreeSet<GrantId> = page
+            .rows
             .iter()
             .flat_map(|holding| holding.claims.keys().chain(&holding.releasing).cloned())
             .collect();
         let concerned: Vec<GrantId> = concerned.into_iter().collect();
-        let grants = store.grants(&concerned).await?;
-        let live = grants.into_iter().filter(Grant::is_live);
-        named.extend(live.map(|grant| grant.short));
+        let grants = store.readable_grants(&concerned).await?.logged();
+        living.unread |= !page.unread.is_empty() || !grants.unread.is_empty();
+        let live = grants.rows.into_iter().filter(Grant::is_live);
+        living.grants.extend(live.map(|grant| grant.short));
+        match page.next {
+            Some(next) => after = next,
+            None => return Ok(living),
+        }
     }
 }
 
@@ -65,8 +76,8 @@ impl App {
         self.store.apply_one(change).await.map(drop)
     }
 
-    /// Says once that a backend is gone from the configuration while grants live in it. `reachable`: by its archived
-    /// section they can still end; where not, that is tried for ever.
+    /// Says once that a backend is gone from the configuration while grants live in it, or may. `reachable`: by its
+    /// archived section they can still end; where not, that is tried for ever.
     ///
     /// # Errors
     /// Where the store fails.
@@ -115,12 +126,13 @@ impl App {
         let mut after = String::new();
         loop {
             let page = self.store.live_grants_after(&after, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(sentences);
-            };
-            after = last.id.to_string();
-            for grant in &page {
-                let holdings = self.parts_of(grant).await?;
+            sentences.extend(page.unread.iter().map(unread));
+            for grant in &page.rows {
+                let parts = grant.parts.iter().map(|part| part.holding.clone());
+                let parts: Vec<HoldingId> = parts.collect();
+                let holdings = self.store.readable_holdings(&parts).await?;
+                sentences.extend(holdings.unread.iter().map(unread));
+                let holdings = holdings.rows;
                 let gone: BTreeSet<String> = holdings
                     .iter()
                     .filter(|holding| !self.backends.contains_key(&holding.backend))
@@ -149,6 +161,14 @@ impl App {
                     gone.join(" and ")
                 ));
             }
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(sentences),
+            }
         }
     }
+}
+
+fn unread(error: &StoreError) -> String {
+    format!("what is on record of a live grant can't be read: {error}")
 }

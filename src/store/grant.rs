@@ -1,10 +1,13 @@
 //! Grants: the whole row as JSON beside the columns that are filtered by.
 
+use std::iter;
+
 use hallpass_domain::grant::State;
 use hallpass_domain::{Grant, GrantId, PersonId, ShortId};
 
 use super::database::Arg;
 use super::gather::Keyed;
+use super::page::Page;
 use super::prepared::{Prepared, Row, body};
 use super::sql::{Sql, list};
 use super::write::Table;
@@ -137,6 +140,16 @@ impl Store {
         Ok(grants)
     }
 
+    /// The same in any order, where some of them may not be readable.
+    pub async fn readable_grants(&self, ids: &[GrantId]) -> Result<Page<Grant>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Page::all(iter::empty()));
+        }
+        let wanted = list(ids.iter().map(GrantId::as_str));
+        let rows = self.look_up::<GrantRow>(&BY_IDS, &[wanted.into()]).await?;
+        Ok(Page::all(rows.into_iter().map(Grant::try_from)))
+    }
+
     /// The letters of these grants, also where the rest of their rows can't be read.
     pub async fn letters(&self, ids: &[GrantId]) -> Result<Vec<ShortId>, StoreError> {
         row! { Letters { short: String } }
@@ -167,10 +180,11 @@ impl Store {
         &self,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<Grant>, StoreError> {
+    ) -> Result<Page<Grant>, StoreError> {
         let sql = grants!("live and id > $1 order by id limit $2");
-        self.read_grants(&sql, &[after.into(), i64::from(limit).into()])
-            .await
+        let args = [after.into(), i64::from(limit).into()];
+        let rows = self.look_up::<GrantRow>(&sql, &args).await?;
+        Ok(Page::of(rows, limit, |row| row.id.clone()))
     }
 
     pub async fn live_grants_of(&self, holder: &PersonId) -> Result<Vec<Grant>, StoreError> {

@@ -1,12 +1,15 @@
 //! Holdings: once per (backend, principal, entitlement), and per grant where the backend makes one for each.
 //! The first holding of a principal makes it its person's, for good.
 
+use std::iter;
+
 use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::{BackendName, GrantId, Holding, HoldingId, PersonId};
 use serde_json::json;
 
 use super::database::Arg;
 use super::gather::Keyed;
+use super::page::Page;
 use super::prepared::{Owned, Prepared, Row, body};
 use super::sql::{Sql, list, storable};
 use super::write::Table;
@@ -124,12 +127,12 @@ impl Keyed for HoldingRow {
 /// Where a page of a backend's holdings ends: what [`Store::holdings_in`] goes on after.
 pub fn place_of(holding: &Holding) -> String {
     let grant = holding.grant.as_ref().map_or("", GrantId::as_str);
-    json!([
-        storable(&holding.principal),
-        holding.entitlement.key(),
-        grant
-    ])
-    .to_string()
+    let (principal, entitlement) = (storable(&holding.principal), holding.entitlement.key());
+    place(&principal, &entitlement, grant)
+}
+
+fn place(principal: &str, entitlement: &str, grant: &str) -> String {
+    json!([principal, entitlement, grant]).to_string()
 }
 
 fn read_place(place: &str) -> [String; 3] {
@@ -153,6 +156,18 @@ impl Store {
         let mut holdings = self.read_holdings(&BY_IDS, &[wanted.into()]).await?;
         holdings.sort_by_key(|holding| ids.iter().position(|id| *id == holding.id));
         Ok(holdings)
+    }
+
+    /// The same in any order, where some of them may not be readable.
+    pub async fn readable_holdings(&self, ids: &[HoldingId]) -> Result<Page<Holding>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Page::all(iter::empty()));
+        }
+        let wanted = list(ids.iter().map(HoldingId::as_str));
+        let rows = self
+            .look_up::<HoldingRow>(&BY_IDS, &[wanted.into()])
+            .await?;
+        Ok(Page::all(rows.into_iter().map(Holding::try_from)))
     }
 
     /// `entitlement_key` is [`Entitlement::key`](hallpass_domain::Entitlement::key); `grant` is given where the backend
@@ -182,7 +197,7 @@ impl Store {
         backend: &BackendName,
         after: &str,
         limit: u32,
-    ) -> Result<Vec<Holding>, StoreError> {
+    ) -> Result<Page<Holding>, StoreError> {
         let sql = holdings!(
             "backend = $1 and (principal, entitlement, grant_id) > ($2, $3, $4) \
              order by principal, entitlement, grant_id limit $5"
@@ -195,7 +210,10 @@ impl Store {
             grant.into(),
             i64::from(limit).into(),
         ];
-        self.read_holdings(&sql, &args).await
+        let rows = self.look_up::<HoldingRow>(&sql, &args).await?;
+        Ok(Page::of(rows, limit, |row| {
+            place(&row.principal, &row.entitlement, &row.grant_id)
+        }))
     }
 
     /// Of these principals, what is on record in this backend: principal and entitlement's key.

@@ -35,6 +35,7 @@ mod migrations;
 mod moments;
 mod open;
 mod pace;
+mod page;
 mod person;
 mod prepared;
 mod record;
@@ -71,6 +72,7 @@ pub use holding::place_of;
 pub use home::HomeRow;
 pub use lock::ServingLock;
 pub use pace::Pace;
+pub use page::Page;
 pub use record::Named;
 pub use request::RequestFilter;
 pub use seal::{

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::database::Arg;
 use super::gather::Keyed;
+use super::page::Page;
 use super::prepared::{Prepared, Row, body};
 use super::sql::{Sql, storable};
 use super::write::Table;
@@ -206,20 +207,18 @@ fn review_of(row: &RequestRow) -> Result<Option<Review>, StoreError> {
 
 /// Rows of one request stand together.
 fn assemble(rows: &[RequestRow]) -> Result<Vec<Request>, StoreError> {
-    let mut requests: Vec<Request> = Vec::new();
-    for row in rows {
-        if requests
-            .last()
-            .is_none_or(|last| last.id.as_str() != row.id)
-        {
-            requests.push(Request::try_from(row)?);
+    each(rows).collect()
+}
+
+fn each(rows: &[RequestRow]) -> impl Iterator<Item = Result<Request, StoreError>> {
+    let of_one = rows.chunk_by(|one, next| one.id == next.id);
+    of_one.map(|rows| {
+        let mut request = Request::try_from(&rows[0])?;
+        for row in rows {
+            request.reviews.extend(review_of(row)?);
         }
-        let review = review_of(row)?;
-        if let Some(last) = requests.last_mut() {
-            last.reviews.extend(review);
-        }
-    }
-    Ok(requests)
+        Ok(request)
+    })
 }
 
 /// A statement that reads the requests `q` that the inner one selects, each beside its reviews.
@@ -279,7 +278,7 @@ impl Store {
     }
 
     /// Those that wait for an answer without their time-out, and those that wait for their start without that timer.
-    pub async fn untimed_requests(&self, limit: u32) -> Result<Vec<Request>, StoreError> {
+    pub async fn untimed_requests(&self, limit: u32) -> Result<Page<Request>, StoreError> {
         let sql = requests!(
             "select * from request where id in (\
              select id from request where state = 'pending' and (select 1 from effect \
@@ -290,7 +289,7 @@ impl Store {
              order by asked_at, id limit $1"
         );
         let rows: Vec<RequestRow> = self.fetch(&sql, &[Arg::Int(limit.into())]).await?;
-        assemble(&rows)
+        Ok(Page::all(each(&rows)))
     }
 
     async fn in_state(&self, state: &str, limit: Arg) -> Result<Vec<RequestRow>, StoreError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use crate::app::living_in;
+use crate::app::{Living, living_in};
 use crate::backend::Retired;
 use crate::config::{BackendSection, Config, Environment};
 use crate::domain::{BackendName, ShortId};
@@ -18,6 +18,7 @@ use super::parts::backend;
 
 /// A backend that was removed, and who still has something there.
 pub(super) struct Gone {
+    /// None where rows about access there can't be read, and no other live grant is known.
     pub(super) grants: Vec<ShortId>,
     /// None where its section or its secret is gone, too.
     pub(super) reached: Option<Arc<dyn Backend>>,
@@ -35,10 +36,11 @@ pub(super) async fn retired(
         if config.backends.contains_key(&name) {
             continue;
         }
-        let grants = living_in(store, &name).await?;
-        if grants.is_empty() {
+        let Living { grants, unread } = living_in(store, &name).await?;
+        if grants.is_empty() && !unread {
             continue;
         }
+        let grants = grants.into_iter().collect();
         let archived = store.archived_section(&name).await?;
         let section = archived.map(|archived| archived.section);
         let reached = section.and_then(|section| reach(&name, section, variables, clock));

@@ -1,7 +1,8 @@
 //! What backends say beside the ledger: what is missing is given again, what is left over is taken, what nobody gave is
 //! told once. The target is changed behind the bot's back, and judged by its own log.
 
-use hallpass::domain::EventKind;
+use hallpass::app::living_in;
+use hallpass::domain::{BackendName, EventKind};
 
 use crate::support::gate::Mood;
 use crate::support::{Request, TestBot, everywhere, minutes};
@@ -67,6 +68,30 @@ async fn missing_access_is_given_again_only_with_authority() {
         bot.scans().await;
         assert_eq!(bot.backend.done("grant").len(), given);
         assert!(bot.backend.holders("orders_admin").is_empty());
+    })
+    .await;
+}
+
+/// The first holding's row is there but for what it holds.
+#[tokio::test]
+async fn a_holding_that_cannot_be_read_hides_no_other() {
+    everywhere(async |bot| {
+        active(bot, "4h").await;
+        bot.asks("rita", "/prod-access logs node=web-1 30m look")
+            .await;
+        bot.tampers("update holding set body = '{}' where principal = 'alice'")
+            .await;
+        let before = changes(bot);
+        bot.backend.takes_away("rita", "logs/web-1");
+        bot.scans().await;
+        assert_eq!(bot.backend.holders("logs/web-1"), ["rita"]);
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        assert_eq!(bot.drift().await, ["missing giving_again"]);
+        assert_eq!(changes(bot), before + 1);
+        // A start that finds the section gone knows that it doesn't know all.
+        let living = living_in(&bot.store, &BackendName::new("gate")).await;
+        let living = living.unwrap();
+        assert_eq!((living.grants.len(), living.unread), (1, true));
     })
     .await;
 }

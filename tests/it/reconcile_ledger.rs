@@ -134,3 +134,60 @@ async fn what_needed_no_approval_is_proven_by_its_ask() {
     })
     .await;
 }
+
+/// The oldest grant's row is there but for what it holds.
+#[tokio::test]
+async fn a_grant_that_cannot_be_read_hides_no_other() {
+    everywhere(async |bot| {
+        active(bot).await;
+        bot.asks("rita", "/prod-access logs node=web-1 30m look")
+            .await;
+        bot.tampers(
+            "update access_grant set body = '{}' where id = (select min(id) from access_grant)",
+        )
+        .await;
+        bot.tampers("delete from effect where kind = 'expire'")
+            .await;
+        looked(bot).await;
+        assert_eq!(bot.events(EventKind::Rescheduled).await.len(), 1);
+        bot.clock.advance(minutes(29));
+        bot.settle().await;
+        assert!(bot.backend.holders("logs/web-1").is_empty());
+    })
+    .await;
+}
+
+/// Whether its request was right can't be known then; its end is certain.
+#[tokio::test]
+async fn a_grant_whose_request_cannot_be_read_keeps_its_end() {
+    everywhere(async |bot| {
+        active(bot).await;
+        bot.tampers("update request set body = '{}'").await;
+        bot.tampers("delete from effect where kind = 'expire'")
+            .await;
+        looked(bot).await;
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+        assert_eq!(bot.events(EventKind::Rescheduled).await.len(), 1);
+        bot.clock.advance(minutes(29));
+        bot.settle().await;
+        assert!(bot.backend.holders("orders_admin").is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_read_hides_no_other() {
+    everywhere(async |bot| {
+        active(bot).await;
+        bot.asks("rita", "/prod-access db-admin 30m orders stuck")
+            .await;
+        bot.tampers("update request set body = '{}' where state = 'pending'")
+            .await;
+        bot.tampers("delete from effect where kind in ('time-out', 'expire')")
+            .await;
+        looked(bot).await;
+        assert_eq!(bot.events(EventKind::Rescheduled).await.len(), 1);
+        assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
+    })
+    .await;
+}

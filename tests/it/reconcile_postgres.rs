@@ -198,6 +198,30 @@ async fn what_bears_our_mark_without_a_grant_is_told_or_taken_as_configured() {
     }
 }
 
+/// What seems to be nobody's may be what stands in that row.
+#[tokio::test]
+async fn beside_a_row_that_cannot_be_read_nothing_is_unknown() {
+    for version in VERSIONS {
+        let rule = r#"unknown_access = "revoke""#;
+        told(version, rule, async |bot, server| {
+            active(bot, "alice", "4h").await;
+            bot.tampers("update holding set principal = 'x' where principal = 'alice'")
+                .await;
+            bot.scans().await;
+            bot.scans().await;
+            assert_eq!(holders(server).await, ["alice"]);
+            assert!(bot.drift().await.is_empty());
+            bot.tampers("update holding set principal = 'alice' where principal = 'x'")
+                .await;
+            by_its_own_mark(server, "mallory").await;
+            bot.scans().await;
+            assert_eq!(bot.drift().await, ["unknown removing"]);
+            assert_eq!(holders(server).await, ["alice"]);
+        })
+        .await;
+    }
+}
+
 /// What was found is nobody's until its principal asks; then it is held, and ends with the grant.
 #[tokio::test]
 async fn what_was_found_becomes_its_askers() {

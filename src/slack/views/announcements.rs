@@ -199,9 +199,18 @@ fn difference(one: &Drift) -> Line {
 }
 
 fn backend_retired(backend: &BackendName, grants: &[ShortId], reachable: bool) -> Rendered {
+    let line = Line::of("The configuration no longer has the backend ").code(backend.as_str());
+    if grants.is_empty() {
+        let line =
+            line.say(", and what is on record of access there can't be read: the log names it. ");
+        return Rendered::line(if reachable {
+            line.say("It is still reached as it was configured before.")
+        } else {
+            line.say("*It can't be reached, so access there can't be taken away.* Put the backend back into the configuration.")
+        });
+    }
     let names: Vec<String> = grants.iter().map(ShortId::of_request).collect();
-    let line = Line::of("The configuration no longer has the backend ")
-        .code(backend.as_str())
+    let line = line
         .say(", but ")
         .number(grants.len() as u64)
         .say(if grants.len() == 1 {

@@ -29,14 +29,14 @@ impl Pages {
     async fn of_the_ledger(&self, bot: &TestBot) {
         let (store, now) = (&self.0, bot.clock.now());
         let gate = BackendName::new("gate");
-        let grants = store.live_grants_after("", PAGE).await.unwrap();
+        let grants = store.live_grants_after("", PAGE).await.unwrap().rows;
         assert!(!grants.is_empty());
         let subjects = grants.iter().map(|grant| Subject::Grant(grant.id.clone()));
         let subjects: Vec<Subject> = subjects.collect();
         store.scheduled(&subjects).await.unwrap();
         let requests = grants.iter().map(|grant| &grant.request);
         store.named(requests).await.unwrap();
-        let holdings = store.holdings_in(&gate, "", PAGE).await.unwrap();
+        let holdings = store.holdings_in(&gate, "", PAGE).await.unwrap().rows;
         let ids: Vec<_> = holdings.iter().map(|one| one.id.clone()).collect();
         store.holdings(&ids).await.unwrap();
         store.failing(&ids).await.unwrap();
