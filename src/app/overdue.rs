@@ -243,7 +243,7 @@ impl App {
                 }
             };
             // It may have been given more time.
-            let Some(since) = grant.ends_at().filter(|ends_at| *ends_at <= by) else {
+            let Some(since) = goes_at(&grant).filter(|goes_at| *goes_at <= by) else {
                 continue;
             };
             let Some(Some(request)) = readable(self.store.request(&grant.request).await)? else {
@@ -282,6 +282,15 @@ impl App {
     async fn is_break_glass(&self, id: &RequestId) -> Result<bool, StoreError> {
         let request = readable(self.store.request(id).await)?.flatten();
         Ok(request.as_ref().is_some_and(broke_glass))
+    }
+}
+
+/// When it goes unless somebody acts: at its end, or when setting it up, of which a part may be held, is given up.
+fn goes_at(grant: &Grant) -> Option<Time> {
+    match &grant.state {
+        State::Provisioning { give_up_at, .. } => Some(*give_up_at),
+        State::Active { ends_at, .. } => Some(*ends_at),
+        State::Revoking { .. } | State::Ended { .. } | State::Failed { .. } => None,
     }
 }
 

@@ -38,10 +38,10 @@ const OVERDUE_HOLDINGS: Sql = sql!("effect":
      where lane = $1 and urgency = 0 and next_at <= $3 and due <= $2 and kind = 'sync-holding' \
      order by due, subject limit $4");
 
-/// Ends that nobody decided: their turn came, and comes again within seconds.
+/// Ends and givings-up that nobody decided: their turn came, and comes again within seconds.
 const OVERDUE_ENDS: Sql = sql!("effect":
     "select subject, due, failure from effect \
-     where lane = $1 and urgency = 0 and next_at <= $3 and due <= $2 and kind = 'expire' \
+     where lane = $1 and urgency = 0 and next_at <= $3 and due <= $2 and kind in ('expire', 'give-up') \
      order by due, subject limit $4");
 
 /// The claimed ones stay with whoever carries them out.
@@ -112,7 +112,7 @@ impl Store {
         Ok(readable.collect())
     }
 
-    /// Grants whose end was due `by` then and isn't decided, with the moment when it was; the oldest first.
+    /// Grants whose end, or whose giving up, was due `by` then and isn't decided, with the moment when it was; the oldest first.
     pub async fn overdue_ends(
         &self,
         by: Time,

@@ -257,6 +257,37 @@ async fn an_end_that_cannot_be_decided_is_told_in_its_backends_alarm() {
     .await;
 }
 
+/// The target may have done what it didn't answer.
+#[tokio::test]
+async fn setting_up_that_cannot_be_given_up_is_told() {
+    everywhere(async |bot| {
+        bot.backend.feels(Mood::Down);
+        let ask = "/prod-access logs node=web-1 30m look";
+        bot.says("rita", ask).await;
+        bot.settle().await;
+        let grant = bot.store.live_grants(1).await.unwrap().remove(0);
+        let holding = &grant.parts[0].holding;
+        let whole = bot.store.holding(holding).await.unwrap().unwrap();
+        breaks(bot, "holding", holding.as_str(), "{}").await;
+        bot.backend.feels(Mood::Well);
+        bot.clock.advance(minutes(15) + seconds(5));
+        bot.settle().await;
+        passes(bot, 22).await;
+        let said = alarm_says(bot, |_| true).await;
+        let letters = grant.short.of_request();
+        for part in ["gate", "1 grant should", "Hallpass itself", &letters] {
+            assert!(said.contains(part), "{part} is not in {said}");
+        }
+        let whole = serde_json::to_string(&whole).unwrap();
+        breaks(bot, "holding", holding.as_str(), &whole).await;
+        passes(bot, 12).await;
+        is_over(bot);
+        assert!(bot.store.live_grants(1).await.unwrap().is_empty());
+        assert!(bot.backend.holders("logs/web-1").is_empty());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_end_whose_backend_nobody_knows_is_told_too() {
     everywhere(async |bot| {
