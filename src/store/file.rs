@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::database::{Arg, Filled};
 use super::error::Failed;
 use super::here::Here;
+use super::wal;
 
 /// How long a statement waits for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(5);
@@ -57,6 +58,7 @@ pub(super) fn open(path: &Path, purpose: Use) -> rusqlite::Result<Connection> {
             // What a savepoint takes back stays in memory: else each batch made a file, and unlinked it.
             conn.pragma_update(None, "temp_store", "memory")?;
             conn.pragma_update(None, "cache_size", -WRITERS_CACHE)?;
+            wal::counted(&conn);
         }
         Use::LookUp | Use::Read => conn.pragma_update(None, "query_only", true)?,
     }

@@ -48,6 +48,7 @@ mod section;
 mod serving;
 mod text;
 mod unsaid;
+mod wal;
 mod write;
 mod writer;
 

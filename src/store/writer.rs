@@ -17,6 +17,7 @@ use super::file::{self, Use};
 use super::pace::Pace;
 use super::prepared::Prepared;
 use super::sql::Sql;
+use super::wal::Log;
 use super::{changed, commit, write};
 
 /// Jobs that may wait; whoever comes later waits for a place.
@@ -74,6 +75,7 @@ pub(super) fn run(
     changed: &watch::Sender<u64>,
 ) {
     let (mut kept, pace) = (Kept::OnDisk, Pace::up_to(CHUNK));
+    let mut log = Log::of(path);
     while let Some(message) = queue.blocking_recv() {
         let (jobs, replies) = waiting(message, &mut queue, &pace);
         let answers = batch(&mut conn, &jobs, &mut kept, &pace);
@@ -90,7 +92,10 @@ pub(super) fn run(
             }
         }
         answer(replies, answers);
+        log.grew(&conn);
     }
+    // Whoever closes the file last carries over the rest.
+    drop(log);
     if let Err((_, error)) = conn.close() {
         tracing::warn!(%error, "the database was not closed well");
     }
