@@ -67,6 +67,23 @@ fn words_of_time_where_a_start_would_stand_are_told() {
     }
 }
 
+/// Of days and of clocks the first counts; what doesn't go with it begins the reason.
+#[test]
+fn a_second_day_or_clock_is_the_reasons() {
+    for (words, rest) in [
+        ("tomorrow", "friday report"),
+        ("tomorrow", "tonight report"),
+        ("9:00", "tonight report"),
+        ("tomorrow 9:00", "morning report"),
+        ("tomorrow 9:00", "10:00 report"),
+        ("tomorrow", "UTC report"),
+        ("22:00 UTC", "UTC report"),
+    ] {
+        let start = told(&format!("db 2h {words} {rest}"));
+        assert_eq!((start.typed.as_str(), start.rest.as_str()), (words, rest));
+    }
+}
+
 #[test]
 fn what_they_say_is_understood() {
     let both = |text: &str| {
