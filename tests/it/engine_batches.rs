@@ -11,24 +11,6 @@ use crate::support::bot::Setting;
 use crate::support::proof::until;
 use crate::support::{Database, TestBot, everywhere, minutes, seconds};
 
-/// Runs a statement as whoever owns the database would.
-async fn runs(bot: &TestBot, statement: &str) {
-    let statement = AssertSqlSafe(statement.to_owned());
-    if bot.database_url.starts_with("sqlite") {
-        let mut database = SqliteConnection::connect(&bot.database_url).await.unwrap();
-        sqlx::raw_sql(statement)
-            .execute(&mut database)
-            .await
-            .unwrap();
-    } else {
-        let mut database = PgConnection::connect(&bot.database_url).await.unwrap();
-        sqlx::raw_sql(statement)
-            .execute(&mut database)
-            .await
-            .unwrap();
-    }
-}
-
 /// Whether an effect of this grant is put off, with that in the error that is kept.
 async fn is_put_off_for(bot: &TestBot, grant: &str, why: &str) -> bool {
     let count = format!(
@@ -90,7 +72,7 @@ async fn an_end_that_is_refused_spoils_no_other() {
                 "drop trigger refuses on access_grant",
             )
         };
-        runs(bot, &trigger).await;
+        bot.runs(&trigger).await;
         let internal = "hallpass_effects_total{lane=\"internal\",outcome=\"done\"}";
         let before = metric(bot, internal).await;
         bot.clock.advance(minutes(31));
@@ -107,7 +89,7 @@ async fn an_end_that_is_refused_spoils_no_other() {
             "the others are counted as done"
         );
 
-        runs(bot, no_trigger).await;
+        bot.runs(no_trigger).await;
         bot.clock.advance(seconds(10));
         bot.settle().await;
         let all = bot.store.all_grants(99).await.unwrap();

@@ -6,7 +6,6 @@ use hallpass::domain::role::Sharing;
 use hallpass::domain::{GrantId, Holding, HoldingId, Review, ReviewId, SlackId};
 use hallpass::store::Applied;
 use slack_sandbox::Person;
-use sqlx::Connection;
 
 use crate::support::workplace::{APPROVALS, GENERAL, SECURITY};
 use crate::support::{TestBot, everywhere, minutes};
@@ -82,30 +81,6 @@ async fn an_approver_who_left_before_the_backend_was_called_does_not_count() {
     .await;
 }
 
-/// Runs SQL as whoever owns the database would; answers how many rows it changed.
-async fn tampers(bot: &TestBot, statement: String) -> u64 {
-    let statement = sqlx::AssertSqlSafe(statement);
-    if bot.database_url.starts_with("sqlite") {
-        let mut database = sqlx::SqliteConnection::connect(&bot.database_url)
-            .await
-            .unwrap();
-        sqlx::query(statement)
-            .execute(&mut database)
-            .await
-            .unwrap()
-            .rows_affected()
-    } else {
-        let mut database = sqlx::PgConnection::connect(&bot.database_url)
-            .await
-            .unwrap();
-        sqlx::query(statement)
-            .execute(&mut database)
-            .await
-            .unwrap()
-            .rows_affected()
-    }
-}
-
 #[tokio::test]
 async fn a_review_row_written_straight_into_the_database_grants_nothing() {
     everywhere(async |bot| {
@@ -116,7 +91,7 @@ async fn a_review_row_written_straight_into_the_database_grants_nothing() {
         // Bob never pressed; whoever owns the database copies Dana's review under his name.
         bot.says("bob", "/prod-access mine").await;
         let bob = bot.store.person_by_account(&SlackId::parse("U0BOB").unwrap()).await.unwrap().unwrap();
-        let inserted = tampers(bot, format!(
+        let inserted = bot.tampers(&format!(
             "insert into review (id, request, position, stage, reviewer, verdict, strength, at, rules, mac) \
              select 'forged', request, 1, stage, '{}', verdict, strength, at, rules, mac from review where id = '{}'",
             bob.id, dana.id
@@ -129,7 +104,7 @@ async fn a_review_row_written_straight_into_the_database_grants_nothing() {
 
         let second = bot.asks("rita", "/prod-access two-keys 30m vault too").await;
         let second_row = bot.row(&second).await;
-        let copied = tampers(bot, format!(
+        let copied = bot.tampers(&format!(
             "insert into review (id, request, position, stage, reviewer, verdict, strength, at, rules, mac) \
              select 'moved-' || id, '{}', position, stage, reviewer, verdict, strength, at, rules, mac \
              from review where request = '{}' and id <> 'forged'",
@@ -209,7 +184,7 @@ async fn a_request_edited_after_it_was_approved_grants_nothing_more() {
         let request = bot.asks("alice", "/prod-access two-keys 30m vault").await;
         bot.approves("bob", &request).await;
         // Approved was the vault; whoever owns the database makes it the orders.
-        let edited = tampers(bot, format!(
+        let edited = bot.tampers(&format!(
             "update request set body = replace(body, '\"vault\"', '\"orders_owner\"') where short = '{}'",
             request.letters()
         )).await;

@@ -33,18 +33,24 @@ impl TestBot {
         self.settle().await;
     }
 
-    /// Runs SQL as whoever owns the database would.
-    pub(crate) async fn tampers(&self, statement: &str) {
-        let statement = AssertSqlSafe(statement.to_owned());
-        let rows = if self.database_url.starts_with("sqlite") {
+    /// Runs SQL as whoever owns the database would, and answers how many rows it changed: some.
+    pub(crate) async fn tampers(&self, statement: &str) -> u64 {
+        let rows = self.runs(statement).await;
+        assert!(rows > 0, "there was something to change");
+        rows
+    }
+
+    /// Runs statements as whoever owns the database would, and answers how many rows they changed.
+    pub(crate) async fn runs(&self, statements: &str) -> u64 {
+        let statements = sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
+        if self.database_url.starts_with("sqlite") {
             let mut database = SqliteConnection::connect(&self.database_url).await.unwrap();
-            let done = sqlx::query(statement).execute(&mut database).await;
+            let done = statements.execute(&mut database).await;
             done.unwrap().rows_affected()
         } else {
             let mut database = PgConnection::connect(&self.database_url).await.unwrap();
-            let done = sqlx::query(statement).execute(&mut database).await;
+            let done = statements.execute(&mut database).await;
             done.unwrap().rows_affected()
-        };
-        assert!(rows > 0, "there was something to change");
+        }
     }
 }
