@@ -3,16 +3,17 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use hallpass_domain::request::{Kind, Start, State};
+use hallpass_domain::planted::{Fault, planted};
+use hallpass_domain::request::{self, Kind, Start, State};
 use hallpass_domain::role::Terms;
-use hallpass_domain::{Person, Request, RequestId};
+use hallpass_domain::{Change, Person, Request, RequestId};
 
-use super::App;
 use super::check_ask::Checked;
 use super::facts::Facts;
 use super::stop::Stop;
+use super::{App, Turn};
 use crate::app::answer::Answer;
-use crate::store::StoreError;
+use crate::store::{Applied, StoreError};
 
 /// The same words within this time are the same ask.
 const SAME_WITHIN: TimeDelta = TimeDelta::seconds(60);
@@ -41,8 +42,31 @@ impl App {
         self.asked(&request, true, &Facts::default()).await
     }
 
+    /// The person's turn to ask, and the same ask where they made it just now.
+    pub(super) async fn turn_to_ask(
+        &self,
+        me: &Person,
+        terms: &Terms,
+        checked: &Checked,
+        reason: &str,
+        start: Start,
+    ) -> Result<(Turn, Option<Request>), Stop> {
+        let turn = self.asking.of(&me.id).await;
+        match self.asked_before(me, terms, checked, reason, start).await {
+            // Planted, only a delivery that Slack repeats is known again, not a person who does.
+            Ok(first) => Ok((turn, first.filter(|_| !planted(Fault::RepeatedAskTwice)))),
+            Err(stop) => {
+                if planted(Fault::GuardStaysStuck) {
+                    // Who fails keeps the turn.
+                    std::mem::forget(turn);
+                }
+                Err(stop)
+            }
+        }
+    }
+
     /// The same ask, less than a minute ago and not over yet. More than enough waiting requests are refused here.
-    pub(super) async fn asked_before(
+    async fn asked_before(
         &self,
         me: &Person,
         terms: &Terms,
@@ -50,33 +74,77 @@ impl App {
         reason: &str,
         start: Start,
     ) -> Result<Option<Request>, Stop> {
-        let since = self.now() - SAME_WITHIN;
-        let reason = reason.trim();
         let waiting = self.store.count_waiting(&me.id, PENDING_AT_MOST).await?;
-        let worded = self
-            .store
-            .asked_with_reason(&me.id, since, reason, PENDING_AT_MOST * 5)
+        let same = self
+            .just_now(me, reason, |request| {
+                request.kind == Kind::Access
+                    && request.terms.digest == terms.digest
+                    && request.duration == checked.duration
+                    && request.start == start
+            })
             .await?;
-        // Read together: the same words may have been said of many roles.
-        let read = join_all(worded.iter().map(|id| self.store.request(id))).await;
-        let read: Result<Vec<Option<Request>>, StoreError> = read.into_iter().collect();
-        let same = read?.into_iter().flatten().find(|request| {
-            request.kind == Kind::Access
-                && request.terms.digest == terms.digest
-                && request.duration == checked.duration
-                && request.start == start
-                && is_open(&request.state)
-        });
         if same.is_none() && waiting >= PENDING_AT_MOST {
             return Err(Stop::problem(format!(
                 "{PENDING_AT_MOST} of your requests are waiting for an answer; that is as many as can wait. Cancel one first: {} mine lists them.",
                 self.settings.command
             )));
         }
-        Ok(match same {
-            Some(request) if self.still_there(&request).await? => Some(request),
-            _ => None,
+        Ok(same)
+    }
+
+    /// The same order to break the glass, less than a minute ago and not over yet: given twice, it would be announced
+    /// and owed a review twice.
+    pub(super) async fn broken_before(
+        &self,
+        me: &Person,
+        order: &request::Ask,
+    ) -> Result<Option<Request>, Stop> {
+        self.just_now(me, &order.reason, |request| {
+            request.kind == order.kind
+                && request.holder == order.holder
+                && request.terms.digest == order.terms.digest
+                && request.duration == order.duration
         })
+        .await
+    }
+
+    /// What they asked for less than a minute ago with these words as the reason, is not over yet, and is the same.
+    async fn just_now(
+        &self,
+        me: &Person,
+        reason: &str,
+        same: impl Fn(&Request) -> bool,
+    ) -> Result<Option<Request>, Stop> {
+        let since = self.now() - SAME_WITHIN;
+        let worded = self
+            .store
+            .asked_with_reason(&me.id, since, reason.trim(), PENDING_AT_MOST * 5)
+            .await?;
+        // Read together: the same words may have been said of many roles.
+        let read = join_all(worded.iter().map(|id| self.store.request(id))).await;
+        let read: Result<Vec<Option<Request>>, StoreError> = read.into_iter().collect();
+        let mut read = read?.into_iter().flatten();
+        Ok(
+            match read.find(|request| same(request) && is_open(&request.state)) {
+                Some(request) if self.still_there(&request).await? => Some(request),
+                _ => None,
+            },
+        )
+    }
+
+    /// Writes in the asker's turn. It lasts until it is known what became of that, also where the answer was due before:
+    /// who then asks the same again must find it.
+    pub(super) async fn apply_in_turn(
+        &self,
+        change: Change,
+        turn: Turn,
+    ) -> Result<(Applied, Turn), StoreError> {
+        let store = self.store.clone();
+        let writing = async move { (store.apply_one(change).await, turn) };
+        let (applied, turn) = tokio::spawn(writing)
+            .await
+            .map_err(|_| StoreError::closed())?;
+        Ok((applied?, turn))
     }
 
     async fn still_there(&self, request: &Request) -> Result<bool, Stop> {

@@ -5,7 +5,8 @@ use hallpass_domain::command::{BreakGlass, IdWord, Rest};
 use hallpass_domain::request::{self, Kind, Panel, Start, State};
 use hallpass_domain::role::Terms;
 use hallpass_domain::{
-    Change, EventKind, Person, PersonId, Request, RequestId, Role, ShortId, SlackId, Write,
+    Change, Duration, EventKind, Person, PersonId, Request, RequestId, Role, ShortId, SlackId,
+    Write,
 };
 
 use super::App;
@@ -27,6 +28,17 @@ pub(super) struct TypedForPending {
     pub(super) incident: String,
     pub(super) reason: String,
     pub(super) rest: Rest,
+}
+
+/// An order that nothing stands against.
+struct Good<'a> {
+    typed: &'a Typed,
+    holder: &'a Person,
+    terms: Terms,
+    duration: Duration,
+    rules: Vec<String>,
+    panels: Vec<Panel>,
+    delivery: Option<&'a str>,
 }
 
 impl App {
@@ -112,10 +124,25 @@ impl App {
             return self.with_glass_form(me, refused, kept).await;
         }
         let terms = Terms::new(role, checked.parameters, decision.rule_ids());
-        let panels = self.panels(&terms.role, &facts).await?;
-        let skipped = first_asked(&panels, &[&me.id, &holder.id]);
+        let good = Good {
+            panels: self.panels(&terms.role, &facts).await?,
+            typed: &typed,
+            holder: &holder,
+            terms,
+            duration,
+            rules: decision.rule_names(),
+            delivery,
+        };
+        self.order(me, &good, &facts).await
+    }
+
+    /// Writes the order down, once however often it is typed.
+    async fn order(&self, me: &Person, good: &Good<'_>, facts: &Facts) -> Result<Answer, Stop> {
+        let (typed, holder) = (good.typed, good.holder);
+        let skipped = first_asked(&good.panels, &[&me.id, &holder.id]);
+        let mut turn = self.asking.of(&me.id).await;
         for _ in 0..ATTEMPTS {
-            let opening = self.opening(&terms, &holder).await?;
+            let opening = self.opening(&good.terms, holder).await?;
             let new = request::Ask {
                 id: RequestId::new(self.entropy.id()),
                 short: self.store.free_short_id().await?,
@@ -125,17 +152,21 @@ impl App {
                     commander: me.id.clone(),
                     incident: typed.incident.clone(),
                 },
-                terms: terms.clone(),
-                duration,
+                terms: good.terms.clone(),
+                duration: good.duration,
                 start: Start::Now,
                 reason: typed.reason.trim().to_owned(),
                 ticket: Some(typed.incident.clone()),
-                delivery: delivery.map(str::to_owned),
+                delivery: good.delivery.map(str::to_owned),
             };
-            let asked = Request::ask(new, &panels, Some(opening), self.now())?;
-            let rules = decision.rule_names();
-            let change = self.with_order(asked.change, me, &rules, &skipped);
-            match self.store.apply_one(change).await? {
+            if let Some(first) = self.broken_before(me, &new).await? {
+                return self.asked(&first, true, facts).await;
+            }
+            let asked = Request::ask(new, &good.panels, Some(opening), self.now())?;
+            let change = self.with_order(asked.change, me, &good.rules, &skipped);
+            let applied;
+            (applied, turn) = self.apply_in_turn(change, turn).await?;
+            match applied {
                 Applied::Done => return self.broken(&asked.request.id).await,
                 Applied::Delivered(id) => return self.first_request(&id).await,
                 Applied::Conflict => {}

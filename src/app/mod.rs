@@ -84,7 +84,7 @@ use std::time::Duration as StdDuration;
 use hallpass_domain::command::Command;
 use hallpass_domain::role::ScheduleName;
 use hallpass_domain::{BackendName, Email, SlackId, Time};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
 use crate::policy::{Policy, PolicyError};
@@ -316,20 +316,18 @@ async fn in_time<T>(
 }
 
 /// Locks by key, a fixed number of them: whoever shares one waits a little longer, nothing grows.
-struct Turns([Mutex<()>; 32]);
+#[derive(Default)]
+struct Turns([Arc<Mutex<()>>; 32]);
 
-impl Default for Turns {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Mutex::new(())))
-    }
-}
+/// Over when it is dropped.
+type Turn = OwnedMutexGuard<()>;
 
 impl Turns {
-    async fn of(&self, key: &impl Hash) -> MutexGuard<'_, ()> {
+    async fn of(&self, key: &impl Hash) -> Turn {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
         let index = usize::try_from(hasher.finish() % 32).unwrap_or(0);
-        self.0[index].lock().await
+        Arc::clone(&self.0[index]).lock_owned().await
     }
 }
 

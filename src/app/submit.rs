@@ -2,7 +2,6 @@
 //! A repeated delivery, or the same ask within a minute, is the first request.
 
 use hallpass_domain::command::Ask;
-use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::request::{self, Kind, Panel, Start};
 use hallpass_domain::role::Terms;
 use hallpass_domain::{
@@ -18,7 +17,7 @@ use super::people::ATTEMPTS;
 use super::read::shown_person;
 use super::stop::Stop;
 use super::words::{enumerated, quoted};
-use super::{App, all_lists};
+use super::{App, Turn, all_lists};
 use crate::app::answer::{Answer, AskedShown, Problems};
 use crate::ports::chat::Shown;
 use crate::store::Applied;
@@ -122,16 +121,10 @@ impl App {
             When::Fixed(start) => start,
         };
         let terms = Terms::new(role, checked.parameters.clone(), decision.rule_ids());
-        let turn = self.asking.of(&me.id).await;
-        let before = self
-            .asked_before(me, &terms, &checked, &ask.reason, start)
-            .await;
-        if before.is_err() && planted(Fault::GuardStaysStuck) {
-            // Who fails keeps the turn.
-            std::mem::forget(turn);
-        }
-        // Planted, only a delivery that Slack repeats is known again, not a person who does.
-        if let Some(first) = before?.filter(|_| !planted(Fault::RepeatedAskTwice)) {
+        let (turn, before) = self
+            .turn_to_ask(me, &terms, &checked, &ask.reason, start)
+            .await?;
+        if let Some(first) = before {
             return self.asked(&first, true, &facts).await;
         }
         let good = Good {
@@ -143,7 +136,7 @@ impl App {
             panels,
             delivery,
         };
-        self.record(me, &good, &facts).await
+        self.record(me, &good, &facts, turn).await
     }
 
     async fn not_eligible(
@@ -247,7 +240,13 @@ impl App {
         self.turned_down(me, ask, problems, &[]).await
     }
 
-    async fn record(&self, me: &Person, good: &Good<'_>, facts: &Facts) -> Result<Answer, Stop> {
+    async fn record(
+        &self,
+        me: &Person,
+        good: &Good<'_>,
+        facts: &Facts,
+        mut turn: Turn,
+    ) -> Result<Answer, Stop> {
         let (ask, terms) = (&good.ask, &good.terms);
         for _ in 0..ATTEMPTS {
             let opening = match self.opening(terms, me).await {
@@ -284,7 +283,9 @@ impl App {
                 }
             }
             let change = self.with_own_order(asked.change, me);
-            match self.store.apply_one(change).await? {
+            let applied;
+            (applied, turn) = self.apply_in_turn(change, turn).await?;
+            match applied {
                 Applied::Done => return self.asked(&asked.request, false, facts).await,
                 Applied::Delivered(id) => return self.first_request(&id).await,
                 Applied::Conflict => {}

@@ -159,6 +159,13 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer)> {
                 false,
             ),
         ),
+        (
+            "asked_break_glass_again",
+            asked(
+                break_glass(PostUseShown::Owed, GrantStateShown::Provisioning),
+                true,
+            ),
+        ),
         ("offered", Answer::Later(Box::new(offered(None)))),
         (
             "offered_at_night",

@@ -1,6 +1,7 @@
 //! People who do a thing twice, because they heard nothing of the first time or were refused.
 
-use crate::support::{TestBot, everywhere, seconds};
+use crate::support::workplace::SECURITY;
+use crate::support::{Database, TestBot, everywhere, seconds};
 
 /// Slack gave up waiting, and the person types it again: another delivery, the same ask.
 #[tokio::test]
@@ -14,6 +15,64 @@ async fn the_same_words_within_a_minute_are_one_request() {
         bot.clock.advance(seconds(61));
         assert_ne!(bot.asks("alice", words).await, first, "meant anew");
         assert_eq!(bot.pending().await.len(), 2);
+    })
+    .await;
+}
+
+/// The database is slow just then: the first isn't on record when it is typed again.
+#[tokio::test]
+async fn the_same_words_while_the_first_are_being_written_are_one_request() {
+    TestBot::on(Database::Postgres, async |bot| {
+        bot.runs(
+            "create function slow() returns trigger language plpgsql as \
+             $$ begin perform pg_sleep(2.5); return new; end $$; \
+             create trigger slow before insert on request for each row execute function slow()",
+        )
+        .await;
+        for (person, words) in [
+            ("alice", "/prod-access db-admin 10m orders stuck"),
+            (
+                "carol",
+                "/prod-access break-glass db-admin 10m INC-42 orders are stuck",
+            ),
+        ] {
+            let first = bot.says(person, words).await;
+            assert!(first.contains("Not confirmed"), "{first}");
+            let again = bot.says(person, words).await;
+            assert!(again.contains("a moment ago"), "{again}");
+        }
+        assert_eq!(bot.runs("update request set short = short").await, 2);
+    })
+    .await;
+}
+
+/// A commander who wasn't answered types it again: the glass is broken, announced and owed a review once.
+#[tokio::test]
+async fn the_same_order_within_a_minute_breaks_the_glass_once() {
+    everywhere(async |bot| {
+        let words = "/prod-access break-glass db-admin for @rita 10m INC-42 orders are stuck";
+        let alerts = || {
+            let said = bot.slack.messages(SECURITY);
+            let alerts = said.iter().filter(|said| said.plain().contains("INC-4"));
+            alerts.count()
+        };
+        let first = bot.asks("carol", words).await;
+        assert_eq!(bot.asks("carol", words).await, first);
+        let again = bot.says("carol", words).await;
+        assert!(again.contains("nothing new was done"), "{again}");
+        assert_eq!(alerts(), 1);
+
+        for other in [
+            words.replace("for @rita ", ""),
+            words.replace("INC-42", "INC-43"),
+            words.replace("10m", "11m"),
+        ] {
+            assert_ne!(bot.asks("carol", &other).await, first, "{other}");
+        }
+        assert_eq!(alerts(), 4);
+
+        bot.clock.advance(seconds(61));
+        assert_ne!(bot.asks("carol", words).await, first, "meant anew");
     })
     .await;
 }

@@ -42,6 +42,9 @@ pub(super) fn asked(asked: &AskedShown) -> Rendered {
 fn understood(asked: &AskedShown) -> Line {
     let request = &asked.request;
     let line = match (&request.kind, asked.repeated) {
+        (KindShown::BreakGlass { .. }, true) => {
+            Line::of("You broke the glass for this a moment ago, so nothing new was done: ")
+        }
         (_, true) => Line::of("You asked this a moment ago, so nothing new was sent: "),
         (KindShown::BreakGlass { .. }, false) => Line::of("*Break-glass*: "),
         (KindShown::Access | KindShown::Extend { .. }, false) => Line::of("Asked: "),

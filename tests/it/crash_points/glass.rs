@@ -9,11 +9,11 @@ use slack_sandbox::{Message, Sandbox};
 
 use super::{LENGTH, STEP};
 use crate::support::judge::{self, Plan};
-use crate::support::patience::{AGAIN, asks, end_is_told, eventually, shown};
-use crate::support::workplace::SECURITY;
+use crate::support::patience::{AGAIN, end_is_told, eventually, letters, shown};
+use crate::support::workplace::{GENERAL, SECURITY};
 use crate::support::world::World;
 
-const ASK: &str = "/prod-access break-glass db-owner for @rita 1s INC-42 orders are stuck";
+const ORDER: &str = "/prod-access break-glass db-owner for @rita 1s INC-42 orders are stuck";
 /// What the role gives.
 const PARTS: [&str; 2] = ["orders_admin", "orders_owner"];
 const REVIEW: &str = "Review the use";
@@ -48,9 +48,28 @@ async fn reviewed(slack: &Sandbox, short: &str) {
     }
 }
 
+/// Breaks the glass until that is answered; who wasn't answered looks first whether it is on record, as the answer says:
+/// the access is short, and once it is over the same words would be meant anew.
+async fn breaks(slack: &Sandbox) -> String {
+    let began = Instant::now();
+    loop {
+        for text in [ORDER, "/prod-access mine"] {
+            let outcome = slack.type_command("carol", GENERAL, text).await;
+            if let Some(short) = letters(&outcome.text().unwrap_or_default()) {
+                return short;
+            }
+            assert!(
+                began.elapsed() < STEP,
+                "carol: {text}: never acknowledged, at last: {outcome:?}"
+            );
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
 pub(super) async fn story(world: &World) {
     let (slack, gate) = (&world.slack, &world.gate);
-    let short = asks(slack, "carol", ASK, STEP).await;
+    let short = breaks(slack).await;
     let taken = |part: &str| {
         let taken = gate.done("revoke");
         taken.iter().any(|call| call.permission == part) && gate.holders(part).is_empty()

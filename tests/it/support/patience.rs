@@ -29,15 +29,20 @@ pub(crate) async fn eventually<T>(
     }
 }
 
+/// Those of the first request that a text names.
+pub(crate) fn letters(text: &str) -> Option<String> {
+    let letters = Regex::new("[RG]-[0-9A-Z]{4,12}").unwrap();
+    let found = letters.find(text)?;
+    Some(found.as_str().replace("G-", "R-"))
+}
+
 /// Types a command until it is answered with the letters of a request: that answer is the acknowledgement (I12).
 pub(crate) async fn asks(slack: &Sandbox, person: &str, text: &str, limit: Duration) -> String {
-    let letters = Regex::new("[RG]-[0-9A-Z]{4,12}").unwrap();
     let began = Instant::now();
     loop {
         let outcome = slack.type_command(person, GENERAL, text).await;
-        let answer = outcome.text().unwrap_or_default();
-        if let Some(found) = letters.find(&answer) {
-            return found.as_str().replace("G-", "R-");
+        if let Some(short) = letters(&outcome.text().unwrap_or_default()) {
+            return short;
         }
         assert!(
             began.elapsed() < limit,
