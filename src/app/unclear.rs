@@ -224,6 +224,8 @@ mod tests {
             ("next week", "2026-11-23T09:00", false),
             ("this weekend", "2026-11-28T09:00", false),
             ("in the morning", "2026-11-22T09:00", false),
+            ("next morning", "2026-11-22T09:00", false),
+            ("coming evening", "2026-11-21T19:00", false),
             ("in 2 hours", "2026-11-21T16:30", true),
             ("22:00", "2026-11-21T22:00", true),
             ("9:00", "2026-11-22T09:00", true),

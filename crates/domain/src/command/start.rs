@@ -224,7 +224,7 @@ fn piece(words: &mut Words<'_>, bare: bool) -> Option<Piece> {
             }
             Piece::Day(Day::Later)
         }
-        "this" | "next" | "coming" => return named(words, first == "next"),
+        "this" | "next" | "coming" => return named(words, first != "this"),
         "utc" | "gmt" => Piece::Utc,
         "noon" => Piece::Part(Clock::Noon),
         "midnight" => Piece::Part(Clock::Midnight),
@@ -275,7 +275,7 @@ fn relative(words: &mut Words<'_>) -> Option<Piece> {
     Some(found)
 }
 
-/// `this evening`, `next monday`, `next week`.
+/// `this evening`, `next monday`, `coming week`.
 fn named(words: &mut Words<'_>, next: bool) -> Option<Piece> {
     let mut after = words.clone();
     after.take()?;
@@ -286,8 +286,10 @@ fn named(words: &mut Words<'_>, next: bool) -> Option<Piece> {
         "hour" if next => Piece::Day(Day::Later),
         noun => match (weekday(noun), part(noun)) {
             (Some((day, _)), _) => Piece::Day(Day::Weekday(day)),
-            (None, Some(part)) if !next => Piece::Both(Day::Today, part),
-            (None, _) => return None,
+            // Whichever day it comes on.
+            (None, Some(part)) if next => Piece::Clock(part),
+            (None, Some(part)) => Piece::Both(Day::Today, part),
+            (None, None) => return None,
         },
     };
     *words = after;
@@ -335,7 +337,7 @@ fn is_half(word: &str) -> bool {
     matches!(word, "am" | "pm")
 }
 
-/// `22:00`, `9:30pm`, `9am`.
+/// `22:00`, `9:30pm`, `9am`; `22:00pm` and `0:30am` say what they mean, too.
 fn clock(word: &str) -> Option<(u32, u32)> {
     let half = ["am", "pm"].into_iter().find(|half| word.ends_with(half));
     let time = word.strip_suffix(half.unwrap_or_default()).unwrap_or(word);
@@ -352,10 +354,9 @@ fn clock(word: &str) -> Option<(u32, u32)> {
     };
     let (hour, minute) = (digits(hour)?, digits(minute)?);
     let hour = match half {
-        None => hour,
-        Some(_) if !(1..=12).contains(&hour) => return None,
-        Some("am") => hour % 12,
-        Some(_) => hour % 12 + 12,
+        Some("am") if hour == 12 => 0,
+        Some("pm") if hour < 12 => hour + 12,
+        _ => hour,
     };
     (hour < 24 && minute < 60).then_some((hour, minute))
 }

@@ -1,7 +1,10 @@
 //! Words of time: where they are told, and where they are a reason's.
 
+use chrono::Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
+
 use super::super::{Ask, Command};
 use super::{Clock, Day, StartWords};
+use crate::Duration;
 
 fn ask(text: &str) -> Ask {
     let parsed = Command::parse(text);
@@ -86,29 +89,63 @@ fn a_second_day_or_clock_is_the_reasons() {
 
 #[test]
 fn what_they_say_is_understood() {
-    let both = |text: &str| {
-        let start = told(&format!("db 2h {text} x"));
-        (start.day, start.clock)
-    };
-    assert_eq!(
-        both("tomorrow 9:00"),
-        (Some(Day::Tomorrow), Some(Clock::At(9, 0)))
-    );
-    assert_eq!(
-        both("tomorrow 9 pm"),
-        (Some(Day::Tomorrow), Some(Clock::At(21, 0)))
-    );
-    assert_eq!(both("at 12am"), (None, Some(Clock::At(0, 0))));
-    assert_eq!(
-        both("at 12pm tomorrow"),
-        (Some(Day::Tomorrow), Some(Clock::At(12, 0)))
-    );
-    assert_eq!(both("tonight"), (Some(Day::Today), Some(Clock::Night)));
-    assert_eq!(both("on 22nd Nov"), (Some(Day::OfMonth(11, 22)), None));
-    assert_eq!(both("monday morning 9:15").1, Some(Clock::At(9, 15)));
+    let (today, tomorrow) = (Some(Day::Today), Some(Day::Tomorrow));
+    let at = |hour, minute| Some(Clock::At(hour, minute));
+    let hours = |hours| Some(Day::In(Duration::from_hours(hours)));
+    for (words, day, clock) in [
+        ("tomorrow 9:00", tomorrow, at(9, 0)),
+        ("tomorrow 9am", tomorrow, at(9, 0)),
+        ("tomorrow 9 pm", tomorrow, at(21, 0)),
+        ("tomorrow at 23", tomorrow, at(23, 0)),
+        ("at 12am", None, at(0, 0)),
+        ("at 12pm tomorrow", tomorrow, at(12, 0)),
+        ("0:30am", None, at(0, 30)),
+        ("22:00pm", None, at(22, 0)),
+        ("23:59", None, at(23, 59)),
+        ("monday morning 9:15", Some(Day::Weekday(Mon)), at(9, 15)),
+        ("tomorrow morning", tomorrow, Some(Clock::Morning)),
+        ("tomorrow afternoon", tomorrow, Some(Clock::Afternoon)),
+        ("tomorrow evening", tomorrow, Some(Clock::Evening)),
+        ("tomorrow night", tomorrow, Some(Clock::Night)),
+        ("tonight", today, Some(Clock::Night)),
+        ("in the morning", tomorrow, Some(Clock::Morning)),
+        ("in the evening", today, Some(Clock::Evening)),
+        ("this evening", today, Some(Clock::Evening)),
+        ("next morning", None, Some(Clock::Morning)),
+        ("coming night", None, Some(Clock::Night)),
+        ("in an hour", hours(1), None),
+        ("in 2 hours", hours(2), None),
+        ("next hour", Some(Day::Later), None),
+        ("next week", Some(Day::NextWeek), None),
+        ("coming week", Some(Day::NextWeek), None),
+        ("this weekend", Some(Day::Weekday(Sat)), None),
+        ("on 22nd Nov", Some(Day::OfMonth(11, 22)), None),
+    ] {
+        let start = told(&format!("db 2h {words} x"));
+        assert_eq!((start.day, start.clock), (day, clock), "{words}");
+        assert_eq!(start.rest, "x", "{words}");
+    }
     assert!(told("db 2h 2026-11-22 x").perhaps_past);
     assert!(!told("db 2h on 2026-11-22 x").perhaps_past);
     assert!(told("db 2h tomorrow 9:00 UTC x").utc);
+}
+
+#[test]
+fn a_weekday_is_whole_or_short() {
+    for (day, names) in [
+        (Mon, "monday mon"),
+        (Tue, "tuesday tue tues"),
+        (Wed, "wednesday wed weds"),
+        (Thu, "thursday thu thur thurs"),
+        (Fri, "friday fri"),
+        (Sat, "saturday sat"),
+        (Sun, "sunday sun"),
+    ] {
+        for name in names.split(' ') {
+            let start = told(&format!("db 2h on {name} x"));
+            assert_eq!(start.day, Some(Day::Weekday(day)), "{name}");
+        }
+    }
 }
 
 #[test]
@@ -133,11 +170,18 @@ fn a_reason_may_hold_them_elsewhere() {
         "for Rita",
         "next release",
         "this is broken",
+        "this week orders are stuck",
+        "this hour nothing arrived",
         "march of errors",
         "may be stuck",
         "9 nodes down",
         "22 nodes down",
         "99:99 is odd",
+        "24:30 is odd",
+        "1:60 scale is lost",
+        "+5:30 offset is lost",
+        "1 2am job failed",
+        "at 24 nodes it stalls",
         "start the service",
         "starting point",
         "now",
