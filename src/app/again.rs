@@ -3,17 +3,18 @@
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use hallpass_domain::grant::State as GrantState;
 use hallpass_domain::planted::{Fault, planted};
 use hallpass_domain::request::{self, Kind, Start, State};
 use hallpass_domain::role::Terms;
-use hallpass_domain::{Change, Person, Request, RequestId};
+use hallpass_domain::{Person, Request, RequestId};
 
 use super::check_ask::Checked;
 use super::facts::Facts;
 use super::stop::Stop;
 use super::{App, Turn};
 use crate::app::answer::Answer;
-use crate::store::{Applied, StoreError};
+use crate::store::StoreError;
 
 /// The same words within this time are the same ask.
 const SAME_WITHIN: TimeDelta = TimeDelta::seconds(60);
@@ -123,51 +124,33 @@ impl App {
         // Read together: the same words may have been said of many roles.
         let read = join_all(worded.iter().map(|id| self.store.request(id))).await;
         let read: Result<Vec<Option<Request>>, StoreError> = read.into_iter().collect();
-        let mut read = read?.into_iter().flatten();
-        Ok(
-            match read.find(|request| same(request) && is_open(&request.state)) {
-                Some(request) if self.still_there(&request).await? => Some(request),
-                _ => None,
-            },
-        )
+        // The newest: one before it may be over.
+        for request in read?.into_iter().flatten().rev() {
+            if same(&request) && self.still_there(&request).await? {
+                return Ok(Some(request));
+            }
+        }
+        Ok(None)
     }
 
-    /// Writes in the asker's turn. It lasts until it is known what became of that, also where the answer was due before:
-    /// who then asks the same again must find it.
-    pub(super) async fn apply_in_turn(
-        &self,
-        change: Change,
-        turn: Turn,
-    ) -> Result<(Applied, Turn), StoreError> {
-        let store = self.store.clone();
-        let writing = async move { (store.apply_one(change).await, turn) };
-        let (applied, turn) = tokio::spawn(writing)
-            .await
-            .map_err(|_| StoreError::closed())?;
-        Ok((applied?, turn))
-    }
-
-    async fn still_there(&self, request: &Request) -> Result<bool, Stop> {
-        let State::Started { grant, .. } = &request.state else {
-            return Ok(true);
+    /// What is being taken away isn't there: who asks again wants it back.
+    async fn still_there(&self, request: &Request) -> Result<bool, StoreError> {
+        let grant = match &request.state {
+            State::Pending(_) | State::Scheduled { .. } | State::Approved { .. } => {
+                return Ok(true);
+            }
+            State::Started { grant, .. } => self.store.grant(grant).await?,
+            State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::TimedOut { .. }
+            | State::Void { .. } => None,
         };
-        Ok(self
-            .store
-            .grant(grant)
-            .await?
-            .is_some_and(|grant| grant.is_live()))
-    }
-}
-
-fn is_open(state: &State) -> bool {
-    match state {
-        State::Pending(_)
-        | State::Scheduled { .. }
-        | State::Approved { .. }
-        | State::Started { .. } => true,
-        State::Denied { .. }
-        | State::Cancelled { .. }
-        | State::TimedOut { .. }
-        | State::Void { .. } => false,
+        Ok(grant.is_some_and(|grant| match &grant.state {
+            GrantState::Provisioning { .. } => true,
+            GrantState::Active { ends_at, .. } => *ends_at > self.now(),
+            GrantState::Revoking { .. } | GrantState::Ended { .. } | GrantState::Failed { .. } => {
+                false
+            }
+        }))
     }
 }

@@ -140,7 +140,8 @@ impl App {
     async fn order(&self, me: &Person, good: &Good<'_>, facts: &Facts) -> Result<Answer, Stop> {
         let (typed, holder) = (good.typed, good.holder);
         let skipped = first_asked(&good.panels, &[&me.id, &holder.id]);
-        let mut turn = self.asking.of(&me.id).await;
+        let order = (&me.id, &holder.id, &good.terms.digest);
+        let mut turn = self.breaking.of(&order).await;
         for _ in 0..ATTEMPTS {
             let opening = self.opening(&good.terms, holder).await?;
             let new = request::Ask {
@@ -165,7 +166,7 @@ impl App {
             let asked = Request::ask(new, &good.panels, Some(opening), self.now())?;
             let change = self.with_order(asked.change, me, &good.rules, &skipped);
             let applied;
-            (applied, turn) = self.apply_in_turn(change, turn).await?;
+            (applied, turn) = self.store.apply_keeping(change, turn).await?;
             match applied {
                 Applied::Done => return self.broken(&asked.request.id).await,
                 Applied::Delivered(id) => return self.first_request(&id).await,

@@ -144,6 +144,8 @@ pub struct App {
     alarmed: StdMutex<HashSet<(SlackId, Option<Email>)>>,
     /// One ask of a person at a time, so that two identical ones in the same instant are one.
     asking: Turns,
+    /// The same order to break the glass at a time, beside whatever else is asked.
+    breaking: Turns,
     crowd: Crowd,
     /// One writer of a request's messages at a time, so that none is posted twice.
     posting: Turns,
@@ -180,6 +182,7 @@ impl App {
             mode: mode::Present::default(),
             alarmed: StdMutex::default(),
             asking: Turns::default(),
+            breaking: Turns::default(),
             crowd: Crowd::default(),
             posting: Turns::default(),
             retained: StdMutex::default(),
@@ -315,19 +318,28 @@ async fn in_time<T>(
     Ok(done.map_err(Stop::into_answer))
 }
 
-/// Locks by key, a fixed number of them: whoever shares one waits a little longer, nothing grows.
-#[derive(Default)]
-struct Turns([Arc<Mutex<()>>; 32]);
+/// Locks by key, a fixed number of them: whoever shares one waits for the other's turn, nothing grows.
+struct Turns([Arc<Mutex<()>>; TURNS]);
+
+/// More than people who ask in the same instant.
+const TURNS: usize = 256;
 
 /// Over when it is dropped.
 type Turn = OwnedMutexGuard<()>;
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Arc::default()))
+    }
+}
 
 impl Turns {
     async fn of(&self, key: &impl Hash) -> Turn {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % 32).unwrap_or(0);
-        Arc::clone(&self.0[index]).lock_owned().await
+        let index = hasher.finish() % TURNS as u64;
+        let lock = &self.0[usize::try_from(index).unwrap_or(0)];
+        Arc::clone(lock).lock_owned().await
     }
 }
 

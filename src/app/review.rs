@@ -307,8 +307,10 @@ impl App {
 
     /// Too late: what was decided stands in the answer.
     pub(super) async fn decided(&self, request: &Request) -> Result<Answer, Stop> {
+        let broken = matches!(request.kind, Kind::BreakGlass { .. });
         let sentence = match &request.state {
             State::Pending(_) => "This is still waiting for an answer.",
+            State::Started { .. } if broken => "The glass was broken for this already.",
             State::Scheduled { .. } | State::Approved { .. } | State::Started { .. } => {
                 "This was approved already."
             }

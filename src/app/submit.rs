@@ -284,7 +284,7 @@ impl App {
             }
             let change = self.with_own_order(asked.change, me);
             let applied;
-            (applied, turn) = self.apply_in_turn(change, turn).await?;
+            (applied, turn) = self.store.apply_keeping(change, turn).await?;
             match applied {
                 Applied::Done => return self.asked(&asked.request, false, facts).await,
                 Applied::Delivered(id) => return self.first_request(&id).await,

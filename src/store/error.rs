@@ -54,7 +54,7 @@ impl StoreError {
         Self::Refused(format!("The database refuses the change: {why}"))
     }
 
-    pub(crate) fn closed() -> Self {
+    pub(super) fn closed() -> Self {
         Self::unavailable("the store is closed")
     }
 

@@ -189,6 +189,19 @@ impl Store {
             .ok_or_else(StoreError::closed)
     }
 
+    /// As [`Self::apply_one`]. `kept` is dropped when it is known what became of the change, also where the caller went away
+    /// before.
+    pub async fn apply_keeping<T: Send + 'static>(
+        &self,
+        change: Change,
+        kept: T,
+    ) -> Result<(Applied, T), StoreError> {
+        let store = self.clone();
+        let work = async move { (store.apply_one(change).await, kept) };
+        let (applied, kept) = tokio::spawn(work).await.map_err(StoreError::unavailable)?;
+        Ok((applied?, kept))
+    }
+
     /// Writes each change and the end of the effect that caused it in one commit. On a conflict neither is written; an end
     /// whose claim was lost or cancelled meanwhile is left out. Each is answered by itself: one that is refused keeps
     /// none of the others from its answer.

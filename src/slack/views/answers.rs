@@ -43,7 +43,7 @@ fn understood(asked: &AskedShown) -> Line {
     let request = &asked.request;
     let line = match (&request.kind, asked.repeated) {
         (KindShown::BreakGlass { .. }, true) => {
-            Line::of("You broke the glass for this a moment ago, so nothing new was done: ")
+            Line::of("The glass was broken for this a moment ago, so nothing new was done: ")
         }
         (_, true) => Line::of("You asked this a moment ago, so nothing new was sent: "),
         (KindShown::BreakGlass { .. }, false) => Line::of("*Break-glass*: "),
@@ -263,7 +263,7 @@ fn about(request: &RequestShown) -> Line {
 
 pub(super) fn not_confirmed() -> Rendered {
     Rendered::line(Line::of(
-        "*Not confirmed.* This took too long, so it may or may not be on record. Type the command with the word `mine` to look before you try again; asking the same again within a minute changes nothing.",
+        "*Not confirmed.* This took too long, so it may or may not be on record. Type the command with the word `mine` to look before you try again; typing the same again within a minute is safe: it counts once.",
     ))
 }
 

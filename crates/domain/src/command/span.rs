@@ -73,8 +73,7 @@ fn is_word_shaped(word: &str) -> bool {
     let letters = body.trim_start_matches(|letter: char| letter.is_ascii_digit());
     let lower = letters.to_ascii_lowercase();
     let named = matches!(lower.as_str(), "st" | "nd" | "rd" | "th" | "xx");
-    let unitless_end = letters.len() > 1
-        && lower.starts_with(['w', 'd', 'h', 'm', 's'])
+    let unitless_end = lower.starts_with(['w', 'd', 'h', 'm', 's'])
         && lower[1..].bytes().all(|byte| byte.is_ascii_digit());
     let lettered_end = body.ends_with(|last: char| last.is_ascii_alphabetic());
     shaped && !named && (lettered_end || unitless_end)

@@ -337,7 +337,8 @@ fn is_half(word: &str) -> bool {
     matches!(word, "am" | "pm")
 }
 
-/// `22:00`, `9:30pm`, `9am`; `22:00pm` and `0:30am` say what they mean, too.
+/// `22:00`, `9:30pm`, `9am`. Where hour and half contradict each other (`22:00pm`, `0:30am`), the hour counts: whoever typed
+/// it is asked back in any case.
 fn clock(word: &str) -> Option<(u32, u32)> {
     let half = ["am", "pm"].into_iter().find(|half| word.ends_with(half));
     let time = word.strip_suffix(half.unwrap_or_default()).unwrap_or(word);
