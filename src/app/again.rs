@@ -124,8 +124,7 @@ impl App {
         // Read together: the same words may have been said of many roles.
         let read = join_all(worded.iter().map(|id| self.store.request(id))).await;
         let read: Result<Vec<Option<Request>>, StoreError> = read.into_iter().collect();
-        // The newest: one before it may be over.
-        for request in read?.into_iter().flatten().rev() {
+        for request in read?.into_iter().flatten() {
             if same(&request) && self.still_there(&request).await? {
                 return Ok(Some(request));
             }

@@ -143,6 +143,7 @@ impl App {
         let order = (&me.id, &holder.id, &good.terms.digest);
         let mut turn = self.breaking.of(&order).await;
         for _ in 0..ATTEMPTS {
+            // Read before it is looked for the same order: what is written meanwhile is a conflict.
             let opening = self.opening(&good.terms, holder).await?;
             let new = request::Ask {
                 id: RequestId::new(self.entropy.id()),

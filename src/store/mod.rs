@@ -189,8 +189,8 @@ impl Store {
             .ok_or_else(StoreError::closed)
     }
 
-    /// As [`Self::apply_one`]. `kept` is dropped when it is known what became of the change, also where the caller went away
-    /// before.
+    /// As [`Self::apply_one`]. `kept` is dropped once the database has answered or is given up, also where the caller went
+    /// away before.
     pub async fn apply_keeping<T: Send + 'static>(
         &self,
         change: Change,
@@ -198,7 +198,7 @@ impl Store {
     ) -> Result<(Applied, T), StoreError> {
         let store = self.clone();
         let work = async move { (store.apply_one(change).await, kept) };
-        let (applied, kept) = tokio::spawn(work).await.map_err(StoreError::unavailable)?;
+        let (applied, kept) = tokio::spawn(work).await.map_err(|_| StoreError::closed())?;
         Ok((applied?, kept))
     }
 

@@ -326,7 +326,7 @@ impl Store {
             .unwrap_or(0))
     }
 
-    /// Which requests a person asked for after that moment with these words as the reason; the oldest first. At most
+    /// Which requests a person asked for after that moment with these words as the reason; the newest first. At most
     /// `limit` are looked at, and of each only its words: there may be many.
     pub async fn asked_with_reason(
         &self,
@@ -338,7 +338,7 @@ impl Store {
         row! { Worded { id: String, body: String } }
         let sql = sql!("request":
             "select id, body from request where requester = $1 and asked_at > $2 \
-             order by asked_at, id limit $3");
+             order by asked_at desc, id desc limit $3");
         let args = [
             requester.as_str().into(),
             Arg::Int(text::micros(since)),

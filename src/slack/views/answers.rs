@@ -263,7 +263,7 @@ fn about(request: &RequestShown) -> Line {
 
 pub(super) fn not_confirmed() -> Rendered {
     Rendered::line(Line::of(
-        "*Not confirmed.* This took too long, so it may or may not be on record. Type the command with the word `mine` to look before you try again; typing the same again within a minute is safe: it counts once.",
+        "*Not confirmed.* This took too long, so it may or may not be on record. Type the command with the word `mine` to look before you try again. If it is on record by then, the same words within a minute count once.",
     ))
 }
 
