@@ -203,6 +203,95 @@ fn everybody_may_do_what_their_lists_say_and_nothing_else() {
     }
 }
 
+/// Puts people on one of a role's lists.
+type Lists = fn(&mut Role, Vec<Who>);
+
+/// Who has to do with a role sees it for that alone, and whoever answers for it may take it away.
+#[test]
+fn each_list_by_itself_counts() {
+    let nobodys = || {
+        let mut role = role();
+        (role.requesters, role.visible_to, role.owner) = (vec![], vec![], None);
+        role.stages[0].approvers.clear();
+        role.stages[0].ladder.clear();
+        role.break_glass = Some(BreakGlassRule {
+            commanders: vec![],
+            review_by: vec![],
+            ..role.break_glass.expect("a rule")
+        });
+        role
+    };
+    let may = |list: Lists| {
+        let mut role = nobodys();
+        list(&mut role, vec![account("U0ZOE")]);
+        let roles = BTreeMap::from([(role.name.clone(), role.clone())]);
+        let policy = Policy::new(&roles, &groups(), &[]).expect("the rules that ship are valid");
+        let (zoe, none) = (member("zoe"), (BTreeSet::new(), BTreeSet::new()));
+        let subject = Subject {
+            person: &zoe,
+            on_call: &none.0,
+            user_groups: &none.1,
+        };
+        let sees = policy.may_see(&subject, &role).allowed;
+        let revokes = policy.may_revoke(&subject, &role, &request(Kind::Access));
+        (sees, revokes.allowed)
+    };
+    assert_eq!(may(|_, _| {}), (false, false));
+    assert_eq!(may(|role, who| role.visible_to = who), (true, false));
+    assert_eq!(may(|role, who| role.requesters = who), (true, false));
+    let answering: [(&str, Lists); 5] = [
+        ("approvers", |role, who| role.stages[0].approvers = who),
+        ("ladder", |role, who| {
+            let after = Duration::from_mins(10);
+            role.stages[0].ladder = vec![Rung { after, ask: who }];
+        }),
+        ("commanders", |role, who| {
+            role.break_glass.as_mut().expect("a rule").commanders = who;
+        }),
+        ("review_by", |role, who| {
+            role.break_glass.as_mut().expect("a rule").review_by = who;
+        }),
+        ("owner", |role, mut who| role.owner = who.pop()),
+    ];
+    for (name, list) in answering {
+        assert_eq!(may(list), (true, true), "{name}");
+    }
+}
+
+/// Asked for by one and held by another: neither of them decides it, nor whether its use was right.
+#[test]
+fn nobody_decides_what_they_asked_for_or_hold() {
+    let (policy, role) = (policy(), role());
+    let none = BTreeSet::new();
+    let on_call = BTreeSet::from([ScheduleName::new("dba")]);
+    let night = BTreeSet::from(["S0NIGHT".to_owned()]);
+    for (requester, holder, may) in [
+        ("bob", "rita", false),
+        ("rita", "bob", false),
+        ("rita", "carol", true),
+    ] {
+        let of = |kind| Request {
+            requester: PersonId::new(requester),
+            holder: PersonId::new(holder),
+            ..request(kind)
+        };
+        let bob = member("bob");
+        let subject = |user_groups| Subject {
+            person: &bob,
+            on_call: &on_call,
+            user_groups,
+        };
+        let decides = policy.may_review(&subject(&none), &role, 0, &of(Kind::Access));
+        assert_eq!(decides.allowed, may, "{requester} for {holder}");
+        let glass = of(Kind::BreakGlass {
+            commander: PersonId::new("dana"),
+            incident: "INC-1".into(),
+        });
+        let judges = policy.may_post_use_review(&subject(&night), &role, &glass);
+        assert_eq!(judges.allowed, may, "the use, {requester} for {holder}");
+    }
+}
+
 #[test]
 fn whoever_is_no_active_member_may_nothing_whatever_the_lists_say() {
     let policy = policy();
