@@ -344,9 +344,9 @@ async fn a_persons_requests_are_found_by_their_words_and_counted_while_they_wait
     }
     let (alice, reason) = (person_id("alice"), request(1).reason);
     for (since, reason, limit, expected) in [
-        (at(0), reason.as_str(), 9, vec![1, 2, 5]),
-        (at(0), reason.as_str(), 2, vec![1, 2]),
-        (request(1).asked_at, reason.as_str(), 9, vec![2, 5]),
+        (at(0), reason.as_str(), 9, vec![5, 2, 1]),
+        (at(0), reason.as_str(), 2, vec![5, 2]),
+        (request(1).asked_at, reason.as_str(), 9, vec![5, 2]),
         (at(1_000_000), reason.as_str(), 9, vec![]),
         (at(0), "something else", 9, vec![]),
     ] {
