@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use hallpass_domain::request::{PostUseState, State};
 use hallpass_domain::review::{Strength, Verdict};
-use hallpass_domain::{PersonId, Request, RequestId, Review, ReviewId, ShortId, Time};
+use hallpass_domain::{Duration, PersonId, Request, RequestId, Review, ReviewId, ShortId, Time};
 use serde::Deserialize;
 
 use super::database::Arg;
@@ -397,7 +397,7 @@ impl Store {
     }
 
     /// A short id that no request has, with room for chance to run out: four letters at first, more once those that
-    /// are drawn turn out to be taken. Two askers may draw the same; the second one's insert is a conflict.
+    /// are drawn turn out to be taken. None that reads as a duration, like `735M`: people type the letters alone. Two askers may draw the same; the second one's insert is a conflict.
     pub async fn free_short_id(&self) -> Result<ShortId, StoreError> {
         row! { Taken { short: String } }
         let sql = sql!("request": "select short from request where short " [in_list 1]);
@@ -405,7 +405,10 @@ impl Store {
             let drawn: Vec<ShortId> = (0..DRAWS).map(|_| self.draw(length)).collect();
             let list = super::sql::list(drawn.iter().map(ShortId::as_str));
             let taken = self.look_up::<Taken>(&sql, &[list.into()]).await?;
-            let free = |short: &ShortId| taken.iter().all(|row| row.short != short.as_str());
+            let free = |short: &ShortId| {
+                let read_as_time = Duration::parse_word(short.as_str()).is_ok();
+                !read_as_time && taken.iter().all(|row| row.short != short.as_str())
+            };
             if let Some(short) = drawn.into_iter().find(free) {
                 return Ok(short);
             }

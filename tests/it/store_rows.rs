@@ -452,6 +452,26 @@ async fn short_ids_are_free_and_grow_when_scarce(db: Fresh) {
         asked.short = short;
         stored(&db.store, asked).await;
     }
+    let timely = Store::open(&db.url, Arc::new(Timely)).await.unwrap();
+    let short = timely.free_short_id().await.unwrap();
+    assert_eq!(short.as_str(), "735M7", "735M reads as a duration");
+}
+
+/// A source of which four letters read as a duration.
+struct Timely;
+
+impl Entropy for Timely {
+    fn id(&self) -> String {
+        Stuck.id()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        let letters = [7, 3, 5, 20].into_iter().cycle();
+        bytes
+            .iter_mut()
+            .zip(letters)
+            .for_each(|(byte, letter)| *byte = letter);
+    }
 }
 
 /// A source that always gives the same bytes: what it drew once is taken then.
