@@ -2,7 +2,7 @@
 //!
 //! | room | may import |
 //! | --- | --- |
-//! | telemetry, points | nothing of ours; every room may import them |
+//! | telemetry, points, panics | nothing of ours; every room may import them |
 //! | ports, policy, config | domain |
 //! | store, backend, oncall | ports, domain (config for its own section) |
 //! | audit | store, domain |
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod oncall;
+pub mod panics;
 pub mod points;
 pub mod policy;
 pub mod ports;

@@ -115,7 +115,8 @@ fn pass_blocking(point: &'static str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// `abort` ends the process there and then; `error` fails; a number is a delay in milliseconds.
+/// `abort` ends the process there and then; `panic` is a bug right here; `error` fails; a number is a delay in
+/// milliseconds.
 #[cfg(feature = "failpoints")]
 fn fired(point: &'static str) -> Result<Option<std::time::Duration>, Failed> {
     tracing::trace!(point, "passed");
@@ -125,6 +126,7 @@ fn fired(point: &'static str) -> Result<Option<std::time::Duration>, Failed> {
     tracing::warn!(point, told, "a fail point fired");
     match (told.as_str(), told.parse()) {
         ("abort", _) => std::process::abort(),
+        ("panic", _) => panic!("the fail point {point} was told to panic"),
         (_, Ok(delay)) => Ok(Some(std::time::Duration::from_millis(delay))),
         (_, Err(_)) => Err(Failed(point)),
     }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::checkpoint::{Checkpoint, Sink, SinkError};
+use crate::panics::sound;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -71,9 +72,11 @@ impl Keeper {
     }
 
     async fn hand_over(&mut self, checkpoint: &Checkpoint, kept: &Kept) -> bool {
-        let done = timeout(PATIENCE, self.sink.put(checkpoint))
-            .await
-            .unwrap_or_else(|_| Err(SinkError::new("it gave no answer in time")));
+        let done = match sound(timeout(PATIENCE, self.sink.put(checkpoint))).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(SinkError::new("it gave no answer in time")),
+            Err(why) => Err(SinkError::because("handing it over failed", &why)),
+        };
         let name = self.sink.name();
         match done {
             Ok(()) => {

@@ -14,6 +14,7 @@ use super::chain::{GENESIS, event_digest, link, parse_hash};
 use super::checkpoint::{Checkpoint, CheckpointKey};
 use super::keeper::{Keeper, Kept};
 use super::positions::{Back, Positions};
+use crate::panics::sound;
 use crate::store::{Seal, SealedOrNot, Span, Store, StoreError, Unsealed};
 use crate::telemetry::Metrics;
 
@@ -130,10 +131,15 @@ impl Sealer {
 
     /// What fails is done again in the next round.
     async fn round(&mut self) {
-        if let Err(error) = self.seal_all().await {
-            tracing::warn!(%error, "events can't be sealed just now");
-        } else if let Err(error) = self.checkpoint().await {
-            tracing::warn!(%error, "no checkpoint can be made just now");
+        let round = async {
+            if let Err(error) = self.seal_all().await {
+                tracing::warn!(%error, "events can't be sealed just now");
+            } else if let Err(error) = self.checkpoint().await {
+                tracing::warn!(%error, "no checkpoint can be made just now");
+            }
+        };
+        if let Err(why) = sound(round).await {
+            tracing::error!(why, "a round of the sealer was lost");
         }
     }
 

@@ -77,6 +77,9 @@ pub(super) enum Failed {
     /// As a connection that breaks: whether it was committed is not said.
     #[error(transparent)]
     Told(#[from] points::Failed),
+    /// As [`Self::Told`]; the sentence says with what.
+    #[error("{0}")]
+    Panicked(String),
     #[error("the store is closed")]
     Closed,
 }
@@ -109,7 +112,7 @@ impl Failed {
             Self::Postgres(error) => {
                 error.as_database_error().is_some() && !self.is_worth_another_try()
             }
-            Self::Told(_) | Self::Closed => false,
+            Self::Told(_) | Self::Panicked(_) | Self::Closed => false,
         }
     }
 
@@ -139,7 +142,7 @@ impl Failed {
             Self::Postgres(error) => error
                 .as_database_error()
                 .is_some_and(sqlx::error::DatabaseError::is_unique_violation),
-            Self::Told(_) | Self::Closed => false,
+            Self::Told(_) | Self::Panicked(_) | Self::Closed => false,
         }
     }
 
@@ -149,7 +152,7 @@ impl Failed {
             Self::Sqlite(error) => {
                 error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
             }
-            Self::Postgres(_) | Self::Told(_) | Self::Closed => false,
+            Self::Postgres(_) | Self::Told(_) | Self::Panicked(_) | Self::Closed => false,
         }
     }
 
@@ -167,7 +170,11 @@ impl Failed {
             Self::Postgres(sqlx::Error::ColumnDecode { index, source }) => {
                 Some(format!("column {index}: {source}"))
             }
-            Self::Sqlite(_) | Self::Postgres(_) | Self::Told(_) | Self::Closed => None,
+            Self::Sqlite(_)
+            | Self::Postgres(_)
+            | Self::Told(_)
+            | Self::Panicked(_)
+            | Self::Closed => None,
         }
     }
 }

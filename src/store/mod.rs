@@ -331,9 +331,7 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         row! { Any { rows: i64 } }
         let sql = sql!("request": "select count(*) as rows from (select id from request limit 1) as first");
-        if let Database::Sqlite(file) = &self.0.database
-            && file.writer.is_closed()
-        {
+        if self.writer().is_closed() {
             return Err(StoreError::closed());
         }
         let answer = timeout(CHECK, self.fetch::<Any>(&sql, &[]))
@@ -341,6 +339,14 @@ impl Store {
             .map_err(|_| StoreError::unavailable("it doesn't answer within 2 s"))??;
         let answered = answer.iter().any(|any| any.rows >= 0);
         answered.then_some(()).ok_or_else(StoreError::closed)
+    }
+
+    /// Returns once whoever writes is lost; where the store was closed, never.
+    pub async fn writer_is_lost(&self) {
+        self.writer().closed().await;
+        if self.0.tasks.stop.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Writes what waits, then closes. Later calls answer `Unavailable`.

@@ -9,6 +9,8 @@ use futures_util::FutureExt;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::panics::sound_blocking;
+
 use super::chunks::{CHUNK, Chunk, Chunks};
 use super::database::{Arg, Conn};
 use super::effect::{Claim, ClaimedRow, Ended};
@@ -78,7 +80,8 @@ pub(super) fn run(
     let mut log = Log::of(path);
     while let Some(message) = queue.blocking_recv() {
         let (jobs, replies) = waiting(message, &mut queue, &pace);
-        let answers = batch(&mut conn, &jobs, &mut kept, &pace);
+        let answers = sound_blocking(|| batch(&mut conn, &jobs, &mut kept, &pace));
+        let answers = answers.unwrap_or_else(|why| Err(Failed::Panicked(why)));
         match &answers {
             Ok(answers) => {
                 if answers.iter().flatten().any(Outcome::tells) {

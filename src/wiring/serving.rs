@@ -1,6 +1,7 @@
 //! Everything that serves: the parts, the worker and the routes, with the lock that lets one process do so per file.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use axum::Router;
 use hallpass_domain::planted::{Fault, planted};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +19,7 @@ use crate::config::env::{Env, require_secret};
 use crate::config::{Environment, Loaded};
 use crate::domain::BackendName;
 use crate::http::{self, Front};
+use crate::panics::sound;
 use crate::ports::Clock;
 use crate::slack;
 use crate::store::{ServingLock, Store};
@@ -247,27 +250,32 @@ impl Wired {
     }
 
     /// Serves until `stop`; then no more is claimed or accepted, and what runs is finished or given back.
+    ///
+    /// # Errors
+    /// Where the server or a part that must go on was lost: then all stops, and whoever keeps the process running starts
+    /// another.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         if let Some(Broken { anchored, found }) = self.proof.broken {
             let app = Arc::clone(&self.app);
             tokio::spawn(async move { app.tell_restored(anchored, found).await });
         }
-        let working = tokio::spawn(self.worker.run(stop.clone()));
-        let beside = TaskTracker::new();
-        beside.spawn(self.timekeeper.run(stop.clone()));
+        let (working, keeping) = (stop.clone(), stop.clone());
+        let mut parts = vec![
+            Part::start("worker", &stop, self.worker.run(working)),
+            Part::start("timekeeper", &stop, self.timekeeper.run(keeping)),
+        ];
         if let Some(socket) = self.socket {
-            beside.spawn(socket.run(stop.clone()));
+            parts.push(Part::start("Socket Mode", &stop, socket.run(stop.clone())));
         }
         if let Some(heartbeat) = self.heartbeat {
-            beside.spawn(heartbeat.run(stop.clone()));
+            parts.push(Part::start("heartbeat", &stop, heartbeat.run(stop.clone())));
         }
-        beside.close();
         // It outlives the worker, so that what that did last is sealed, too.
         let sealed_up = CancellationToken::new();
         let sealer = self
             .proof
             .sealer(&self.app, &self.store, &self.clock, &self.metrics);
-        let sealing = tokio::spawn(sealer.run(sealed_up.clone()));
+        let sealing = Part::start("sealer", &stop, sealer.run(sealed_up.clone()));
         let told = stop.clone();
         let served = axum::serve(listener, self.router)
             .with_graceful_shutdown(async move { told.cancelled().await });
@@ -276,6 +284,10 @@ impl Wired {
             () = past(&stop, LAST_ANSWERS) => {
                 tracing::warn!("connections were still open at the stop");
                 Ok(())
+            }
+            () = self.store.writer_is_lost() => {
+                tracing::error!(part = "writer", "a part was lost: the process ends");
+                Err(io::Error::other("nothing can be written any more"))
             }
         };
         // Where the server ended by itself, the worker must not go on alone.
@@ -287,16 +299,51 @@ impl Wired {
         {
             tracing::warn!("answers were still under way at the stop");
         }
-        let worked = working.await;
-        beside.wait().await;
-        sealed_up.cancel();
-        if let Err(error) = sealing.await {
-            tracing::error!(%error, "the sealer was lost");
+        let mut ends = Vec::new();
+        for part in parts {
+            ends.push(part.ended().await);
         }
+        sealed_up.cancel();
+        ends.push(sealing.ended().await);
         self.store.close().await;
         drop(self.lock);
-        worked.context("the worker was lost")?;
+        ends.into_iter().collect::<anyhow::Result<()>>()?;
         served.context("the server failed")
+    }
+}
+
+/// A part without which the process must not go on: one that goes on without its worker would still say yes.
+struct Part {
+    name: &'static str,
+    task: JoinHandle<Result<(), String>>,
+}
+
+impl Part {
+    /// Where it is lost, it has the others stop.
+    fn start(
+        name: &'static str,
+        stop: &CancellationToken,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Self {
+        let stop = stop.clone();
+        let task = tokio::spawn(async move {
+            let mut ended = sound(work).await;
+            if ended.is_ok() && !stop.is_cancelled() {
+                ended = Err("it ended by itself".into());
+            }
+            if let Err(why) = &ended {
+                tracing::error!(part = name, why, "a part was lost: the process ends");
+                stop.cancel();
+            }
+            ended
+        });
+        Self { name, task }
+    }
+
+    async fn ended(self) -> anyhow::Result<()> {
+        let ended = self.task.await.map_err(|error| error.to_string());
+        let lost = |why| anyhow!("the {} was lost: {why}", self.name);
+        ended.flatten().map_err(lost)
     }
 }
 
@@ -304,4 +351,34 @@ impl Wired {
 async fn past(stop: &CancellationToken, limit: Duration) {
     stop.cancelled().await;
     tokio::time::sleep(limit).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::Part;
+
+    #[tokio::test]
+    async fn where_a_part_is_lost_all_stop() {
+        let stop = CancellationToken::new();
+        let other = Part::start("sealer", &stop, {
+            let stop = stop.clone();
+            async move { stop.cancelled().await }
+        });
+        let lost = Part::start("worker", &stop, async { panic!("a bug") });
+        assert_eq!(
+            lost.ended().await.unwrap_err().to_string(),
+            "the worker was lost: it panicked: a bug"
+        );
+        assert!(stop.is_cancelled());
+        assert!(other.ended().await.is_ok());
+        let stop = CancellationToken::new();
+        let over = Part::start("heartbeat", &stop, async {});
+        assert_eq!(
+            over.ended().await.unwrap_err().to_string(),
+            "the heartbeat was lost: it ended by itself"
+        );
+        assert!(stop.is_cancelled());
+    }
 }

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::panics::sound;
 use crate::points::{Failed, HEARTBEAT};
 use crate::ports::Clock;
 use crate::store::Store;
@@ -72,11 +73,15 @@ impl Heartbeat {
                 () = self.watched.clock.wait_until(next) => {}
             }
             next = self.watched.clock.now() + EVERY;
-            let outcome = match self.progress().await {
-                Ok(()) => self.call().await,
-                Err(why) => ("withheld", why),
-            };
-            self.tell(outcome);
+            let outcome = sound(self.beat()).await;
+            self.tell(outcome.unwrap_or_else(|why| ("failed", why)));
+        }
+    }
+
+    async fn beat(&self) -> (&'static str, String) {
+        match self.progress().await {
+            Ok(()) => self.call().await,
+            Err(why) => ("withheld", why),
         }
     }
 

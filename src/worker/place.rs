@@ -1,18 +1,17 @@
 //! A place in a lane: carries out what was claimed for it, and goes on with what waits there already. Of a backend the
 //! outcome is recorded behind its back, so that a call never waits for a commit and commits are shared by many.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use hallpass_domain::Lane;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Carried;
+use crate::panics::sound;
 use crate::store::{Claimed, Finish};
 
 use super::in_flight::{Begun, InFlight};
@@ -120,14 +119,15 @@ impl Place {
             heard::take_note(worker, lane, answered, &outcomes).await;
             outcomes
         };
-        let Ok(outcomes) = AssertUnwindSafe(work).catch_unwind().await else {
-            return self.lost(number);
+        let outcomes = match sound(work).await {
+            Ok(outcomes) => outcomes,
+            Err(why) => return self.lost(number, &why),
         };
         let recorded = self.recording.begin();
         let (place, work) = (self.clone(), self.clone().record(number, outcomes));
         let record = async move {
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
-                place.lost(number);
+            if let Err(why) = sound(work).await {
+                place.lost(number, &why);
             }
             drop(recorded);
         };
@@ -157,8 +157,8 @@ impl Place {
     }
 
     /// Panics of effects are caught before, so this one is ours; its claims go back to their leases.
-    fn lost(&self, number: u64) {
+    fn lost(&self, number: u64, why: &str) {
         self.in_flight.leave(number, &[]);
-        tracing::error!(lane = %lane_label(&self.lane), "recording an outcome panicked");
+        tracing::error!(lane = %lane_label(&self.lane), why, "an outcome could not be recorded");
     }
 }

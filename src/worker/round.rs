@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{LEASE, Lease};
+use crate::panics::sound;
 use crate::store::{Claimed, Finish, StoreError};
 
 use super::circuit::Gate;
@@ -258,8 +259,12 @@ impl Round {
         let kept = (lane.clone(), begun.is_taking());
         *self.busy.entry(kept.clone()).or_default() += 1;
         let place = self.place(lane);
+        let work = Box::pin(place.work(begun, before));
         self.tasks.spawn(async move {
-            place.work(begun, before).await;
+            // Whatever becomes of it, its place is free again.
+            if let Err(why) = sound(work).await {
+                tracing::error!(lane = %lane_label(&kept.0), why, "a task of the worker was lost");
+            }
             kept
         });
     }

@@ -1,14 +1,13 @@
 //! Carrying out what was claimed: bounded in time, and a panic in one effect is that effect's failure alone.
 
-use std::any::Any;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{StreamExt, stream};
 use hallpass_domain::Lane;
 use tokio::time::timeout;
 
 use crate::app::{Carried, Lease};
+use crate::panics::sound;
 use crate::store::Claimed;
 
 use super::Worker;
@@ -104,25 +103,8 @@ async fn guarded<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T,
         .unwrap_or_else(|_| Err(too_long(limit)))
 }
 
-/// Work whose panic is its own failure alone.
-async fn sound<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    outcome.map_err(|panic| panicked(panic.as_ref()))
-}
-
 fn too_long(limit: Duration) -> String {
     format!("not done within {} s", limit.as_secs())
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> String {
-    let said = panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    format!(
-        "it panicked: {}",
-        said.unwrap_or_else(|| "without a word".into())
-    )
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Every commit and every outbound call dies, fails or takes long, right before and right after, at each of its hits in
-//! the story ask → approve → active → time up → gone, and in that of broken glass. A supervisor starts the bot again where
+//! Every commit and every outbound call dies, fails, takes long or meets a bug that panics, right before and right after, at
+//! each of its hits in the story ask → approve → active → time up → gone, and in that of broken glass. A supervisor starts the bot again where
 //! it ended. Then the judge reads the target's log: given once, not cut short, gone in the end; and what was acknowledged
 //! was carried out.
 //!
@@ -57,9 +57,10 @@ enum Action {
     Abort,
     Error,
     Delay,
+    Panic,
 }
 
-const ACTIONS: [Action; 3] = [Action::Abort, Action::Error, Action::Delay];
+const ACTIONS: [Action; 4] = [Action::Abort, Action::Error, Action::Delay, Action::Panic];
 
 /// What is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,16 +85,16 @@ impl Case {
         match (self.action, self.point.starts_with("store")) {
             (Action::Delay, true) => Duration::from_secs(3),
             (Action::Delay, false) => Duration::from_secs(6),
-            (Action::Abort | Action::Error, _) => Duration::ZERO,
+            (Action::Abort | Action::Error | Action::Panic, _) => Duration::ZERO,
         }
     }
 
     /// How much later an end may be: a process that dies leaves claims that must run out, unless it was alone; one that
-    /// lives and doesn't know what came of a commit waits for its own.
+    /// lives and doesn't know what came of a commit waits for its own. Who panics may do either.
     fn adds(&self) -> Duration {
         match self.action {
             Action::Abort => lease_of(self.database),
-            Action::Error | Action::Delay => LEASE + self.delay(),
+            Action::Error | Action::Delay | Action::Panic => LEASE + self.delay(),
         }
     }
 
@@ -102,6 +103,7 @@ impl Case {
         let action = match self.action {
             Action::Abort => "abort".to_owned(),
             Action::Error => "error".to_owned(),
+            Action::Panic => "panic".to_owned(),
             Action::Delay => self.delay().as_millis().to_string(),
         };
         let before = match self.nth {
