@@ -1,14 +1,15 @@
 //! Each sink has a task of its own that hands it the newest checkpoint: a slow one delays neither the sealer nor another.
-//! A failing one is tried again for ever, counted, and after some minutes told to the security channel, once.
+//! A failing one is tried again for ever, counted, and told to the security channel.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hallpass_domain::{Announcement, Change};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::checkpoint::{Checkpoint, Sink, SinkError};
+use super::failing::Failing;
+use super::seal::Now;
 use crate::panics::sound;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -17,25 +18,19 @@ use crate::telemetry::Metrics;
 const AGAIN: Duration = Duration::from_secs(3);
 /// What one attempt may take, beside the sink's own limit.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A failing sink is told to people after so long.
-const TOLD_AFTER: Duration = Duration::from_secs(180);
 
 pub struct Keeper {
     sink: Box<dyn Sink>,
     /// The sequence that it has.
     has: u64,
-    failing: Option<Failing>,
-}
-
-struct Failing {
-    since: Instant,
-    told: bool,
+    failing: Failing,
 }
 
 /// What every keeper needs besides.
 pub(super) struct Kept {
     pub(super) store: Store,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) now: Now,
 }
 
 impl Keeper {
@@ -43,7 +38,7 @@ impl Keeper {
         Self {
             sink: Box::new(sink),
             has: 0,
-            failing: None,
+            failing: Failing::default(),
         }
     }
 
@@ -80,7 +75,7 @@ impl Keeper {
         let name = self.sink.name();
         match done {
             Ok(()) => {
-                if self.failing.take().is_some() {
+                if self.failing.ends() {
                     tracing::info!(sink = name, "checkpoints are kept again");
                 }
                 self.has = checkpoint.sequence;
@@ -89,36 +84,23 @@ impl Keeper {
             }
             Err(error) => {
                 kept.metrics.anchor_failed(&name);
-                self.fails(&name, &error, kept).await;
+                let now = (kept.now)();
+                if self.failing.again(now) {
+                    tracing::error!(sink = name, %error, "a checkpoint isn't kept; it is tried again");
+                }
+                if self.failing.is_to_be_told(now) {
+                    tracing::error!(sink = name, %error, "checkpoints still aren't kept");
+                    let why = format!(
+                        "Checkpoints of the record haven't reached {name} for some minutes: {}",
+                        error.for_people()
+                    );
+                    if let Err(error) = self.failing.tell(&kept.store, why).await {
+                        tracing::warn!(%error, "that checkpoints aren't kept can't be told just now");
+                    }
+                }
                 false
             }
         }
-    }
-
-    async fn fails(&mut self, name: &str, error: &SinkError, kept: &Kept) {
-        let failing = self.failing.get_or_insert_with(|| {
-            tracing::error!(sink = name, %error, "a checkpoint isn't kept; it is tried again");
-            Failing {
-                since: Instant::now(),
-                told: false,
-            }
-        });
-        if failing.told || failing.since.elapsed() < TOLD_AFTER {
-            return;
-        }
-        tracing::error!(sink = name, %error, "checkpoints still aren't kept");
-        let why = format!(
-            "Checkpoints of the record haven't reached {name} for some minutes: {}",
-            error.for_people()
-        );
-        let announcement = Announcement::RecordBroken {
-            sequence: None,
-            why,
-        };
-        let told = kept
-            .store
-            .apply_one(Change::default().announce(announcement));
-        failing.told = told.await.is_ok();
     }
 }
 

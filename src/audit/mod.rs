@@ -7,6 +7,7 @@ pub mod chain;
 pub mod checkpoint;
 mod erasure;
 pub mod export;
+mod failing;
 mod keeper;
 mod positions;
 mod seal;

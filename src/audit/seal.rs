@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use hallpass_domain::Time;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::chain::{GENESIS, event_digest, link, parse_hash};
 use super::checkpoint::{Checkpoint, CheckpointKey};
+use super::failing::Failing;
 use super::keeper::{Keeper, Kept};
 use super::positions::{Back, Positions};
 use crate::panics::sound;
@@ -31,6 +33,10 @@ const CHECKPOINTS: Duration = Duration::from_secs(5);
 /// What is left at a stop is sealed and anchored within this.
 const LAST: Duration = Duration::from_secs(5);
 
+/// Where replicas note when one of them told that events aren't sealed; so long it counts for all.
+const TOLD: &str = "record:not-sealed";
+const TOLD_FOR: TimeDelta = TimeDelta::hours(1);
+
 /// What was proven once isn't there any more, or isn't the same: an old backup was restored, or somebody edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken {
@@ -40,10 +46,13 @@ pub struct Broken {
     pub found: u64,
 }
 
+/// By the clock that all of this process go by.
+pub(super) type Now = Arc<dyn Fn() -> Time + Send + Sync>;
+
 /// What wiring hands in.
 pub struct Parts {
     pub store: Store,
-    pub now: Box<dyn Fn() -> Time + Send + Sync>,
+    pub now: Now,
     pub key: CheckpointKey,
     /// Each keeps every checkpoint it is handed; none holds up another.
     pub keepers: Vec<Keeper>,
@@ -65,7 +74,24 @@ pub struct Sealer {
     signed: Option<(u64, Instant)>,
     /// What is left is signed without delay.
     stopping: bool,
+    failing: Failing,
     newest: watch::Sender<Option<Checkpoint>>,
+}
+
+/// How a round went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Went {
+    Well,
+    /// Somebody else seals: this one didn't look.
+    StoodBy,
+    Wrong,
+}
+
+/// Whether what should be signed is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signed {
+    Well,
+    Not,
 }
 
 /// How a look through a span ended.
@@ -85,6 +111,7 @@ impl Sealer {
             standing_by: None,
             signed: None,
             stopping: false,
+            failing: Failing::default(),
             newest,
         }
     }
@@ -98,6 +125,7 @@ impl Sealer {
                 let kept = Kept {
                     store: self.parts.store.clone(),
                     metrics: Arc::clone(&self.parts.metrics),
+                    now: Arc::clone(&self.parts.now),
                 };
                 tokio::spawn(keeper.run(kept, self.newest.subscribe()))
             })
@@ -129,23 +157,78 @@ impl Sealer {
         }
     }
 
-    /// What fails is done again in the next round.
+    /// What fails is done again in the next round. Where minutes pass so, whoever can stop the proof could change what isn't
+    /// sealed yet, and people hear of it.
     async fn round(&mut self) {
-        let round = async {
-            if let Err(error) = self.seal_all().await {
-                tracing::warn!(%error, "events can't be sealed just now");
-            } else if let Err(error) = self.checkpoint().await {
-                tracing::warn!(%error, "no checkpoint can be made just now");
+        let mut went = self.attempt().await;
+        let now = (self.parts.now)();
+        if went == Went::Wrong {
+            self.failing.again(now);
+            if self.failing.is_to_be_told(now) {
+                // Of a database that has just come back nobody needs to hear.
+                self.standing_by = None;
+                went = self.attempt().await;
             }
+        }
+        let done = match went {
+            Went::Well => self.goes_on().await,
+            Went::Wrong if self.failing.is_to_be_told(now) => self.tell(now).await,
+            Went::StoodBy | Went::Wrong => Ok(()),
         };
-        if let Err(why) = sound(round).await {
-            tracing::error!(why, "a round of the sealer was lost");
+        if let Err(error) = done {
+            tracing::warn!(%error, "whether events are sealed can't be told just now");
         }
     }
 
-    async fn seal_all(&mut self) -> Result<(), StoreError> {
-        if !self.is_our_turn().await? {
+    async fn attempt(&mut self) -> Went {
+        let (before, stands_by) = (self.head.clone(), self.stands_by());
+        match sound(self.seal_and_sign()).await {
+            Ok(Ok((Looked::AllOfIt, Signed::Well))) => Went::Well,
+            Ok(Ok((Looked::Overtaken, Signed::Well))) if stands_by => Went::StoodBy,
+            // Somebody else's seals are as good; seals that don't stay aren't.
+            Ok(Ok((Looked::Overtaken, Signed::Well))) if self.head != before => Went::Well,
+            Ok(Ok(_)) => Went::Wrong,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "events can't be sealed or signed just now");
+                Went::Wrong
+            }
+            Err(why) => {
+                tracing::error!(why, "a round of the sealer was lost");
+                Went::Wrong
+            }
+        }
+    }
+
+    /// One replica tells for all.
+    async fn tell(&mut self, now: Time) -> Result<(), StoreError> {
+        let store = &self.parts.store;
+        let told = store.scan_place(TOLD).await?;
+        if told.parse::<Time>().is_ok_and(|told| now - told < TOLD_FOR) {
+            self.failing.is_told();
             return Ok(());
+        }
+        tracing::error!("events still aren't sealed and signed");
+        let why = "New entries of the record haven't been sealed and signed for some minutes (the log says more). Until they are, nobody can tell whether they were changed.";
+        self.failing.tell(store, why.into()).await?;
+        store.keep_scan_place(TOLD, &now.to_rfc3339()).await
+    }
+
+    async fn goes_on(&mut self) -> Result<(), StoreError> {
+        if self.failing.was_told() {
+            self.parts.store.keep_scan_place(TOLD, "").await?;
+        }
+        self.failing.ends();
+        Ok(())
+    }
+
+    async fn seal_and_sign(&mut self) -> Result<(Looked, Signed), StoreError> {
+        let looked = self.seal_all().await?;
+        Ok((looked, self.checkpoint().await?))
+    }
+
+    async fn seal_all(&mut self) -> Result<Looked, StoreError> {
+        if !self.is_our_turn().await? {
+            return Ok(Looked::Overtaken);
         }
         let store = self.parts.store.clone();
         let mut positions = match self.positions.take() {
@@ -157,7 +240,7 @@ impl Sealer {
         looked
     }
 
-    async fn look(&mut self, positions: &mut Positions) -> Result<(), StoreError> {
+    async fn look(&mut self, positions: &mut Positions) -> Result<Looked, StoreError> {
         let horizon = self.parts.store.horizon().await?;
         let now = Instant::now();
         if let Some(fresh) = positions.fresh(&horizon) {
@@ -165,22 +248,23 @@ impl Sealer {
                 positions.passed(part, there.iter().map(|event| event.position));
             };
             if self.seal_in(fresh, passed).await? == Looked::Overtaken {
-                return Ok(());
+                return Ok(Looked::Overtaken);
             }
         }
         positions.saw(&horizon, now);
         if let Some(back) = positions.back(now) {
             if self.look_back(back, positions).await? == Looked::Overtaken {
-                return Ok(());
+                return Ok(Looked::Overtaken);
             }
             positions.looked_back(&horizon, now);
         }
-        if let Some(window) = positions.window()
-            && self.seal_in(window, |_, _| {}).await? == Looked::AllOfIt
-        {
+        if let Some(window) = positions.window() {
+            if self.seal_in(window, |_, _| {}).await? == Looked::Overtaken {
+                return Ok(Looked::Overtaken);
+            }
             positions.looked_through(window);
         }
-        Ok(())
+        Ok(Looked::AllOfIt)
     }
 
     async fn look_back(
@@ -203,12 +287,14 @@ impl Sealer {
         Ok(Looked::AllOfIt)
     }
 
+    fn stands_by(&self) -> bool {
+        let since = self.standing_by.map(|since| since.elapsed());
+        since.is_some_and(|since| since < STAND_BY)
+    }
+
     /// Whether the head is where this replica left it. Where it isn't, another one seals, or the record isn't what it was.
     async fn is_our_turn(&mut self) -> Result<bool, StoreError> {
-        if self
-            .standing_by
-            .is_some_and(|since| since.elapsed() < STAND_BY)
-        {
+        if self.stands_by() {
             return Ok(false);
         }
         self.standing_by = None;
@@ -274,11 +360,11 @@ impl Sealer {
     }
 
     /// Signs where the chain stands, where that is new and due, and hands on the newest checkpoint there is, whoever made it.
-    async fn checkpoint(&mut self) -> Result<(), StoreError> {
+    async fn checkpoint(&mut self) -> Result<Signed, StoreError> {
         let head = self.head.as_ref().map_or(0, |(sequence, _)| *sequence);
         self.parts.metrics.sealed(head);
         if self.parts.broken {
-            return Ok(());
+            return Ok(Signed::Well);
         }
         let store = &self.parts.store;
         let mut newest = store.newest_checkpoint().await?.map(Checkpoint::from);
@@ -291,8 +377,15 @@ impl Sealer {
             let made = self.parts.key.sign(*sequence, hash, (self.parts.now)());
             store.put_checkpoint(&(&made).into()).await?;
             newest = store.newest_checkpoint().await?.map(Checkpoint::from);
+            let stays = |newest: &Checkpoint| newest.sequence >= *sequence;
+            if !newest.as_ref().is_some_and(stays) {
+                tracing::error!(sequence, "a checkpoint doesn't stay in the database");
+                return Ok(Signed::Not);
+            }
         }
-        let Some(newest) = newest else { return Ok(()) };
+        let Some(newest) = newest else {
+            return Ok(Signed::Well);
+        };
         if self
             .signed
             .is_none_or(|(known, _)| known != newest.sequence)
@@ -304,14 +397,14 @@ impl Sealer {
                 sequence = newest.sequence,
                 "a checkpoint in the database isn't ours: it isn't anchored"
             );
-            return Ok(());
+            return Ok(Signed::Not);
         }
         self.newest.send_if_modified(|known| {
             let new = known.as_ref() != Some(&newest);
             *known = Some(newest);
             new
         });
-        Ok(())
+        Ok(Signed::Well)
     }
 
     /// By either clock: the wall's may be moved, ours begins with the process.

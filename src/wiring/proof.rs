@@ -182,7 +182,7 @@ impl Proof {
             .chain(self.bucket.map(Keeper::of));
         Sealer::new(crate::audit::Parts {
             store: store.clone(),
-            now: Box::new(move || clock.now()),
+            now: Arc::new(move || clock.now()),
             key: self.key,
             keepers: keepers.collect(),
             metrics: Arc::clone(metrics),

@@ -13,6 +13,7 @@ mod audit_chain;
 mod audit_erase;
 mod audit_erased;
 mod audit_export;
+mod audit_failing;
 mod audit_ocsf;
 mod audit_replicas;
 mod audit_restored;

@@ -344,7 +344,7 @@ impl Configured {
         let clock = Arc::clone(clock);
         Ok(Sealer::new(audit::Parts {
             store: store.clone(),
-            now: Box::new(move || clock.now()),
+            now: Arc::new(move || clock.now()),
             key,
             keepers: vec![Keeper::of(anchor)],
             metrics,

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hallpass::audit::anchor::Anchor;
@@ -47,6 +47,8 @@ pub(crate) struct Proof {
     pub(crate) folder: TempDir,
     /// Seconds.
     clock: Arc<AtomicI64>,
+    /// How often a sealer or a keeper looked at it: at least once a round.
+    looked: Arc<AtomicU64>,
 }
 
 /// A running sealer.
@@ -61,6 +63,7 @@ impl Proof {
         Self {
             folder: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
             clock: Arc::new(AtomicI64::new(0)),
+            looked: Arc::default(),
         }
     }
 
@@ -80,12 +83,22 @@ impl Proof {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// Until those that run have looked at the clock so often again.
+    pub(crate) async fn goes_on(&self, times: u64) {
+        let before = self.looked.load(Ordering::SeqCst);
+        let enough = || self.looked.load(Ordering::SeqCst) >= before + times;
+        until("rounds go on", async || enough()).await;
+    }
+
     pub(crate) fn seal(&self, store: &Store) -> Sealing {
         let (told, broken) = mpsc::unbounded_channel();
-        let clock = Arc::clone(&self.clock);
+        let (clock, looked) = (Arc::clone(&self.clock), Arc::clone(&self.looked));
         let sealer = Sealer::new(Parts {
             store: store.clone(),
-            now: Box::new(move || at(clock.load(Ordering::SeqCst))),
+            now: Arc::new(move || {
+                looked.fetch_add(1, Ordering::SeqCst);
+                at(clock.load(Ordering::SeqCst))
+            }),
             key: key(7),
             keepers: vec![Keeper::of(self.anchor())],
             metrics: Arc::new(Metrics::default()),
