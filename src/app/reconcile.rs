@@ -7,6 +7,7 @@
 
 mod compare;
 mod findings;
+mod uncompared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration as StdDuration;
@@ -24,6 +25,7 @@ use tokio::time::{Instant, timeout};
 use self::compare::{Verdict, compare};
 use self::findings::Findings;
 pub(super) use self::findings::announced;
+use self::uncompared::{LeftOut, Progress};
 use super::sync_holding::no_answer;
 use super::{App, Carried, Lease};
 use crate::ports::{Backend, BackendError, HoldingRef, Inventory, Listed};
@@ -51,8 +53,7 @@ struct Scan<'a> {
     rule: UnknownAccess,
     /// It was removed from the configuration, or the record isn't to be believed.
     gives_nothing: bool,
-    /// A row of the ledger couldn't be read, in this turn or in one before.
-    passed_over: bool,
+    left_out: LeftOut,
     until: Instant,
     findings: Findings,
 }
@@ -60,6 +61,7 @@ struct Scan<'a> {
 /// How far a turn came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
+    /// Nothing is left to be looked at.
     Through,
     /// Out of time, or enough was found for one commit.
     GoesOn,
@@ -107,9 +109,10 @@ impl App {
         let Some(backend) = self.backends.get(name) else {
             return Ok(Carried::nothing());
         };
-        let (change, turn) = match Box::pin(self.turn(backend.as_ref(), lease)).await {
+        self.is_to_be_compared(name).await?;
+        let (change, due) = match Box::pin(self.turn(backend.as_ref(), lease)).await {
             Ok(done) => done,
-            Err(Broken::Cut) => (Change::default(), Turn::GoesOn),
+            Err(Broken::Cut) => (Change::default(), self.now()),
             Err(Broken::Store(error)) => return Err(error),
             Err(Broken::Backend(error)) => {
                 return Ok(Carried::Retry {
@@ -121,15 +124,11 @@ impl App {
                 });
             }
         };
-        let now = self.now();
-        let due = match turn {
-            Turn::Through => now + self.settings.reconcile_every,
-            Turn::GoesOn => now,
-        };
         Ok(Carried::Done(change.schedule(effect(name, due))))
     }
 
-    async fn turn(&self, backend: &dyn Backend, lease: &Lease) -> Result<(Change, Turn), Broken> {
+    /// What follows, and when it is looked again.
+    async fn turn(&self, backend: &dyn Backend, lease: &Lease) -> Result<(Change, Time), Broken> {
         let name = backend.name();
         let managed = self.managed(name);
         // Half of what the lane gives one effect, so that the last call can still be waited for.
@@ -139,12 +138,9 @@ impl App {
         let rule = rule.copied().unwrap_or_default();
         let mut scan = Scan::new(backend, lease, inventory, &managed, rule, until);
         scan.gives_nothing = backend.is_retired() || self.nothing_given().is_some();
-        let place = format!("backend:{name}");
-        let mut after = self.store.scan_place(&place).await?;
-        let passed_over = format!("backend:{name}:passed-over");
-        scan.passed_over = !self.store.scan_place(&passed_over).await?.is_empty();
-        let before = scan.passed_over;
-        let looked = match self.look_at_holdings(&mut scan, &mut after).await {
+        let mut progress = self.scan_progress(name).await?;
+        scan.left_out = progress.left_out;
+        let looked = match self.look_at_holdings(&mut scan, &mut progress.after).await {
             Ok(Turn::Through) => self.look_for_unknown(&mut scan).await,
             other => other,
         };
@@ -152,16 +148,17 @@ impl App {
             Err(Broken::Cut) => Turn::GoesOn,
             looked => looked?,
         };
-        let passes_on = scan.passed_over && turn == Turn::GoesOn;
-        if passes_on != before {
-            let kept = if passes_on { "yes" } else { "" };
-            self.store.keep_scan_place(&passed_over, kept).await?;
-        }
+        progress.left_out = scan.left_out;
+        let mut due = self.now();
         if turn == Turn::Through {
-            after.clear();
+            if scan.left_out == LeftOut::default() {
+                self.was_compared(name).await?;
+            }
+            progress = Progress::default();
+            due += self.settings.reconcile_every;
         }
-        self.store.keep_scan_place(&place, &after).await?;
-        Ok((scan.findings.into_change(name), turn))
+        self.keep_scan_progress(name, &progress).await?;
+        Ok((scan.findings.into_change(name), due))
     }
 
     /// The entitlements of the configured roles in this backend that no parameter leaves open.
@@ -192,7 +189,7 @@ impl App {
                 .holdings_in(scan.backend.name(), after, PAGE)
                 .await?;
             let page = page.logged();
-            scan.passed_over |= !page.unread.is_empty();
+            scan.left_out.unread |= !page.unread.is_empty();
             // After the rows: what was scheduled and done since has moved its row on, and is a conflict.
             let claiming = self.claiming(&page.rows).await?;
             let subjects: Vec<Subject> = page
@@ -251,6 +248,7 @@ impl App {
     ) -> Result<(), Broken> {
         let now = self.now();
         if holding.claims.keys().any(|id| unread.contains(id)) {
+            scan.left_out.uncompared = true;
             return Ok(());
         }
         let backed = |id: &GrantId| grants.get(id).is_some_and(|grant| gives(grant, &holding));
@@ -270,6 +268,7 @@ impl App {
             Ok(seen) => seen,
             Err(Broken::Backend(BackendError::Permanent { why } | BackendError::Stale { why })) => {
                 tracing::warn!(holding = %holding.id, why, "can't be compared with the ledger");
+                scan.left_out.uncompared = true;
                 return Ok(());
             }
             Err(broken) => return Err(broken),
@@ -315,7 +314,7 @@ impl App {
         };
         let name = scan.backend.name().clone();
         // A row that can't be read may be about what would seem unknown, and is somebody's.
-        if scan.passed_over {
+        if scan.left_out.unread {
             tracing::error!(backend = %name, "unknown access isn't looked for until what was passed over can be read");
             return Ok(Turn::Through);
         }
@@ -384,7 +383,7 @@ impl<'a> Scan<'a> {
             asked: managed.iter().map(Entitlement::key).collect(),
             rule,
             gives_nothing: false,
-            passed_over: false,
+            left_out: LeftOut::default(),
             until,
             findings: Findings::default(),
         }

@@ -5,6 +5,7 @@ use hallpass::app::living_in;
 use hallpass::domain::{BackendName, EventKind};
 
 use crate::support::gate::Mood;
+use crate::support::workplace::SECURITY;
 use crate::support::{Request, TestBot, everywhere, minutes};
 
 async fn active(bot: &TestBot, duration: &str) -> Request {
@@ -175,6 +176,58 @@ async fn a_backend_that_is_down_is_compared_when_it_is_back() {
         bot.settle().await;
         assert_eq!(bot.backend.holders("orders_admin"), ["alice"]);
         assert_eq!(bot.drift().await, ["missing giving_again"]);
+    })
+    .await;
+}
+
+/// Else drift that nobody looks for would be silence.
+#[tokio::test]
+async fn security_hears_of_a_backend_that_cannot_be_compared_and_when_it_can_again() {
+    everywhere(async |bot| {
+        let said = |what: &str| bot.said_in(SECURITY).matches(what).count();
+        active(bot, "4h").await;
+        bot.scans().await;
+        bot.backend.feels(Mood::Down);
+        for _ in 0..6 {
+            bot.scans().await;
+        }
+        assert_eq!(said("compared with the whole record"), 0, "not an hour yet");
+        for _ in 0..9 {
+            bot.scans().await;
+        }
+        assert_eq!(
+            said("`gate` *hasn't been compared with the whole record* since"),
+            1
+        );
+        bot.backend.feels(Mood::Well);
+        for _ in 0..3 {
+            bot.scans().await;
+        }
+        assert_eq!(said("`gate` is compared with the whole record again"), 1);
+        // An hour of another time begins anew.
+        bot.backend.feels(Mood::Down);
+        for _ in 0..3 {
+            bot.scans().await;
+        }
+        assert_eq!(said("compared with the whole record"), 2);
+    })
+    .await;
+}
+
+/// Of the one row that can't be read nobody knows what it should be compared with.
+#[tokio::test]
+async fn security_hears_of_a_row_that_is_never_compared() {
+    everywhere(async |bot| {
+        active(bot, "4h").await;
+        bot.tampers("update holding set body = '{}' where principal = 'alice'")
+            .await;
+        for _ in 0..8 {
+            bot.scans().await;
+        }
+        let said = bot.said_in(SECURITY);
+        let told = said.matches("`gate` *hasn't been compared with the whole record* since");
+        assert_eq!(told.count(), 1, "{said}");
+        assert!(!said.contains("whole record again"), "{said}");
     })
     .await;
 }

@@ -240,6 +240,7 @@ fn poisoned_message(message: Message, text: &str, many: usize) -> Message {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each variant")]
 fn poisoned_announcement(announcement: Announcement, text: &str, many: usize) -> Announcement {
     match announcement {
         Announcement::AuthorityChanged { .. } => Announcement::AuthorityChanged {
@@ -280,6 +281,11 @@ fn poisoned_announcement(announcement: Announcement, text: &str, many: usize) ->
             backend: BackendName::new(text),
             grants: grants.into_iter().cycle().take(many).collect(),
             reachable,
+        },
+        Announcement::NotCompared { since, until, .. } => Announcement::NotCompared {
+            backend: BackendName::new(text),
+            since,
+            until,
         },
         Announcement::RestoreAccepted { at, .. } => Announcement::RestoreAccepted {
             by: Actor::Operator(text.into()),

@@ -171,6 +171,22 @@ fn facts() -> Vec<(&'static str, Announcement)> {
             },
         ),
         (
+            "announced_not_compared",
+            Announcement::NotCompared {
+                backend: BackendName::new("gate"),
+                since: at(0),
+                until: None,
+            },
+        ),
+        (
+            "announced_compared_again",
+            Announcement::NotCompared {
+                backend: BackendName::new("gate"),
+                since: at(0),
+                until: Some(at(90)),
+            },
+        ),
+        (
             "announced_broken",
             Announcement::RecordBroken {
                 sequence: Some(17),

@@ -56,6 +56,13 @@ pub enum Announcement {
         key: String,
         at: Time,
     },
+    /// A backend couldn't be compared with the whole record since then, so what differs there wasn't found; where there is an
+    /// end to that, it can be again.
+    NotCompared {
+        backend: BackendName,
+        since: Time,
+        until: Option<Time>,
+    },
     /// What was sealed isn't what stands there now, first at a sequence; without one, what should prove the record
     /// outside of the database isn't there or couldn't be asked.
     RecordBroken { sequence: Option<u64>, why: String },
@@ -125,6 +132,7 @@ impl Announcement {
             | Self::IdentityChanged { .. }
             | Self::Drift { .. }
             | Self::BackendRetired { .. }
+            | Self::NotCompared { .. }
             | Self::RecordBroken { .. } => None,
         }
     }

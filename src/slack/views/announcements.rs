@@ -49,6 +49,11 @@ pub(super) fn announcement(announcement: &Announcement) -> Rendered {
             key,
             at,
         } => checkpoint(*sequence, hash, key, *at),
+        Announcement::NotCompared {
+            backend,
+            since,
+            until,
+        } => not_compared(backend, *since, *until),
         Announcement::RecordBroken { sequence, why } => record_broken(*sequence, why),
     }
 }
@@ -224,6 +229,24 @@ fn backend_retired(backend: &BackendName, grants: &[ShortId], reachable: bool) -
         line.say("It is still reached as it was configured before, so they end on time.")
     } else {
         line.say("*It can't be reached, so their access can't be taken away.* Put the backend back into the configuration.")
+    })
+}
+
+fn not_compared(backend: &BackendName, since: Time, until: Option<Time>) -> Rendered {
+    let line = Line::new();
+    Rendered::line(match until {
+        None => line
+            .code(backend.as_str())
+            .say(" *hasn't been compared with the whole record* since ")
+            .time(since)
+            .say(": access there that is missing, left over or that nobody gave may not be found. It is tried again by itself; the log says why it fails."),
+        Some(until) => line
+            .code(backend.as_str())
+            .say(" is compared with the whole record again, ")
+            .time(until)
+            .say(". It hadn't been since ")
+            .time(since)
+            .say("; what differed meanwhile is reported separately."),
     })
 }
 
