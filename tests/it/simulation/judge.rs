@@ -178,7 +178,10 @@ impl Judge {
             for approved in &self.approved {
                 let missing = approved.keys.iter().find(|key| {
                     let theirs = state.ours.contains(*key) || state.others.contains(*key);
-                    !theirs && self.must_have(approved, now, &state.refused, &state.troubles)
+                    let cut_off = state.cut_off.get(*key);
+                    let made_way = cut_off.is_some_and(|cut| now - *cut < GIVEN_AGAIN);
+                    let must = self.must_have(approved, now, &state.refused, &state.troubles);
+                    !theirs && !made_way && must
                 });
                 if let Some(key) = missing {
                     wrong.push(format!("{key:?} is missing at {now}: {approved:?}"));

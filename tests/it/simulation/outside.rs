@@ -109,6 +109,8 @@ pub(super) struct State {
     /// When something was last not well.
     pub(super) trouble: Time,
     pub(super) troubles: Vec<Time>,
+    /// When a look at it was last cut off: whoever gives it made way for a revocation, and comes again.
+    pub(super) cut_off: BTreeMap<Key, Time>,
     /// When a backend refused for good.
     pub(super) refused: Vec<Time>,
     /// How much happened.
@@ -148,6 +150,7 @@ impl Outside {
                 wrong: Vec::new(),
                 trouble: now,
                 troubles: Vec::new(),
+                cut_off: BTreeMap::new(),
                 refused: Vec::new(),
                 number: 0,
                 setbacks: BTreeMap::new(),

@@ -68,6 +68,22 @@ impl Drop for UnderWay<'_> {
     }
 }
 
+/// A look, until it is answered or its caller goes away: to make way for a revocation, say.
+struct Looking<'a> {
+    outside: &'a Arc<Outside>,
+    key: Option<Key>,
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            let mut state = self.outside.state();
+            let now = state.now;
+            state.cut_off.insert(key, now);
+        }
+    }
+}
+
 fn no_answer() -> BackendError {
     BackendError::retry("no answer in time")
 }
@@ -184,7 +200,13 @@ impl Backend for Target {
 
     async fn observe(&self, holding: &HoldingRef) -> Result<Observation, BackendError> {
         let key = key(self.name.as_str(), holding);
-        if self.outside.turn().await == Turn::GivenUp {
+        let mut looking = Looking {
+            outside: &self.outside,
+            key: Some(key.clone()),
+        };
+        let turn = self.outside.turn().await;
+        looking.key = None;
+        if turn == Turn::GivenUp {
             self.fires("observation given up");
             return Err(no_answer());
         }
