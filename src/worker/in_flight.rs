@@ -185,6 +185,8 @@ impl InFlight {
                 .collect();
             match still {
                 Some(still) if still.iter().all(|ours| *ours) => task.lease.renewed(asked),
+                // Its claim may be gone because it is on record; where it isn't, that is seen there.
+                Some(_) if task.lease.left().is_cancelled() => {}
                 Some(_) => {
                     lost += 1;
                     task.lease.lose();
@@ -305,6 +307,20 @@ mod tests {
         let waiting = in_flight.all();
         in_flight.renewed(now, &waiting, &[true]);
         assert!(in_flight.begin_next(&Lane::Internal).is_some());
+    }
+
+    /// Between the commit of its outcome and its end here a claim isn't ours any more.
+    #[tokio::test]
+    async fn what_is_being_recorded_is_not_lost() {
+        let (in_flight, now) = (InFlight::default(), Instant::now());
+        let (recording, running) = (Arc::new(Lease::since(now)), Arc::new(Lease::since(now)));
+        recording.leave();
+        in_flight.enter(1, vec![claimed("first")], recording, Stage::Begun);
+        let all = in_flight.all();
+        assert_eq!(in_flight.renewed(now, &all, &[false]), 0);
+        in_flight.enter(2, vec![claimed("second")], running, Stage::Begun);
+        let all = in_flight.all();
+        assert_eq!(in_flight.renewed(now, &all, &[false, false]), 1);
     }
 
     #[tokio::test]
